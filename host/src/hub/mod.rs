@@ -1,0 +1,1 @@
+//! stub of the hub part

@@ -1,0 +1,126 @@
+//! The journal: the durable store of events, runs, batches, deliveries and attempts. It is the wall between the flows: `ingest`
+//! appends, `dispatch` routes and plans, `deliver` settles, and none of them knows the others.
+//!
+//! One trait, engines behind it; no type of an engine shows. Everything takes many at once, because the cost of a sync is
+//! shared. Work is claimed by lane (a rule's or a destination's) under a lease: what is claimed is not handed out again until it is
+//! ended, or its lease is over. What is not ended when the process dies is handed out again after the restart.
+//!
+//! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
+
+mod feed;
+mod record;
+mod sqlite;
+
+pub use feed::{Feed, Lane, Lanes};
+pub use record::{
+    Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, Claim, Delivery, DeliveryRecord, DeliveryState, EventFilter,
+    EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run, RunEnd, RunRecord, RunState,
+    Settled, StageRecord, Verdict, WorkFilter,
+};
+pub use sqlite::{Options, open};
+
+use std::{pin::Pin, sync::Arc, task::Poll};
+
+use tokio::sync::oneshot;
+
+use crate::event::{Event, EventId, MessageId, Name, Timestamp};
+
+/// The store. Every call returns at once with a [`Pending`]; writes are durable (synced) when it is ready.
+pub trait Journal: Send + Sync + 'static {
+    /// What has become ready, so that the flows need not poll.
+    fn feed(&self) -> &Feed;
+
+    /// Flow 1: stores events, and is ready when they are on disk.
+    fn append(&self, events: Vec<Event>) -> Pending<()>;
+
+    /// Flow 2: up to `max` events that are not routed, oldest first, each handed out once.
+    fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>>;
+
+    /// Flow 2: freezes which rules matched, and with them the outcome of runs that needed no plugin.
+    fn route(&self, routed: Vec<Routed>) -> Pending<()>;
+
+    /// Flow 2: up to `max` pending runs of one rule that are due at `now`, oldest first.
+    fn claim_runs(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>>;
+
+    /// Flow 2: ends (or puts off) claimed runs, and stores what follows from them, in one transaction each.
+    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()>;
+
+    /// Flow 2: closes the batches that are full or due at `now` (their membership is fixed from then on) and claims up to `max`.
+    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
+
+    /// Flow 2: ends (or puts off) claimed batches, and stores what follows from them, in one transaction each.
+    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()>;
+
+    /// Flow 3: up to `max` deliveries of one destination that are due at `now`, longest due first, until `lease`.
+    fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>>;
+
+    /// Flow 3: records attempts and what follows: delivered, due again, or dead.
+    fn settle(&self, settled: Vec<Settled>) -> Pending<()>;
+
+    /// Events, newest first.
+    fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;
+
+    /// One event with its runs and deliveries.
+    fn event(&self, workspace: Name, id: EventId) -> Pending<Option<(EventRecord, Vec<RunRecord>, Vec<DeliveryRecord>)>>;
+
+    /// Runs, newest first.
+    fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>>;
+
+    /// Deliveries, newest first.
+    fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>>;
+
+    /// One delivery with the bytes that are sent and its attempts.
+    fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<(Delivery, DeliveryRecord, Vec<AttemptRecord>)>>;
+
+    /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
+    fn close(&self) -> Pending<()>;
+}
+
+/// An event that waits for its rules.
+#[derive(Clone, Debug)]
+pub struct Unrouted {
+    /// Its place in the journal.
+    pub seq: u64,
+    /// 0, and one more with each replay through newer rules.
+    pub generation: u32,
+    /// The event.
+    pub event: Arc<Event>,
+}
+
+/// Why the journal did not do what was asked. Nothing of the call was stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system is full: ingestion stops, and goes on when there is space again.
+    #[error("the disk of the journal is full")]
+    Full,
+    /// The queue to the committer is full: the caller is faster than the disk.
+    #[error("the journal's queue is full")]
+    Busy,
+    /// It was closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The store failed; the source says how.
+    #[error("the journal failed")]
+    Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// A result that a journal thread will give.
+#[must_use = "a write is durable only when this is ready"]
+pub struct Pending<T>(oneshot::Receiver<Result<T, JournalError>>);
+
+impl<T> Pending<T> {
+    /// A pending result, and where its engine puts it.
+    #[must_use]
+    pub fn new() -> (oneshot::Sender<Result<T, JournalError>>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(receiver))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, JournalError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(JournalError::Closed)))
+    }
+}

@@ -1,0 +1,432 @@
+//! What goes into the journal and comes out of it, as plain values. How they are laid out on disk is the engine's own business.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Lane;
+use crate::event::{BatchId, Event, EventId, Failure, Header, Message, MessageId, Name, RunId, Stage, Timestamp};
+
+/// What one event's matching found: the runs it makes, frozen with the revision of the rules.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The event, as `claim_events` gave it.
+    pub seq: u64,
+    /// As claimed.
+    pub generation: u32,
+    /// The revision whose rules matched.
+    pub revision: u64,
+    /// One for each rule that matched.
+    pub runs: Vec<NewRun>,
+}
+
+/// One rule's work on one event, when it is made.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The rule.
+    pub rule: Name,
+    /// `None`: plugins have to run, so it is pending and due at once.
+    pub outcome: Option<Outcome>,
+}
+
+/// A claimed run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its id, from event, generation and rule.
+    pub id: RunId,
+    /// The event's place in the journal.
+    pub seq: u64,
+    /// The event's generation.
+    pub generation: u32,
+    /// The rule and its workspace.
+    pub lane: Lane,
+    /// The revision whose rule matched, and whose plugins it therefore runs.
+    pub revision: u64,
+    /// 1 on the first try: one more than the counted failures on record.
+    pub attempt: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The event.
+    pub event: Arc<Event>,
+}
+
+/// How a claimed run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// The run's event, generation and rule, as claimed.
+    pub seq: u64,
+    /// As claimed.
+    pub generation: u32,
+    /// As claimed.
+    pub lane: Lane,
+    /// What its plugins did, in order.
+    pub stages: Vec<Stage>,
+    /// What follows.
+    pub outcome: Outcome,
+}
+
+/// What follows from a run or a batch.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// These go out. None at all is possible: a transform that emits nothing.
+    Planned(Vec<NewDelivery>),
+    /// A plugin dropped the event, for this reason.
+    Dropped {
+        /// Told by the plugin.
+        reason: String,
+    },
+    /// The messages join a batch, or go out alone where the batch plugin names no key. Runs only.
+    Joined {
+        /// Into batches.
+        joins: Vec<Join>,
+        /// Past them.
+        alone: Vec<NewDelivery>,
+    },
+    /// To be tried again.
+    Retry {
+        /// When.
+        due_at: Timestamp,
+        /// Why.
+        failure: Failure,
+        /// Whether it counts as an attempt: failures that are the host's do not.
+        counted: bool,
+    },
+    /// Given up: a dead letter.
+    Dead(Failure),
+}
+
+/// One message on its way to one destination, when it is planned.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// The `webhook-id`. Storing an id a second time does nothing.
+    pub id: MessageId,
+    /// Where to.
+    pub destination: Name,
+    /// What; a body of `None` is stored as a reference to the event's.
+    pub message: Message,
+}
+
+/// A message that joins the open batch of its rule and key.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Chosen by the batch plugin; empty where there is none.
+    pub key: String,
+    /// Its place among the messages of its run.
+    pub index: u32,
+    /// The message.
+    pub message: Message,
+    /// What the batch may hold, as the rule says.
+    pub limits: BatchLimits,
+    /// A hash of the rule: where the open batch has another, it is closed (`rule-changed`) and a new one opened.
+    pub rule_hash: [u8; 16],
+}
+
+/// What a batch may hold, and how long it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Closed with this many members.
+    pub events_max: u32,
+    /// Closed before the members' bodies together exceed this; a single larger one is a batch of its own.
+    pub bytes_max: u64,
+    /// Closed this long after it was opened.
+    pub age_ms_max: u64,
+}
+
+/// Why a batch was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushReason {
+    /// It had `events_max` members.
+    Size,
+    /// The next member would have exceeded `bytes_max`, or did.
+    Bytes,
+    /// It was open for `age_ms_max`.
+    Age,
+    /// Its rule was changed.
+    RuleChanged,
+    /// Somebody asked for it.
+    Manual,
+}
+
+/// A claimed batch, closed: its members are fixed, and with them its id.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// From rule, key, first and last member.
+    pub id: BatchId,
+    /// Its place in the journal.
+    pub seq: u64,
+    /// The rule and its workspace.
+    pub lane: Lane,
+    /// The batch key.
+    pub key: String,
+    /// Why it was closed.
+    pub reason: FlushReason,
+    /// The revision of the first member's run: whose plugin folds it.
+    pub revision: u64,
+    /// When the first member joined.
+    pub opened_at: Timestamp,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// In order of joining.
+    pub members: Vec<Member>,
+}
+
+/// A member of a batch.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The event it came from.
+    pub event: Arc<Event>,
+    /// The event as the plugins before the batch left it.
+    pub message: Message,
+}
+
+/// How a claimed batch ended.
+#[derive(Clone, Debug)]
+pub struct BatchEnd {
+    /// As claimed.
+    pub seq: u64,
+    /// What the batch plugin did.
+    pub stages: Vec<Stage>,
+    /// What follows; never [`Outcome::Joined`].
+    pub outcome: Outcome,
+}
+
+/// Claimed work, and when there is more.
+#[derive(Clone, Debug)]
+pub struct Claim<T> {
+    /// In order, at most as many as asked for.
+    pub items: Vec<T>,
+    /// The earliest time at which work of this lane that was not handed out is due; it may be past where `items` is full.
+    pub next_due: Option<Timestamp>,
+}
+
+/// Where a message came from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// One event.
+    Event(Arc<Event>),
+    /// A batch, which has no event of its own.
+    Batch {
+        /// Which.
+        id: BatchId,
+        /// When it was opened.
+        opened_at: Timestamp,
+    },
+}
+
+/// A claimed delivery, with the very bytes to send.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its place in the journal.
+    pub seq: u64,
+    /// The `webhook-id`.
+    pub id: MessageId,
+    /// The destination and its workspace.
+    pub lane: Lane,
+    /// The rule that sends it.
+    pub rule: Name,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// Where it came from.
+    pub origin: Origin,
+    /// As stored.
+    pub message: Message,
+    /// The message's body, or its event's.
+    pub body: Bytes,
+}
+
+/// How an attempt ended, and what follows.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// As claimed.
+    pub seq: u64,
+    /// As claimed.
+    pub lane: Lane,
+    /// What was tried; `None` where nothing was (the destination is gone).
+    pub attempt: Option<Attempt>,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The destination has it.
+    Delivered,
+    /// To be tried again at this time.
+    RetryAt(Timestamp),
+    /// Given up: a dead letter.
+    Dead(Failure),
+}
+
+/// One HTTP try of a delivery.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The response's status, where there was a response.
+    pub status: Option<u16>,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+    /// The response's headers.
+    pub response_headers: Vec<Header>,
+    /// The first bytes of the response.
+    pub response_body: Bytes,
+}
+
+/// An attempt on record.
+#[derive(Clone, Debug)]
+pub struct AttemptRecord {
+    /// 1 for the first.
+    pub number: u32,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// An event on record.
+#[derive(Clone, Debug)]
+pub struct EventRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// 0, and one more with each replay through newer rules.
+    pub generation: u32,
+    /// Whether its rules have been found.
+    pub routed: bool,
+    /// The event. Listings leave the body empty.
+    pub event: Arc<Event>,
+    /// The body's size in bytes.
+    pub body_bytes: u64,
+}
+
+/// A run on record.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// The event.
+    pub event: EventId,
+    /// The event's place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// The event's generation.
+    pub generation: u32,
+    /// The rule.
+    pub rule: Name,
+    /// The revision whose rule matched.
+    pub revision: u64,
+    /// Where it stands.
+    pub state: RunState,
+    /// Counted failures.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+    /// Why it was put off, dropped or given up.
+    pub failure: Option<Failure>,
+    /// What its plugins did on the last try.
+    pub stages: Vec<StageRecord>,
+}
+
+/// A stage as read back; its export is text there.
+pub type StageRecord = serde_json::Value;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Plugins have to run.
+    Pending,
+    /// Waits for its plugin's breaker, or for the run before it in its order.
+    Held,
+    /// Its messages are in a batch.
+    Batched,
+    /// Its deliveries are planned.
+    Planned,
+    /// A plugin dropped the event.
+    Dropped,
+    /// Given up.
+    Dead,
+}
+
+/// A delivery on record.
+#[derive(Clone, Debug)]
+pub struct DeliveryRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// The `webhook-id`.
+    pub id: MessageId,
+    /// The event, where it came from one.
+    pub event: Option<EventId>,
+    /// The batch, where it came from one.
+    pub batch: Option<BatchId>,
+    /// The rule that sends it.
+    pub rule: Name,
+    /// Where to.
+    pub destination: Name,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+    /// When it was delivered or given up.
+    pub settled_at: Option<Timestamp>,
+    /// Why the last attempt failed, or why it was given up.
+    pub failure: Option<Failure>,
+    /// The status of the last response.
+    pub last_status: Option<u16>,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryState {
+    /// On its way, or to be tried again.
+    Waiting,
+    /// The destination has it.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+/// Which events to list.
+#[derive(Clone, Debug)]
+pub struct EventFilter {
+    /// Of this workspace only.
+    pub workspace: Name,
+    /// Of this source only.
+    pub source: Option<Name>,
+    /// Of this type only.
+    pub event_type: Option<String>,
+    /// Older than this cursor only.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which runs or deliveries to list.
+#[derive(Clone, Debug)]
+pub struct WorkFilter<S> {
+    /// Of this workspace only.
+    pub workspace: Name,
+    /// In this state only.
+    pub state: Option<S>,
+    /// Of this rule only.
+    pub rule: Option<Name>,
+    /// To this destination only; runs have none.
+    pub destination: Option<Name>,
+    /// Older than this cursor only.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A part of a listing, newest first.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// At most as many as asked for.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<u64>,
+}

@@ -1,0 +1,2 @@
+//! The `sluicebox` binary.
+fn main() {}
