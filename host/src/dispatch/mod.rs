@@ -1,69 +1,32 @@
-//! stub of the dispatch part
-use std::{collections::HashMap, sync::Arc};
+//! Flow 2: from the journal through rules and plugins to the plan.
+//!
+//! `events` finds the rules of each event and freezes them as runs; `runs` runs the plugins of pending ones; `batches` folds what is
+//! full or due. What follows from a plugin's result is decided by pure functions: [`plan`] what goes out, [`fate`] what becomes
+//! of a failure. All three write nothing but whole outcomes to the journal, so a crash between two steps repeats a step and
+//! never half of one. A rule whose plugins are slow fills its own lane and nobody else's.
 
-use serde::Deserialize;
+mod batches;
+mod collect;
+mod events;
+mod fate;
+mod plan;
+mod rule;
+mod runs;
+
+pub use collect::Collected;
+pub use rule::{BatchSpec, Rule, Spec, Target};
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::access::DynAccess;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    event::{Duration, Invalid, Name},
-    journal::BatchLimits,
-    plugin, route,
+    event::{Clock, Name},
+    journal::{Journal, JournalError, Pending},
+    plugin::Plugins,
+    route,
 };
-
-/// A rule as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// Which events; none named: all.
-    #[serde(default, rename = "match")]
-    pub pattern: serde_json::Value,
-    /// In this order.
-    #[serde(default)]
-    pub plugins: Vec<Name>,
-    /// Where to.
-    #[serde(default)]
-    pub destinations: Vec<Name>,
-    /// Collects messages before they go out.
-    pub batch: Option<BatchSpec>,
-    /// Headers of the event that pass.
-    #[serde(default)]
-    pub forward_headers: Vec<String>,
-}
-
-/// A rule's batch as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BatchSpec {
-    /// 1 to 10,000.
-    pub max_events: Option<u32>,
-    /// In bytes.
-    pub max_bytes: Option<u64>,
-    /// `"30s"`.
-    pub max_age: Option<Duration>,
-}
-
-/// A refined rule, without its plugins and pattern.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// Its name.
-    pub name: Name,
-    /// In order, ready to run.
-    pub chain: Arc<[Arc<plugin::Bound>]>,
-    /// Where to.
-    pub destinations: Vec<Name>,
-    /// Collects messages before they go out.
-    pub batch: Option<BatchLimits>,
-    /// Lower case.
-    pub forward_headers: Vec<String>,
-    /// A hash of the rule and its plugins' digests and settings.
-    pub hash: [u8; 16],
-}
-
-impl Spec {
-    /// Checks the spec, and joins it with its plugins.
-    pub fn refine(&self, _name: &Name, _plugins: &HashMap<Name, Arc<plugin::Bound>>) -> Result<(route::Pattern, Rule), Invalid> {
-        Err(Invalid::at("", "stub"))
-    }
-}
 
 /// This part's piece of the snapshot, of one workspace.
 #[derive(Debug, Default)]
@@ -87,4 +50,69 @@ pub struct Book {
 pub trait History: Send + Sync {
     /// The rule as of that revision; `None` where it is no longer kept.
     fn rule_at(&self, workspace: &Name, revision: u64, rule: &Name) -> Option<Arc<Rule>>;
+}
+
+/// Settings of this part.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Events that are routed in one transaction.
+    pub events_max: usize,
+    /// Runs of one rule that are under way at once.
+    pub runs_per_rule_max: usize,
+    /// Runs that are under way at once, all rules together.
+    pub runs_max: usize,
+    /// Batches that are folded at once.
+    pub batches_max: usize,
+    /// How long runs under way may take to finish when the host stops.
+    pub drain_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { events_max: 256, runs_per_rule_max: 32, runs_max: 512, batches_max: 8, drain_ms: 10_000 }
+    }
+}
+
+/// What this part works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The store.
+    pub journal: Arc<dyn Journal>,
+    /// The snapshot's piece; read anew for each event.
+    pub book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    /// Rules as they were.
+    pub history: Arc<dyn History>,
+    /// Runs the chains.
+    pub plugins: Arc<Plugins>,
+    /// The time.
+    pub clock: Clock,
+    /// Becomes true when the host stops.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// Stores what must not be lost for want of space: a store that is full or busy now may not be later, and what is being stored keeps
+/// its place meanwhile, so that nothing piles up behind it. Gives up only with a store that is closed: a restart does the work again.
+async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) {
+    loop {
+        match store().await {
+            Ok(_) | Err(JournalError::Closed) => return,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, what, "could not be stored; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Between two tries to store the same.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Starts flow 2. The task ends when, after `shutdown`, what was under way has ended.
+pub fn start(options: Options, parts: Parts) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let events = events::route(parts.clone(), options.events_max);
+        let runs = runs::work_off(parts.clone(), &options);
+        let batches = batches::work_off(parts, &options);
+        tokio::join!(events, runs, batches);
+    })
 }

@@ -1,35 +1,62 @@
-//! stub of the ingest part
+//! Flow 1: accept, verify, admit, append, 202.
+//!
+//! A sender is answered with 202 only after its event is on disk. Everything before that may refuse, and the refusal is a problem
+//! (RFC 9457) that tells the sender what to do and nothing that would help an attacker; the log has the rest.
+
+mod accept;
+mod extract;
+mod problem;
+mod receive;
+mod spec;
+
+pub use accept::serve;
+pub use problem::Problem;
+pub use receive::{Parts, router};
+pub use spec::{ExtractSpec, Source, Spec};
+
 use std::{collections::HashMap, sync::Arc};
 
-use serde::Deserialize;
+use crate::event::Name;
 
-use crate::{
-    event::{Invalid, Name},
-    verify,
-};
-
-/// A source as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// How its requests are verified.
-    pub verify: verify::Spec,
-}
-
-/// A refined source.
-#[derive(Clone, Debug)]
-pub struct Source {}
-
-impl Spec {
-    /// Checks the spec.
-    pub fn refine(&self) -> Result<Source, Invalid> {
-        Ok(Source {})
-    }
-}
+/// Where a [`Spec`] holds secrets.
+pub const SECRETS: &[&str] = &["/verify/secret", "/verify/secrets/*"];
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
 pub struct Book {
     /// By workspace and name.
     pub sources: HashMap<(Name, Name), Arc<Source>>,
+}
+
+/// Settings of what comes in.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Connections held at once; a further one waits in the kernel's queue.
+    pub connections_max: usize,
+    /// From a connection's (or the last answer's) end to the end of the next request's headers.
+    pub header_timeout_ms: u64,
+    /// From the end of the headers to the last byte of the body.
+    pub body_timeout_ms: u64,
+    /// The size of all headers of a request.
+    pub header_bytes_max: usize,
+    /// From the last byte of the body to the answer; a journal that is slower is answered for with 503.
+    pub append_timeout_ms: u64,
+    /// How long requests under way may take to finish when the host stops.
+    pub drain_ms: u64,
+    /// `https://hooks.example.com`, as senders call this host; some schemes sign it. `None`: `http://` and the `Host` header.
+    pub public_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            header_bytes_max: 32 * 1024,
+            append_timeout_ms: 10_000,
+            drain_ms: 10_000,
+            public_url: None,
+        }
+    }
 }

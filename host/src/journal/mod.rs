@@ -8,10 +8,12 @@
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
 mod feed;
+mod pump;
 mod record;
 mod sqlite;
 
 pub use feed::{Feed, Lane, Lanes};
+pub use pump::{Bounds, Work, pump};
 pub use record::{
     Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, Claim, Delivery, DeliveryRecord, DeliveryState, EventFilter,
     EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run, RunEnd, RunRecord, RunState,

@@ -70,6 +70,12 @@ impl Scheme {
         Ok(Verified::default())
     }
 
+    /// Stub.
+    #[must_use]
+    pub fn credential_headers(&self) -> &[String] {
+        &[]
+    }
+
     /// Where the provider puts facts; also the headers that hold credentials are listed here.
     #[must_use]
     pub fn hints(&self) -> Hints {

@@ -1,0 +1,170 @@
+//! A batch that no plugin folds: the bodies of its members in one JSON document. Pure.
+//!
+//! A body that is JSON stands in the document byte for byte as it came; it is not parsed into values and written anew, which
+//! could change numbers.
+
+use bytes::Bytes;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    event::{Attribute, Event, Message, Timestamp},
+    journal::Member,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// What a batch without a plugin becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collected {
+    /// A JSON array of the bodies.
+    JsonArray,
+    /// A CloudEvents 1.0 batch in the JSON format.
+    CloudEvents,
+}
+
+impl Collected {
+    /// The batch as one message. Its type is its members' where they agree, else `batch`.
+    pub(super) fn message(self, members: &[Member]) -> Message {
+        let first = members.first().map_or("", |member| member.message.event_type.as_str());
+        let agree = members.iter().all(|member| member.message.event_type == first);
+        let items: Vec<String> = members.iter().map(|member| self.item(member)).collect();
+        Message {
+            event_type: if agree && !first.is_empty() { first } else { "batch" }.to_owned(),
+            content_type: Some(self.content_type().to_owned()),
+            headers: Vec::new(),
+            body: Some(Bytes::from(format!("[{}]", items.join(",")))),
+            attributes: Vec::new(),
+            route: None,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::JsonArray => "application/json",
+            Self::CloudEvents => "application/cloudevents-batch+json",
+        }
+    }
+
+    fn item(self, member: &Member) -> String {
+        let data = Data::of(body(member));
+        match self {
+            Self::JsonArray => match data {
+                Data::Json(text) => text.get().to_owned(),
+                Data::Text(text) => json!(text).to_string(),
+                Data::Bytes(bytes) => json!({ "data_base64": STANDARD.encode(bytes) }).to_string(),
+            },
+            Self::CloudEvents => cloud_event(&member.event, &member.message, &data),
+        }
+    }
+}
+
+fn body(member: &Member) -> &[u8] {
+    member.message.body.as_ref().unwrap_or(&member.event.body)
+}
+
+enum Data<'a> {
+    Json(&'a RawValue),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Data<'a> {
+    fn of(body: &'a [u8]) -> Self {
+        match (serde_json::from_slice(body), std::str::from_utf8(body)) {
+            (Ok(json), _) => Self::Json(json),
+            (Err(_), Ok(text)) => Self::Text(text),
+            (Err(_), Err(_)) => Self::Bytes(body),
+        }
+    }
+}
+
+/// One event in the JSON format of CloudEvents 1.0 (section 3.1). `type` must not be empty there, so the source stands in for it.
+fn cloud_event(event: &Event, message: &Message, data: &Data<'_>) -> String {
+    let event_type = if message.event_type.is_empty() { event.source.as_str() } else { &message.event_type };
+    let mut fields = json!({
+        "specversion": "1.0",
+        "id": event.id.to_string(),
+        "source": format!("/w/{}/in/{}", event.workspace, event.source),
+        "type": event_type,
+        "time": rfc3339(event.time.unwrap_or(event.received_at)),
+    });
+    let optional = [("subject", &event.subject), ("datacontenttype", &message.content_type)];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            fields[name] = value.as_str().into();
+        }
+    }
+    for Attribute { key, value } in &message.attributes {
+        // An extension may not take the name of an attribute that is there already.
+        if is_extension_name(key) && fields.get(key).is_none() {
+            fields[key] = value.as_str().into();
+        }
+    }
+    let head = fields.to_string();
+    let head = head.trim_end_matches('}');
+    match data {
+        Data::Json(raw) => format!("{head},\"data\":{}}}", raw.get()),
+        Data::Text(text) => format!("{head},\"data\":{}}}", json!(text)),
+        Data::Bytes(bytes) => format!("{head},\"data_base64\":\"{}\"}}", STANDARD.encode(bytes)),
+    }
+}
+
+/// CloudEvents 1.0, "Naming conventions": lower-case letters and digits.
+fn is_extension_name(key: &str) -> bool {
+    let reserved = matches!(key, "data" | "data_base64");
+    !key.is_empty() && !reserved && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let ms = i64::try_from(time.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{EventId, Name};
+
+    fn member(event_type: &str, body: &'static [u8]) -> Member {
+        let event = Event {
+            workspace: Name::default_workspace(),
+            id: EventId::new(Timestamp(0), [0; 10]),
+            source: "shop".parse().expect("name"),
+            event_type: event_type.to_owned(),
+            subject: None,
+            received_at: Timestamp(1_700_000_000_000),
+            time: None,
+            external_id: None,
+            content_type: None,
+            headers: Vec::new(),
+            body: Bytes::from_static(body),
+            attributes: vec![Attribute { key: "tenant".into(), value: "a}b".into() }],
+        };
+        Member { message: Message::of(&event), event: Arc::new(event) }
+    }
+
+    #[test]
+    fn bodies_stand_in_the_array_as_they_came() {
+        let members = [member("a", b"{\"n\": 1.0}"), member("a", b"<x/>"), member("a", &[0xff])];
+        let message = Collected::JsonArray.message(&members);
+        assert_eq!(message.body.as_deref(), Some(&br#"[{"n": 1.0},"<x/>",{"data_base64":"/w=="}]"#[..]));
+        assert_eq!(message.event_type, "a");
+        assert_eq!(Collected::JsonArray.message(&[member("a", b"1"), member("b", b"2")]).event_type, "batch");
+    }
+
+    #[test]
+    fn a_cloud_events_batch_is_json_with_the_required_attributes() {
+        let members = [member("", b"{\"n\": 1.0}"), member("t", &[0xff])];
+        let message = Collected::CloudEvents.message(&members);
+        assert_eq!(message.content_type.as_deref(), Some("application/cloudevents-batch+json"));
+        let body: serde_json::Value = serde_json::from_slice(&message.body.expect("a body")).expect("JSON");
+        assert_eq!(body[0]["specversion"], "1.0");
+        assert_eq!(body[0]["type"], "shop");
+        assert_eq!(body[0]["source"], "/w/default/in/shop");
+        assert_eq!(body[0]["time"], "2023-11-14T22:13:20Z");
+        assert_eq!(body[0]["tenant"], "a}b");
+        assert_eq!(body[0]["data"]["n"], 1.0);
+        assert_eq!(body[1]["data_base64"], "/w==");
+    }
+}

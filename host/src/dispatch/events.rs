@@ -1,0 +1,57 @@
+//! Finds the rules of each event, in the journal's order, and freezes them as runs. A rule without plugins is planned at once.
+
+use std::pin::pin;
+
+use super::{Parts, STORE_PAUSE, plan, store};
+use crate::{
+    event::{Message, RunId},
+    journal::{NewRun, Routed, Unrouted},
+    plugin::{Ended, Piece},
+};
+
+/// Routes until the host stops.
+pub(super) async fn route(parts: Parts, events_max: usize) {
+    let mut shutdown = parts.shutdown.clone();
+    let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
+    tokio::select! {
+        () = route_for_ever(&parts, events_max) => {}
+        _ = &mut stopped => {}
+    }
+}
+
+/// Being dropped at any await loses nothing: what is not routed in the journal is claimed again after the restart.
+async fn route_for_ever(parts: &Parts, events_max: usize) {
+    loop {
+        match parts.journal.claim_events(events_max).await {
+            Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
+            Ok(claimed) => {
+                let routed: Vec<Routed> = claimed.iter().map(|unrouted| find_rules(parts, unrouted)).collect();
+                store("routes", || parts.journal.route(routed.clone())).await;
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "events could not be claimed; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
+    let Unrouted { seq, generation, event } = unrouted;
+    let (seq, generation) = (*seq, *generation);
+    // Loaded once for an event: a new rule set takes effect between two events, never within one.
+    let book = parts.book.load();
+    let Some(rules) = book.workspaces.get(&event.workspace) else {
+        return Routed { seq, generation, revision: 0, runs: Vec::new() };
+    };
+    let matched = rules.index.matches(event).into_iter().filter_map(|number| rules.rules.get(number));
+    let runs = matched.map(|rule| {
+        let plain = rule.chain.is_empty().then(|| {
+            let run = RunId::of(&event.workspace, event.id, generation, &rule.name);
+            let piece = Piece { message: Message::of(event), batch_key: None };
+            plan::of_run(rule, run, event, Ended::Messages(vec![piece]))
+        });
+        NewRun { rule: rule.name.clone(), outcome: plain }
+    });
+    Routed { seq, generation, revision: rules.revision, runs: runs.collect() }
+}

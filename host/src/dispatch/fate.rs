@@ -1,0 +1,126 @@
+//! What becomes of a run whose plugin failed: tried again, and when, or given up. Pure; PLUGINS' table, row by row.
+
+use crate::{
+    event::{Failure, Timestamp},
+    journal::Outcome,
+    plugin::{Fault, FaultKind},
+};
+
+/// How often a plugin may ask for another try.
+const ASKED_ATTEMPTS_MAX: u32 = 10;
+/// How long after the run was made a plugin may ask for another try.
+const ASKED_AGE_MS_MAX: u64 = 24 * 3_600_000;
+/// A panic may be a matter of chance: one more try.
+const TRAPPED_ATTEMPTS_MAX: u32 = 2;
+/// Too long on the clock may be our load: three more tries.
+const TIME_ATTEMPTS_MAX: u32 = 4;
+/// The first delay, doubled with each attempt.
+const DELAY_MS_FIRST: u64 = 1000;
+/// The longest delay of our own choice.
+const DELAY_MS_MAX: u64 = 600_000;
+
+/// Where a run stands in time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    /// 1 on the first try.
+    pub(super) attempt: u32,
+    /// When the run was made.
+    pub(super) created_at: Timestamp,
+    /// Now.
+    pub(super) now: Timestamp,
+    /// In `0.0..1.0`.
+    pub(super) random: f64,
+}
+
+/// What follows from a fault.
+pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
+    let again = |delay_ms: u64, counted, failure| {
+        let due_at = standing.now.plus_ms(delay_ms);
+        Outcome::Retry { due_at, failure, counted }
+    };
+    let Fault { kind, failure, .. } = fault;
+    let tries_max = match kind {
+        FaultKind::Host => return again(DELAY_MS_FIRST, false, failure),
+        FaultKind::Rejected | FaultKind::Memory | FaultKind::Fuel | FaultKind::Output => 1,
+        FaultKind::Trapped => TRAPPED_ATTEMPTS_MAX,
+        FaultKind::Time => TIME_ATTEMPTS_MAX,
+        FaultKind::RetryAsked { .. } => ASKED_ATTEMPTS_MAX,
+    };
+    let too_old = standing.now.ms_since(standing.created_at) >= ASKED_AGE_MS_MAX;
+    if standing.attempt >= tries_max || too_old {
+        return Outcome::Dead(given_up(failure, standing.attempt));
+    }
+    let asked_ms = match kind {
+        FaultKind::RetryAsked { after_ms } => after_ms.unwrap_or(0),
+        _ => 0,
+    };
+    again(delay_ms(standing.attempt, standing.random).max(asked_ms), true, failure)
+}
+
+/// The code stays the failure's own, so that a search for it finds dead letters too.
+fn given_up(failure: Failure, attempt: u32) -> Failure {
+    match attempt {
+        1 => failure,
+        tries => Failure { message: format!("given up after {tries} tries: {}", failure.message), ..failure },
+    }
+}
+
+/// Exponential, between half and the whole of the step, so that runs that failed together do not come back together.
+fn delay_ms(attempt: u32, random: f64) -> u64 {
+    let step = DELAY_MS_FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(DELAY_MS_MAX);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most DELAY_MS_MAX"
+    )]
+    let jitter = (step as f64 / 2.0 * random) as u64;
+    step / 2 + jitter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fate(kind: FaultKind, attempt: u32) -> Outcome {
+        let fault = Fault { plugin: "p".parse().expect("name"), kind, failure: Failure::new("code", "text") };
+        of(fault, Standing { attempt, created_at: Timestamp(0), now: Timestamp(10_000), random: 0.5 })
+    }
+
+    fn tries(kind: FaultKind) -> usize {
+        (1..100).take_while(|&attempt| matches!(fate(kind, attempt), Outcome::Retry { counted: true, .. })).count() + 1
+    }
+
+    #[test]
+    fn each_kind_has_its_number_of_tries() {
+        assert_eq!(tries(FaultKind::Rejected), 1);
+        assert_eq!(tries(FaultKind::Fuel), 1);
+        assert_eq!(tries(FaultKind::Memory), 1);
+        assert_eq!(tries(FaultKind::Output), 1);
+        assert_eq!(tries(FaultKind::Trapped), 2);
+        assert_eq!(tries(FaultKind::Time), 4);
+        assert_eq!(tries(FaultKind::RetryAsked { after_ms: None }), 10);
+    }
+
+    #[test]
+    fn the_hosts_own_failures_never_count() {
+        assert!(matches!(fate(FaultKind::Host, 1_000_000), Outcome::Retry { counted: false, .. }));
+    }
+
+    #[test]
+    fn a_plugin_is_not_called_before_it_asked() {
+        let asked = fate(FaultKind::RetryAsked { after_ms: Some(3_600_000) }, 1);
+        assert!(matches!(asked, Outcome::Retry { due_at: Timestamp(3_610_000), .. }), "{asked:?}");
+    }
+
+    #[test]
+    fn a_plugin_may_not_ask_for_ever() {
+        let fault = Fault {
+            plugin: "p".parse().expect("name"),
+            kind: FaultKind::RetryAsked { after_ms: None },
+            failure: Failure::new("code", "text"),
+        };
+        let late = Standing { attempt: 2, created_at: Timestamp(0), now: Timestamp(ASKED_AGE_MS_MAX), random: 0.0 };
+        assert!(matches!(of(fault, late), Outcome::Dead(failure) if failure.message.contains("after 2 tries")));
+    }
+}

@@ -1,0 +1,164 @@
+//! What goes out: from a rule's messages to deliveries or batch members. Pure, and the same on every repeat, ids included.
+
+use super::rule::{Rule, Target};
+use crate::{
+    event::{BatchId, Event, Failure, Header, Message, MessageId, RunId},
+    journal::{Batch, Join, NewDelivery, Outcome},
+    plugin::{Ended, Piece},
+};
+
+/// What follows from a chain that did not fail; for a rule without plugins, from the event as it is.
+pub(super) fn of_run(rule: &Rule, run: RunId, event: &Event, ended: Ended) -> Outcome {
+    let pieces = match ended {
+        Ended::Dropped { reason } => return Outcome::Dropped { reason },
+        Ended::Messages(pieces) => pieces,
+    };
+    let (mut joins, mut alone) = (Vec::new(), Vec::new());
+    for (index, piece) in (0..).zip(pieces) {
+        let Piece { mut message, batch_key } = piece;
+        forward(rule, event, &mut message);
+        match (rule.batch, key(rule, batch_key)) {
+            (Some(limits), Some(key)) => joins.push(Join { key, index, message, limits, rule_hash: rule.hash }),
+            _ => match deliveries(rule, message, |target| MessageId::of_run(run, &target.name, index)) {
+                Ok(planned) => alone.extend(planned),
+                Err(failure) => return Outcome::Dead(failure),
+            },
+        }
+    }
+    if joins.is_empty() { Outcome::Planned(alone) } else { Outcome::Joined { joins, alone } }
+}
+
+/// The batch that a piece joins: the one its plugin named; without a batch plugin, the rule's only one.
+fn key(rule: &Rule, named: Option<String>) -> Option<String> {
+    if rule.folder().is_some() { named } else { Some(String::new()) }
+}
+
+/// What follows from a fold that did not fail.
+pub(super) fn of_fold(rule: &Rule, batch: BatchId, ended: Ended) -> Outcome {
+    let pieces = match ended {
+        Ended::Dropped { reason } => return Outcome::Dropped { reason },
+        Ended::Messages(pieces) => pieces,
+    };
+    let planned = (0..)
+        .zip(pieces)
+        .map(|(index, piece)| deliveries(rule, piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
+    match planned.collect::<Result<Vec<_>, _>>() {
+        Ok(planned) => Outcome::Planned(planned.into_iter().flatten().collect()),
+        Err(failure) => Outcome::Dead(failure),
+    }
+}
+
+/// What follows from a batch that no plugin folds.
+pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
+    let planned = rule.targets.iter().map(|target| NewDelivery {
+        id: MessageId::of_batch(batch.id, &target.name, 0),
+        destination: target.name.clone(),
+        message: target.collected.message(&batch.members),
+    });
+    Outcome::Planned(planned.collect())
+}
+
+fn deliveries(rule: &Rule, message: Message, id: impl Fn(&Target) -> MessageId) -> Result<Vec<NewDelivery>, Failure> {
+    let targets: Vec<&Target> = match &message.route {
+        None => rule.targets.iter().collect(),
+        Some(route) => vec![rule.targets.iter().find(|target| target.name == *route).ok_or_else(|| {
+            let text = format!("a plugin of rule `{}` chose `{route}`, which is none of the rule's destinations", rule.name);
+            Failure::new("route-unknown", text)
+        })?],
+    };
+    let planned = targets.into_iter().map(|target| NewDelivery {
+        id: id(target),
+        destination: target.name.clone(),
+        message: message.clone(),
+    });
+    Ok(planned.collect())
+}
+
+/// Adds the event's headers that the rule passes on, but where a plugin set one of the same name.
+fn forward(rule: &Rule, event: &Event, message: &mut Message) {
+    let set: Vec<String> = message.headers.iter().map(|header| header.name.clone()).collect();
+    let passes = |header: &&Header| rule.forward_headers.contains(&header.name) && !set.contains(&header.name);
+    message.headers.extend(event.headers.iter().filter(passes).cloned());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        dispatch::collect::Collected,
+        event::{EventId, Name, Timestamp},
+        journal::BatchLimits,
+    };
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("name")
+    }
+
+    fn rule(batch: Option<BatchLimits>) -> Rule {
+        let target = |n: &str| Target { name: name(n), collected: Collected::JsonArray };
+        Rule {
+            name: name("r"),
+            chain: Arc::new([]),
+            targets: vec![target("crm"), target("erp")],
+            batch,
+            forward_headers: vec!["x-event".into()],
+            hash: [0; 16],
+        }
+    }
+
+    fn event() -> Event {
+        let header = |n: &str| Header { name: n.into(), value: "v".into() };
+        Event {
+            workspace: Name::default_workspace(),
+            id: EventId::new(Timestamp(0), [0; 10]),
+            source: name("s"),
+            event_type: "t".into(),
+            subject: None,
+            received_at: Timestamp(0),
+            time: None,
+            external_id: None,
+            content_type: None,
+            headers: vec![header("x-event"), header("x-other")],
+            body: Bytes::from_static(b"1"),
+            attributes: Vec::new(),
+        }
+    }
+
+    fn run(rule: &Rule, message: Message) -> Outcome {
+        let event = event();
+        let id = RunId::of(&event.workspace, event.id, 0, &rule.name);
+        of_run(rule, id, &event, Ended::Messages(vec![Piece { message, batch_key: None }]))
+    }
+
+    #[test]
+    fn a_message_goes_to_all_destinations_with_the_headers_that_pass() {
+        let Outcome::Planned(planned) = run(&rule(None), Message::of(&event())) else { panic!("planned") };
+        assert_eq!(planned.len(), 2);
+        assert_ne!(planned[0].id, planned[1].id);
+        let names: Vec<_> = planned[0].message.headers.iter().map(|h| h.name.as_str()).collect();
+        assert_eq!(names, ["x-event"]);
+        assert_eq!(planned[0].message.body, None, "the event's own bytes");
+    }
+
+    #[test]
+    fn a_route_chooses_among_the_destinations_of_the_rule() {
+        let routed = |to| run(&rule(None), Message { route: Some(name(to)), ..Message::of(&event()) });
+        assert!(
+            matches!(routed("erp"), Outcome::Planned(planned) if planned.len() == 1 && planned[0].destination == name("erp"))
+        );
+        assert!(matches!(routed("elsewhere"), Outcome::Dead(failure) if failure.code == "route-unknown"));
+    }
+
+    #[test]
+    fn without_a_batch_plugin_all_messages_join_one_batch() {
+        let limits = BatchLimits { events_max: 2, bytes_max: 100, age_ms_max: 1000 };
+        let outcome = run(&rule(Some(limits)), Message::of(&event()));
+        assert!(
+            matches!(outcome, Outcome::Joined { joins, alone } if joins.len() == 1 && joins[0].key.is_empty() && alone.is_empty())
+        );
+    }
+}

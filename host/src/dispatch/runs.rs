@@ -1,0 +1,78 @@
+//! Runs the plugins of pending runs, one lane a rule: a rule whose plugins are slow fills its own places and no other's.
+
+use std::sync::Arc;
+
+use super::{Options, Parts, Rule, fate, plan, store};
+use crate::{
+    event::{Failure, Stage},
+    journal::{Bounds, Claim, JournalError, Lane, Lanes, Outcome, Run, RunEnd, Work, pump},
+    plugin::Call,
+};
+
+/// Runs plugins until the host stops.
+pub(super) async fn work_off(parts: Parts, options: &Options) {
+    let bounds = Bounds { pieces_max: options.runs_max, drain_ms: options.drain_ms };
+    let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
+    pump(Arc::new(Runs { parts, per_rule_max: options.runs_per_rule_max }), bounds, clock, shutdown).await;
+}
+
+struct Runs {
+    parts: Parts,
+    per_rule_max: usize,
+}
+
+impl Work for Runs {
+    type Piece = Run;
+
+    fn marked(&self) -> &Lanes {
+        &self.parts.journal.feed().runs
+    }
+
+    fn places(&self, _lane: &Lane) -> usize {
+        self.per_rule_max
+    }
+
+    async fn claim(&self, lane: Lane, max: usize) -> Result<Claim<Run>, JournalError> {
+        self.parts.journal.claim_runs(lane, (self.parts.clock)(), max).await
+    }
+
+    async fn work(&self, run: Run) {
+        let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision) {
+            Some(rule) => self.run(&rule, &run).await,
+            None => (Vec::new(), Outcome::Dead(revision_gone(run.revision))),
+        };
+        let end = RunEnd { seq: run.seq, generation: run.generation, lane: run.lane, stages, outcome };
+        store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
+    }
+}
+
+impl Runs {
+    async fn run(&self, rule: &Rule, run: &Run) -> (Vec<Stage>, Outcome) {
+        let call = Call { event: Arc::clone(&run.event), attempt: run.attempt };
+        let report = self.parts.plugins.run(Arc::clone(&rule.chain), call).await;
+        let outcome = match report.result {
+            Ok(ended) => plan::of_run(rule, run.id, &run.event, ended),
+            Err(fault) => {
+                let now = (self.parts.clock)();
+                tracing::info!(event = %run.event.id, rule = %rule.name, plugin = %fault.plugin, code = fault.failure.code, "a plugin failed");
+                fate::of(fault, fate::Standing { attempt: run.attempt, created_at: run.created_at, now, random: random() })
+            }
+        };
+        (report.stages, outcome)
+    }
+}
+
+/// The rule as of the revision that matched.
+pub(super) fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Option<Arc<Rule>> {
+    parts.history.rule_at(&lane.workspace, revision, &lane.name)
+}
+
+pub(super) fn revision_gone(revision: u64) -> Failure {
+    let text = format!("revision {revision}, whose rule matched, is no longer kept; replay the event through the rules of today");
+    Failure::new("revision-gone", text)
+}
+
+/// In `0.0..1.0`; the middle where the system has no randomness to give.
+pub(super) fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
+}

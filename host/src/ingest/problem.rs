@@ -1,0 +1,61 @@
+//! Refusals as RFC 9457 problem details. The type is a stable URN; the detail says what to do about it.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+
+/// A refusal that somebody outside is told.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The last part of `urn:sluicebox:problem:...`, stable.
+    pub kind: &'static str,
+    /// What is wrong, and how to mend it.
+    pub detail: String,
+    /// Seconds to wait before trying again.
+    pub retry_after_secs: Option<u64>,
+    /// Further members.
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of this status and kind, told in these words.
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), retry_after_secs: None, members: Map::new() }
+    }
+
+    /// With a time to wait.
+    #[must_use]
+    pub fn retry_after(mut self, secs: u64) -> Self {
+        self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// With a further member.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.members.insert(key.to_owned(), value);
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = self.members;
+        body.insert("type".into(), format!("urn:sluicebox:problem:{}", self.kind).into());
+        body.insert("title".into(), self.kind.replace('-', " ").into());
+        body.insert("status".into(), self.status.as_u16().into());
+        body.insert("detail".into(), self.detail.into());
+        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(secs) = self.retry_after_secs {
+            headers.insert(header::RETRY_AFTER, secs.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,120 @@
+//! A source as the hub file declares it, and refined.
+
+use std::str::FromStr;
+
+use http::HeaderName;
+use serde::Deserialize;
+
+use super::extract::Extract;
+use crate::{
+    event::Invalid,
+    verify::{self, Scheme},
+};
+
+/// A source as the hub file declares it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// How its requests are verified. `{ scheme = "none" }` has to be said.
+    pub verify: verify::Spec,
+    /// Where an event's type is; the scheme's preset otherwise.
+    #[serde(rename = "type")]
+    pub event_type: Option<ExtractSpec>,
+    /// Where an event's subject is.
+    pub subject: Option<ExtractSpec>,
+    /// Where the provider's id of an event is; the scheme's preset otherwise.
+    pub id: Option<ExtractSpec>,
+    /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
+    pub max_body_bytes: Option<usize>,
+}
+
+/// Where a fact of an event is: exactly one of these.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractSpec {
+    /// In a header.
+    pub header: Option<String>,
+    /// In the JSON body, by a dotted path: `object.kind`, `items.0.id`.
+    pub json: Option<String>,
+    /// Always this.
+    pub value: Option<String>,
+}
+
+/// A refined source.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Verifies requests.
+    pub scheme: Scheme,
+    /// Finds the type.
+    pub(super) event_type: Option<Extract>,
+    /// Finds the subject.
+    pub(super) subject: Option<Extract>,
+    /// Finds the provider's id.
+    pub(super) id: Option<Extract>,
+    /// The largest body.
+    pub body_bytes_max: usize,
+}
+
+/// The largest body of a source that names none.
+const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
+/// The largest body that a source may ask for.
+const BODY_BYTES_CEILING: usize = 16 * 1024 * 1024;
+
+impl Spec {
+    /// Checks the spec.
+    pub fn refine(&self) -> Result<Source, Invalid> {
+        let scheme = self.verify.refine().map_err(|e| Invalid::at(format!("/verify{}", e.pointer), e.message))?;
+        let hints = scheme.hints();
+        let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
+        if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {
+            return Err(Invalid::at(
+                "/max_body_bytes",
+                format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
+            ));
+        }
+        Ok(Source {
+            event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
+            subject: extract(self.subject.as_ref(), "/subject", None)?,
+            id: extract(self.id.as_ref(), "/id", hints.id_header)?,
+            scheme,
+            body_bytes_max,
+        })
+    }
+}
+
+fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -> Result<Option<Extract>, Invalid> {
+    let Some(spec) = spec else {
+        return Ok(preset.map(|name| Extract::Header(HeaderName::from_static(name))));
+    };
+    match (&spec.header, &spec.json, &spec.value) {
+        (Some(name), None, None) => HeaderName::from_str(name)
+            .map(|name| Some(Extract::Header(name)))
+            .map_err(|_| Invalid::at(format!("{at}/header"), format!("`{name}` is not a header name"))),
+        (None, Some(path), None) => Ok(Some(Extract::json(path))),
+        (None, None, Some(value)) => Ok(Some(Extract::Fixed(value.clone()))),
+        _ => Err(Invalid::at(at, "name exactly one of `header`, `json` and `value`, as in { header = \"x-event\" }")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spec;
+
+    fn refine(spec: serde_json::Value) -> Result<super::Source, super::Invalid> {
+        serde_json::from_value::<Spec>(spec).expect("a spec").refine()
+    }
+
+    #[test]
+    fn a_fact_has_one_place() {
+        let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "type": {"header": "a", "json": "b"}}));
+        assert_eq!(wrong.expect_err("two places").pointer, "/type");
+        let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "id": {"header": "a b"}}));
+        assert_eq!(wrong.expect_err("no header name").pointer, "/id/header");
+    }
+
+    #[test]
+    fn the_body_limit_has_a_ceiling() {
+        let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "max_body_bytes": 1_000_000_000}));
+        assert_eq!(wrong.expect_err("too large").pointer, "/max_body_bytes");
+    }
+}
