@@ -1,0 +1,75 @@
+//! What goes out: runs and deliveries, each with what was tried and why it failed.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::get,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Parts, parsed,
+    query::{Checked, page_size},
+    store_problem,
+    wire::{self, StateName},
+};
+use crate::{
+    event::{MessageId, Name},
+    ingest::Problem,
+    journal::WorkFilter,
+};
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new()
+        .route("/v1/runs", get(runs))
+        .route("/v1/deliveries", get(deliveries))
+        .route("/v1/deliveries/{id}", get(delivery))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkQuery {
+    state: Option<String>,
+    rule: Option<Name>,
+    destination: Option<Name>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+impl WorkQuery {
+    fn filter<S: StateName>(self) -> Result<WorkFilter<S>, Problem> {
+        let state = self.state.as_deref().map(S::read).transpose();
+        Ok(WorkFilter {
+            workspace: Name::default_workspace(),
+            state: state.map_err(|text| Problem::new(StatusCode::BAD_REQUEST, "bad-query", format!("state: {text}")))?,
+            rule: self.rule,
+            destination: self.destination,
+            before: self.before,
+            limit: page_size(self.limit)?,
+        })
+    }
+}
+
+async fn runs(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {
+    if query.destination.is_some() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", "destination: runs have none, their deliveries do"));
+    }
+    let page = parts.journal.runs(query.filter()?).await.map_err(|error| store_problem(&error))?;
+    Ok(Json(wire::page(&page, wire::run)))
+}
+
+async fn deliveries(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {
+    let page = parts.journal.deliveries(query.filter()?).await.map_err(|error| store_problem(&error))?;
+    Ok(Json(wire::page(&page, wire::delivery)))
+}
+
+async fn delivery(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id: MessageId = parsed("id", &id)?;
+    let found = parts.journal.delivery(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    let (sent, record, attempts) = found.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "unknown-delivery", format!("there is no delivery {id}; it may be past its retention"))
+    })?;
+    Ok(Json(wire::whole_delivery(&sent, &record, &attempts)))
+}

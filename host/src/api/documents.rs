@@ -1,0 +1,163 @@
+//! The control plane's documents: sources, destinations, plugins and rules, singly or as a whole hub file, and components' bytes.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, FromRequest, Path, Request, State},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Parts, parsed,
+    query::Checked,
+    wire::{Applied, ApplyRequest, ComponentStored, SpecProblem},
+};
+use crate::{
+    event::Name,
+    hub::{Draft, HubError, Kind},
+    ingest::Problem,
+};
+
+/// The largest hub file or document, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The largest component, in bytes; the plugin machine has a limit of its own below it.
+const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+pub(super) fn routes() -> Router<Parts> {
+    let documents = Router::new()
+        .route("/v1/apply", post(apply))
+        .route("/v1/{kind}", get(list))
+        .route("/v1/{kind}/{name}", get(one).put(put).delete(delete))
+        .layer(DefaultBodyLimit::max(DOCUMENT_BYTES_MAX));
+    let components = Router::new().route("/v1/components", post(store)).layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX));
+    documents.merge(components)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyQuery {
+    /// Whether what the file does not name goes.
+    #[serde(default)]
+    prune: bool,
+}
+
+async fn apply(
+    State(parts): State<Parts>,
+    Checked(query): Checked<ApplyQuery>,
+    Document(request): Document<ApplyRequest>,
+) -> Result<Json<Applied>, Problem> {
+    let tables = [
+        (Kind::Source, request.sources),
+        (Kind::Destination, request.destinations),
+        (Kind::Plugin, request.plugins),
+        (Kind::Rule, request.rules),
+    ];
+    let entries = tables.into_iter().flat_map(|(kind, table)| {
+        table.into_iter().map(move |(name, document)| ((kind, name), Some(Value::Object(document))))
+    });
+    commit(&parts, Draft { entries: entries.collect(), prune: query.prune }).await
+}
+
+async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Json<Value>, Problem> {
+    let kind = self::kind(&kind)?;
+    let documents = parts.hub.list(&Name::default_workspace(), kind);
+    let items = documents.into_iter().map(|(name, document)| json!({ "name": name, "document": document }));
+    Ok(Json(json!({ "items": items.collect::<Value>() })))
+}
+
+async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
+    let found = parts.hub.get(&Name::default_workspace(), kind, &name);
+    found.map(Json).ok_or_else(|| unknown(kind, &name))
+}
+
+async fn put(
+    State(parts): State<Parts>,
+    Path((kind, name)): Path<(String, String)>,
+    request: Request,
+) -> Result<Json<Applied>, Problem> {
+    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
+    let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/wasm");
+    let document = match kind {
+        Kind::Plugin if is_wasm => push(&parts, &name, request).await?,
+        _ => Document::<Map<String, Value>>::from_request(request, &parts).await?.0,
+    };
+    let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
+    commit(&parts, Draft { entries, prune: false }).await
+}
+
+/// New bytes for a plugin: its settings and limits stay as they are.
+async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Map<String, Value>, Problem> {
+    let bytes = read(request, parts).await?;
+    let (digest, _) = parts.hub.put_component(bytes).await.map_err(|error| hub_problem(&error))?;
+    let mut document = match parts.hub.get(&Name::default_workspace(), Kind::Plugin, name) {
+        Some(Value::Object(document)) => document,
+        _ => Map::new(),
+    };
+    document.insert("digest".to_owned(), digest.to_string().into());
+    Ok(document)
+}
+
+async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Applied>, Problem> {
+    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
+    if parts.hub.get(&Name::default_workspace(), kind, &name).is_none() {
+        return Err(unknown(kind, &name));
+    }
+    commit(&parts, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
+}
+
+async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<ComponentStored>, Problem> {
+    let bytes = read(request, &parts).await?;
+    let (digest, exports) = parts.hub.put_component(bytes).await.map_err(|error| hub_problem(&error))?;
+    let names = [("filter", exports.filter), ("transform", exports.transform), ("batch", exports.batch)];
+    let exports = names.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned());
+    Ok(Json(ComponentStored { digest: digest.to_string(), exports: exports.collect() }))
+}
+
+async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
+    let applied = parts.hub.apply(&Name::default_workspace(), draft).await.map_err(|error| hub_problem(&error))?;
+    Ok(Json(Applied {
+        revision: applied.revision,
+        changes: applied.changes.iter().map(ToString::to_string).collect(),
+        generated_secrets: applied.generated.into_iter().map(|made| (made.destination, made.secret)).collect(),
+    }))
+}
+
+fn kind(text: &str) -> Result<Kind, Problem> {
+    text.parse().map_err(|_| {
+        let detail = format!("`{text}` is none of sources, destinations, plugins, rules");
+        Problem::new(StatusCode::NOT_FOUND, "unknown-route", detail)
+    })
+}
+
+fn unknown(kind: Kind, name: &Name) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("there is no `{name}` among the {}", kind.as_str()))
+}
+
+/// A JSON body, refused with a problem that says where it is wrong.
+struct Document<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        let bytes = read(request, parts).await?;
+        let text = &mut serde_json::Deserializer::from_slice(&bytes);
+        serde_path_to_error::deserialize(text).map(Self).map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-document", format!("{}: {}", error.path(), error.inner()))
+        })
+    }
+}
+
+async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, parts).await.map_err(|error| Problem::new(error.status(), "bad-body", error.body_text()))
+}
+
+fn hub_problem(error: &HubError) -> Problem {
+    todo_replace(error)
+}

@@ -1,0 +1,51 @@
+//! What came in: events, each with its runs and deliveries.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::get,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Parts, parsed,
+    query::{Checked, page_size},
+    store_problem, wire,
+};
+use crate::{
+    event::{EventId, Name},
+    ingest::Problem,
+    journal::EventFilter,
+};
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/events", get(list)).route("/v1/events/{id}", get(one))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventQuery {
+    source: Option<Name>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+async fn list(State(parts): State<Parts>, Checked(query): Checked<EventQuery>) -> Result<Json<Value>, Problem> {
+    let EventQuery { source, event_type, before, limit } = query;
+    let filter = EventFilter { workspace: Name::default_workspace(), source, event_type, before, limit: page_size(limit)? };
+    let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
+    Ok(Json(wire::page(&page, wire::event)))
+}
+
+async fn one(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id: EventId = parsed("id", &id)?;
+    let found = parts.journal.event(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    let (record, runs, deliveries) = found.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}; it may be past its retention"))
+    })?;
+    Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
+}

@@ -1,0 +1,94 @@
+//! The REST API: what operators and the command line speak to. Every route but `/healthz` and `/readyz` needs the admin key.
+//!
+//! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
+//! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
+
+mod deliveries;
+mod documents;
+mod events;
+mod query;
+mod wire;
+
+pub use wire::{Applied, ApplyRequest, ComponentStored, SpecProblem};
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+use prometheus_client::{encoding::text, registry::Registry};
+
+use crate::{
+    hub::Hub,
+    ingest::Problem,
+    journal::{Journal, JournalError},
+};
+
+/// What this part works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The control plane.
+    pub hub: Arc<Hub>,
+    /// The store.
+    pub journal: Arc<dyn Journal>,
+    /// All metrics.
+    pub registry: Arc<Registry>,
+}
+
+/// The routes of operators.
+pub fn router(parts: Parts) -> Router {
+    let closed = Router::new()
+        .merge(documents::routes())
+        .merge(events::routes())
+        .merge(deliveries::routes())
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(parts.clone(), authorize));
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async || "ready\n"))
+        .merge(closed)
+        .fallback(unknown_route)
+        .with_state(parts)
+}
+
+async fn unknown_route() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown-route", "there is nothing here; sources are at /in/{source}, the API is under /v1")
+}
+
+/// Lets through who presents the admin key as a bearer token (RFC 6750).
+async fn authorize(State(parts): State<Parts>, request: Request, next: Next) -> Response {
+    let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match presented.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(key) if parts.hub.authorize(key) => next.run(request).await,
+        _ => {
+            let detail = "send the admin key as `Authorization: Bearer ...`; it is in admin.key in the data folder";
+            let mut response = Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail).into_response();
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+            response
+        }
+    }
+}
+
+async fn metrics(State(parts): State<Parts>) -> Result<Response, Problem> {
+    let mut page = String::new();
+    text::encode(&mut page, &parts.registry)
+        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the metrics could not be written"))?;
+    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    Ok((kind, page).into_response())
+}
+
+/// A store that does not answer is nobody's fault outside.
+fn store_problem(error: &JournalError) -> Problem {
+    tracing::error!(error = error as &dyn std::error::Error, "the journal did not answer");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", "the journal did not answer; try again").retry_after(5)
+}
+
+/// A text in a path or a query that has to be an id, a name or a number.
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", format!("{what}: {error}")))
+}

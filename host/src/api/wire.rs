@@ -1,0 +1,220 @@
+//! The JSON shapes of the API. The command line reads the ones it needs from here.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    event::{Attribute, Event, Failure, Header, Name, Timestamp},
+    journal::{AttemptRecord, Delivery, DeliveryRecord, DeliveryState, EventRecord, Page, RunRecord, RunState},
+};
+
+/// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {
+    /// By name.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, Map<String, Value>>,
+    /// By name.
+    #[serde(default)]
+    pub destinations: BTreeMap<Name, Map<String, Value>>,
+    /// By name.
+    #[serde(default)]
+    pub plugins: BTreeMap<Name, Map<String, Value>>,
+    /// By name.
+    #[serde(default)]
+    pub rules: BTreeMap<Name, Map<String, Value>>,
+}
+
+/// What `POST /v1/apply` and every `PUT` and `DELETE` of a document answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Applied {
+    /// The revision in force now.
+    pub revision: u64,
+    /// `created source github`; empty where nothing was different.
+    pub changes: Vec<String>,
+    /// Secrets that were made, by destination; shown this once.
+    pub generated_secrets: BTreeMap<Name, String>,
+}
+
+/// What `POST /v1/components` answers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ComponentStored {
+    /// `sha256:...`
+    pub digest: String,
+    /// `filter`, `transform`, `batch`.
+    pub exports: Vec<String>,
+}
+
+/// A refused value of a document, as a member of `problems` in the problem.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SpecProblem {
+    /// `sources`, `destinations`, `plugins` or `rules`.
+    pub kind: String,
+    /// The document's name.
+    pub name: String,
+    /// A JSON pointer (RFC 6901) within the document.
+    pub pointer: String,
+    /// What is wrong, and how to mend it.
+    pub message: String,
+}
+
+pub(super) fn time(at: Timestamp) -> Value {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string().into()
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({ "code": failure.code, "message": failure.message })
+}
+
+fn headers(headers: &[Header]) -> Value {
+    headers.iter().map(|header| json!([header.name, header.value])).collect()
+}
+
+/// `{ "text": ... }` where the bytes are UTF-8, else `{ "base64": ... }`.
+fn bytes(body: &[u8]) -> Value {
+    match std::str::from_utf8(body) {
+        Ok(text) => json!({ "text": text }),
+        Err(_) => json!({ "base64": STANDARD.encode(body) }),
+    }
+}
+
+pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
+    json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next })
+}
+
+/// An event without its headers and body.
+pub(super) fn event(record: &EventRecord) -> Value {
+    let Event { id, source, event_type, subject, received_at, external_id, content_type, .. } = &*record.event;
+    json!({
+        "id": id.to_string(),
+        "source": source,
+        "type": event_type,
+        "subject": subject,
+        "received_at": time(*received_at),
+        "external_id": external_id,
+        "content_type": content_type,
+        "body_bytes": record.body_bytes,
+        "generation": record.generation,
+        "routed": record.routed,
+    })
+}
+
+/// An event with everything.
+pub(super) fn whole_event(record: &EventRecord, runs: &[RunRecord], deliveries: &[DeliveryRecord]) -> Value {
+    let mut whole = event(record);
+    whole["headers"] = headers(&record.event.headers);
+    whole["attributes"] = attributes(&record.event.attributes);
+    whole["body"] = bytes(&record.event.body);
+    whole["runs"] = runs.iter().map(run).collect();
+    whole["deliveries"] = deliveries.iter().map(delivery).collect();
+    whole
+}
+
+fn attributes(attributes: &[Attribute]) -> Value {
+    attributes.iter().map(|a| (a.key.clone(), Value::from(a.value.clone()))).collect::<Map<_, _>>().into()
+}
+
+pub(super) fn run(record: &RunRecord) -> Value {
+    json!({
+        "id": record.id.to_string(),
+        "event": record.event.to_string(),
+        "rule": record.rule,
+        "revision": record.revision,
+        "state": run_state(record.state),
+        "attempts": record.attempts,
+        "due_at": record.due_at.map(time),
+        "failure": record.failure.as_ref().map(failure),
+        "stages": record.stages,
+    })
+}
+
+pub(super) fn delivery(record: &DeliveryRecord) -> Value {
+    json!({
+        "id": record.id.to_string(),
+        "event": record.event.map(|id| id.to_string()),
+        "batch": record.batch.map(|id| id.to_string()),
+        "rule": record.rule,
+        "destination": record.destination,
+        "state": delivery_state(record.state),
+        "attempts": record.attempts,
+        "created_at": time(record.created_at),
+        "due_at": record.due_at.map(time),
+        "settled_at": record.settled_at.map(time),
+        "failure": record.failure.as_ref().map(failure),
+        "last_status": record.last_status,
+    })
+}
+
+/// A delivery with what is sent and what was tried.
+pub(super) fn whole_delivery(sent: &Delivery, record: &DeliveryRecord, attempts: &[AttemptRecord]) -> Value {
+    let mut whole = delivery(record);
+    whole["type"] = sent.message.event_type.as_str().into();
+    whole["content_type"] = sent.message.content_type.as_deref().into();
+    whole["headers"] = headers(&sent.message.headers);
+    whole["body"] = bytes(&sent.body);
+    whole["attempt_records"] = attempts.iter().map(attempt).collect();
+    whole
+}
+
+fn attempt(record: &AttemptRecord) -> Value {
+    let attempt = &record.attempt;
+    json!({
+        "number": record.number,
+        "started_at": time(attempt.started_at),
+        "duration_ms": attempt.duration_ms,
+        "status": attempt.status,
+        "failure": attempt.failure.as_ref().map(failure),
+        "response_headers": headers(&attempt.response_headers),
+        "response_body": bytes(&attempt.response_body),
+    })
+}
+
+const RUN_STATES: [(RunState, &str); 6] = [
+    (RunState::Pending, "pending"),
+    (RunState::Held, "held"),
+    (RunState::Batched, "batched"),
+    (RunState::Planned, "planned"),
+    (RunState::Dropped, "dropped"),
+    (RunState::Dead, "dead"),
+];
+
+const DELIVERY_STATES: [(DeliveryState, &str); 3] =
+    [(DeliveryState::Waiting, "waiting"), (DeliveryState::Delivered, "delivered"), (DeliveryState::Dead, "dead")];
+
+fn run_state(state: RunState) -> &'static str {
+    RUN_STATES.iter().find(|(candidate, _)| *candidate == state).map_or("", |(_, text)| text)
+}
+
+fn delivery_state(state: DeliveryState) -> &'static str {
+    DELIVERY_STATES.iter().find(|(candidate, _)| *candidate == state).map_or("", |(_, text)| text)
+}
+
+/// A state by its name in queries; the error names all of them.
+pub(super) trait StateName: Copy + 'static {
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl StateName for RunState {
+    fn read(text: &str) -> Result<Self, String> {
+        by_name(&RUN_STATES, text)
+    }
+}
+
+impl StateName for DeliveryState {
+    fn read(text: &str) -> Result<Self, String> {
+        by_name(&DELIVERY_STATES, text)
+    }
+}
+
+fn by_name<S: Copy>(states: &[(S, &str)], text: &str) -> Result<S, String> {
+    let found = states.iter().find(|(_, name)| *name == text).map(|(state, _)| *state);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = states.iter().map(|(_, name)| *name).collect();
+        format!("`{text}` is none of {}", names.join(", "))
+    })
+}

@@ -1,0 +1,82 @@
+//! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
+//! components of core modules, so that the server never has to.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's).
+
+mod apply;
+mod client;
+mod plugin;
+mod serve;
+mod show;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A webhook router that its users extend with WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "sluicebox", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a host.
+    Serve(serve::Arguments),
+    /// Apply a hub file: all of it or, where anything is wrong, nothing.
+    Apply(apply::Arguments),
+    /// List events, or show one with what became of it.
+    Events(show::EventArguments),
+    /// List deliveries, or show one with its attempts.
+    Deliveries(show::DeliveryArguments),
+    /// List runs: what rules and their plugins did.
+    Runs(show::RunArguments),
+    /// Work with plugins.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+}
+
+/// Which host to speak to, and how to answer.
+#[derive(Args, Clone, Debug)]
+struct Hub {
+    /// The host's address.
+    #[arg(long, env = "SLUICEBOX_URL", default_value = "http://127.0.0.1:8484", global = true)]
+    url: String,
+    /// The admin key; read from the data folder's admin.key otherwise.
+    #[arg(long, env = "SLUICEBOX_KEY", hide_env_values = true, global = true)]
+    key: Option<String>,
+    /// The data folder of a host on this machine, for its admin.key.
+    #[arg(long, env = "SLUICEBOX_DATA", default_value = "sluicebox-data", global = true)]
+    data: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sluicebox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Events(arguments) => show::events(arguments).await,
+        Command::Deliveries(arguments) => show::deliveries(arguments).await,
+        Command::Runs(arguments) => show::runs(arguments).await,
+        Command::Plugin(command) => plugin::run(command).await,
+    }
+}

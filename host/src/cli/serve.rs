@@ -1,0 +1,49 @@
+//! `sluicebox serve`: runs a host until it is told to stop.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, signal::unix};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::config::Config;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder that holds everything that is kept; made where it is not there.
+    #[arg(long, env = "SLUICEBOX_DATA", default_value = "sluicebox-data")]
+    data: PathBuf,
+    /// Where to listen, for senders and operators alike.
+    #[arg(long, env = "SLUICEBOX_LISTEN", default_value = "127.0.0.1:8484")]
+    listen: SocketAddr,
+    /// A network to deliver to although it is private or special, as in 127.0.0.0/8. May be given several times.
+    #[arg(long, value_name = "NETWORK")]
+    allow_network: Vec<ipnet::IpNet>,
+    /// The URL that senders call this host by; some providers sign it.
+    #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
+    #[arg(long, env = "SLUICEBOX_LOG", default_value = "info")]
+    log: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
+    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(std::io::stderr)).init();
+    let mut config = Config::at(arguments.data);
+    config.net.allow_networks = arguments.allow_network;
+    config.ingest.public_url = arguments.public_url;
+    let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    tracing::info!(%address, data = %config.data.display(), "listening");
+    // Handlers are installed before anything is opened, so that an early signal ends the host in order as well.
+    let (mut term, mut interrupt) = (unix::signal(unix::SignalKind::terminate())?, unix::signal(unix::SignalKind::interrupt())?);
+    let told_to_stop = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    crate::run(config, listener, told_to_stop).await
+}

@@ -1,0 +1,141 @@
+//! `sluicebox events`, `deliveries` and `runs`: listings as tables, one thing as its JSON.
+
+use serde_json::Value;
+
+use super::{Hub, client::Client};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EventArguments {
+    /// Show this event with its runs and deliveries.
+    id: Option<String>,
+    /// Of this source only.
+    #[arg(long)]
+    source: Option<String>,
+    /// Of this type only.
+    #[arg(long = "type")]
+    event_type: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DeliveryArguments {
+    /// Show this delivery with its attempts.
+    id: Option<String>,
+    /// In this state only: waiting, delivered or dead.
+    #[arg(long)]
+    state: Option<String>,
+    /// Of this rule only.
+    #[arg(long)]
+    rule: Option<String>,
+    /// To this destination only.
+    #[arg(long)]
+    destination: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArguments {
+    /// In this state only: pending, held, batched, planned, dropped or dead.
+    #[arg(long)]
+    state: Option<String>,
+    /// Of this rule only.
+    #[arg(long)]
+    rule: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+#[derive(Debug, clap::Args)]
+struct Page {
+    /// How many, newest first.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Older than this cursor, which the page before ended with.
+    #[arg(long)]
+    before: Option<u64>,
+}
+
+type Query = Vec<(&'static str, String)>;
+
+pub(super) async fn events(arguments: EventArguments) -> anyhow::Result<()> {
+    let filters = [("source", arguments.source), ("type", arguments.event_type)];
+    let columns = ["id", "received_at", "source", "type", "body_bytes"];
+    show(&arguments.hub, "events", arguments.id, query(filters, &arguments.page), &columns).await
+}
+
+pub(super) async fn deliveries(arguments: DeliveryArguments) -> anyhow::Result<()> {
+    let filters = [("state", arguments.state), ("rule", arguments.rule), ("destination", arguments.destination)];
+    let columns = ["id", "created_at", "rule", "destination", "state", "attempts", "last_status", "failure"];
+    show(&arguments.hub, "deliveries", arguments.id, query(filters, &arguments.page), &columns).await
+}
+
+pub(super) async fn runs(arguments: RunArguments) -> anyhow::Result<()> {
+    let filters = [("state", arguments.state), ("rule", arguments.rule)];
+    let columns = ["event", "rule", "revision", "state", "attempts", "failure"];
+    show(&arguments.hub, "runs", None, query(filters, &arguments.page), &columns).await
+}
+
+fn query<const N: usize>(filters: [(&'static str, Option<String>); N], page: &Page) -> Query {
+    let page = [("limit", page.limit.map(|n| n.to_string())), ("before", page.before.map(|n| n.to_string()))];
+    filters.into_iter().chain(page).filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: &[&str]) -> anyhow::Result<()> {
+    let path = id.as_ref().map_or_else(|| format!("/v1/{what}"), |id| format!("/v1/{what}/{id}"));
+    let answer: Value = Client::new(hub)?.get(&path, &query).await?;
+    if hub.json || id.is_some() {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        return Ok(());
+    }
+    print!("{}", table(columns, answer["items"].as_array().map_or(&[], Vec::as_slice)));
+    if let Some(next) = answer["next"].as_u64() {
+        println!("more: --before {next}");
+    }
+    Ok(())
+}
+
+/// Columns as wide as their widest cell, two spaces apart.
+fn table(columns: &[&str], items: &[Value]) -> String {
+    let mut rows = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
+    rows.extend(items.iter().map(|item| columns.iter().map(|column| cell(&item[*column])).collect()));
+    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A value for people; of a failure, its code. What came from outside cannot move the cursor of a terminal.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => fields.get("code").map_or_else(|| "-".to_owned(), cell),
+        other => other.to_string(),
+    };
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::table;
+
+    #[test]
+    fn a_table_is_aligned_and_has_no_control_characters() {
+        let items = [json!({"a": "long \u{1b}[31mtext", "b": 1}), json!({"a": "", "b": {"code": "dead"}})];
+        assert_eq!(table(&["a", "b"], &items), "A              B\nlong [31mtext  1\n-              dead\n");
+    }
+}

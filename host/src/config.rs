@@ -1,0 +1,41 @@
+//! The settings of a host: one part each, made by the part it belongs to.
+
+use std::path::PathBuf;
+
+use crate::{deliver, dispatch, ingest, journal, net, plugin};
+
+/// All settings of a host. [`Config::at`] gives the defaults, which are those of the command line.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder that holds everything that is kept.
+    pub data: PathBuf,
+    /// What comes in.
+    pub ingest: ingest::Options,
+    /// Rules and plugins at work.
+    pub dispatch: dispatch::Options,
+    /// What goes out.
+    pub deliver: deliver::Options,
+    /// Where it may go to.
+    pub net: net::Options,
+    /// The plugin machine.
+    pub plugin: plugin::Options,
+    /// The store of events.
+    pub journal: journal::Options,
+}
+
+impl Config {
+    /// The defaults, with all that is kept in this folder.
+    #[must_use]
+    pub fn at(data: impl Into<PathBuf>) -> Self {
+        let data = data.into();
+        Self {
+            ingest: ingest::Options::default(),
+            dispatch: dispatch::Options::default(),
+            deliver: deliver::Options::default(),
+            net: net::Options::default(),
+            plugin: plugin::Options::default(),
+            journal: journal::Options { folder: data.join("journal"), ..journal::Options::default() },
+            data,
+        }
+    }
+}
