@@ -1,2 +1,101 @@
-//! xtask
-fn main() {}
+//! `cargo xtask demo` and `cargo xtask test`: build what is needed, install what is missing, and hand over.
+
+mod guests;
+mod official;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, bail, ensure};
+
+const USAGE: &str = "\
+cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
+cargo xtask test [FILTER]    every test of the project";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["demo"] => demo(&[]),
+        ["demo", "--once"] => demo(&["--once"]),
+        ["test"] => test(None),
+        ["test", filter] => test(Some(filter)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(arguments: &[&str]) -> anyhow::Result<()> {
+    guests::install_target()?;
+    step("building the demo's plugins");
+    guests::build(&guests::PLUGINS)?;
+    step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
+    run(cargo().args(["build", "--package", "sluicebox", "--package", "sluicebox-tests", "--bins"]))?;
+    run(Command::new(debug_folder().join("demo")).args(arguments).env("SLUICEBOX_GUESTS", guests::folder()))
+}
+
+fn test(filter: Option<&str>) -> anyhow::Result<()> {
+    guests::install_target()?;
+    step("building plugins, and guests that misbehave");
+    guests::build(&guests::PLUGINS)?;
+    guests::build(&guests::TEST_GUESTS)?;
+    let suites = official::install()?;
+    step("building the hub and its tests (the first time this takes some minutes: it contains a WebAssembly compiler)");
+    run(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--no-fail-fast"]).envs(suites.environment());
+    tests.env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox"));
+    tests.arg("--").args(filter).args(suites.left_out().flat_map(|suite| ["--skip", suite.prefix]));
+    run(&mut tests)?;
+    for suite in suites.left_out() {
+        step(&format!("not run: {} ({})", suite.what, suite.mend));
+    }
+    ensure!(suites.left_out().next().is_none() || env::var_os("CI").is_none(), "with CI set, every suite has to run");
+    Ok(())
+}
+
+/// Tells a person what happens next.
+fn step(what: &str) {
+    println!("\n== {what}");
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().display().to_string();
+    let status = command.status().with_context(|| format!("`{program}` could not be started"))?;
+    if !status.success() {
+        bail!("`{program}` ended with {status}; its own words are above");
+    }
+    Ok(())
+}
+
+/// The project's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Where cargo builds to.
+fn target_folder() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
+fn debug_folder() -> PathBuf {
+    target_folder().join("debug")
+}

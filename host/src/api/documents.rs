@@ -57,9 +57,9 @@ async fn apply(
         (Kind::Plugin, request.plugins),
         (Kind::Rule, request.rules),
     ];
-    let entries = tables.into_iter().flat_map(|(kind, table)| {
-        table.into_iter().map(move |(name, document)| ((kind, name), Some(Value::Object(document))))
-    });
+    let entries = tables
+        .into_iter()
+        .flat_map(|(kind, table)| table.into_iter().map(move |(name, document)| ((kind, name), Some(Value::Object(document)))));
     commit(&parts, Draft { entries: entries.collect(), prune: query.prune }).await
 }
 

@@ -57,7 +57,11 @@ pub fn router(parts: Parts) -> Router {
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-route", "there is nothing here; sources are at /in/{source}, the API is under /v1")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-route",
+        "there is nothing here; sources are at /in/{source}, the API is under /v1",
+    )
 }
 
 /// Lets through who presents the admin key as a bearer token (RFC 6750).

@@ -70,8 +70,7 @@ pub(super) fn component(path: &Path) -> anyhow::Result<Bytes> {
 fn located(error: anyhow::Error, hub_file: &HubFile) -> anyhow::Error {
     let Some(Refused { problem, .. }) = error.downcast_ref::<Refused>() else { return error };
     let problems: Vec<SpecProblem> = serde_json::from_value(problem["problems"].clone()).unwrap_or_default();
-    let errors: Vec<FileError> =
-        problems.iter().map(|p| hub_file.locate(&p.kind, &p.name, &p.pointer, &p.message)).collect();
+    let errors: Vec<FileError> = problems.iter().map(|p| hub_file.locate(&p.kind, &p.name, &p.pointer, &p.message)).collect();
     if errors.is_empty() { error } else { all(&errors) }
 }
 

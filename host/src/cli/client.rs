@@ -32,7 +32,9 @@ impl Client {
             None => {
                 let file = hub.data.join("admin.key");
                 let read = std::fs::read_to_string(&file);
-                read.with_context(|| format!("no key: give --key, set SLUICEBOX_KEY, or name the data folder by --data (tried {})", file.display()))?
+                read.with_context(|| {
+                    format!("no key: give --key, set SLUICEBOX_KEY, or name the data folder by --data (tried {})", file.display())
+                })?
             }
         };
         let http = net::side_client().context("no HTTP client")?;
@@ -57,7 +59,8 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
-        let response = request.send().await.with_context(|| format!("no host answers at {} (is `sluicebox serve` running?)", self.url))?;
+        let response =
+            request.send().await.with_context(|| format!("no host answers at {} (is `sluicebox serve` running?)", self.url))?;
         if response.status().is_success() {
             return response.json().await.context("the host's answer is not understood; is it of this version?");
         }

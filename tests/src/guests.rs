@@ -1,0 +1,23 @@
+//! Guests that `cargo xtask test` has built from source.
+
+use std::{env, fs, path::PathBuf};
+
+/// The core module of a guest, as a plain `cargo build` leaves it.
+#[must_use]
+pub fn module(name: &str) -> Vec<u8> {
+    let file = folder().join(format!("{}.wasm", name.replace('-', "_")));
+    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask test`", file.display()))
+}
+
+/// The component of a guest, as the command line makes it.
+#[must_use]
+pub fn component(name: &str) -> Vec<u8> {
+    sluicebox::plugin::componentize(&module(name)).expect("a component")
+}
+
+/// Where guests are built to.
+#[must_use]
+pub fn folder() -> PathBuf {
+    let built = || crate::process::binary().ancestors().nth(2).map(|target| target.join("wasm32-unknown-unknown/guest"));
+    env::var_os("SLUICEBOX_GUESTS").map(PathBuf::from).or_else(built).expect("a folder of guests")
+}
