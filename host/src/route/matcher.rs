@@ -2,13 +2,14 @@
 //!
 //! **Array consistency.** The conditions on the body form a tree, which is walked beside the body. Where the body has an array of
 //! objects, all that the tree asks below it is asked of one element at a time, and one element must meet it all. So no two
-//! fields come from different elements, and nothing is ever taken back: each value of the body is visited at most once.
+//! fields come from different elements, and nothing is ever taken back: the tree's node for a path visits each value at that
+//! path once.
 //!
 //! **Absence.** `{ exists = false }` says that there is no such leaf, not that some element lacks it. A part of the tree may
 //! therefore hold [`Verdict::ByAbsence`]: of an array that is enough only if every element says so, unless one element holds by
 //! a value that it has, and then the absence is judged within that element.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{borrow::Cow, cell::OnceCell, sync::Arc};
 
 use serde_json::Value;
 
@@ -81,7 +82,7 @@ fn judge(node: &Node, value: Option<&Value>) -> Verdict {
 }
 
 /// The conditions below a node, all asked of one object.
-fn judge_fields(fields: &[(Box<str>, Node)], value: Option<&Value>) -> Verdict {
+fn judge_fields(fields: &[(Arc<str>, Node)], value: Option<&Value>) -> Verdict {
     match value {
         Some(Value::Object(object)) => all(fields.iter().map(|(name, node)| judge(node, object.get(&**name)))),
         // Nested arrays count as one, and so they do here: an element that is an array gives the verdict of its elements.

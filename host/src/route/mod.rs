@@ -6,7 +6,7 @@
 //! and `wildcard` one value; [`Index`] asks only the patterns that may match.
 //!
 //! Pure. Patterns and events may be hostile: everything about a pattern has a limit, nothing recurses deeper than a limit, and
-//! matching visits each value of a body at most once for each alternative, without backtracking.
+//! matching never goes back, so that its work is bounded by the values in the body times the conditions of the pattern.
 //!
 //! A body is JSON if it parses as JSON, whatever its content type says. One that does not, or that nests deeper than the 128
 //! levels of `serde_json`, has no `data`. An empty `type` counts as none.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    operator,
-    pattern::{ALTERNATIVES_MAX, CONDITIONS_MAX, Condition, DEPTH_MAX, EnvelopeField, Field},
+    operator::{self, Budget},
+    pattern::{ALTERNATIVES_MAX, CONDITIONS_MAX, Condition, DEPTH_MAX, EnvelopeField, FIELD_BYTES_MAX, Field},
 };
 use crate::event::Invalid;
 
@@ -30,39 +30,29 @@ struct Place {
 
 /// What a key of the pattern speaks of.
 #[derive(Clone, Debug)]
-enum Subject {
+enum Topic {
     /// The whole event: its keys are the fields.
     Event,
     /// Its keys are the names of headers.
     Headers,
     Envelope(EnvelopeField),
-    Data(Vec<Box<str>>),
+    Data(Vec<Arc<str>>),
 }
 
 /// The ways to match a pattern.
 pub(super) fn alternatives(pattern: &Value) -> Result<Ways, Invalid> {
-    let mut budget = operator::Budget::default();
+    let mut budget = Budget::default();
     let place = Place { pointer: String::new(), depth: 0 };
     match pattern {
         Value::Null => Ok(vec![Vec::new()]),
         Value::Object(table) if table.is_empty() => Ok(vec![Vec::new()]),
-        Value::Object(table) => ways_of_table(table, &Subject::Event, &place, &mut budget),
+        Value::Object(table) => ways_of_table(table, &Topic::Event, &place, &mut budget),
         _ => Err(place.invalid("a pattern is a table of fields, as in `type = [\"issues\"]`")),
     }
 }
 
-fn ways_of_table(
-    table: &Map<String, Value>,
-    about: &Subject,
-    place: &Place,
-    budget: &mut operator::Budget,
-) -> Result<Ways, Invalid> {
-    if table.is_empty() {
-        return Err(place.invalid("the table is empty; name a field, or remove it"));
-    }
-    if place.depth >= DEPTH_MAX {
-        return Err(place.invalid(format!("more than {DEPTH_MAX} tables within each other")));
-    }
+fn ways_of_table(table: &Map<String, Value>, about: &Topic, place: &Place, budget: &mut Budget) -> Result<Ways, Invalid> {
+    check_form(table, place)?;
     let mut ways = vec![Vec::new()];
     for (key, value) in table {
         let place = place.child(key);
@@ -75,7 +65,20 @@ fn ways_of_table(
     Ok(ways)
 }
 
-fn ways_of_or(value: &Value, about: &Subject, place: &Place, budget: &mut operator::Budget) -> Result<Ways, Invalid> {
+fn check_form(table: &Map<String, Value>, place: &Place) -> Result<(), Invalid> {
+    if table.is_empty() {
+        return Err(place.invalid("the table is empty; name a field, or remove it"));
+    }
+    if place.depth >= DEPTH_MAX {
+        return Err(place.invalid(format!("more than {DEPTH_MAX} tables within each other")));
+    }
+    if table.keys().any(|key| key.len() > FIELD_BYTES_MAX) {
+        return Err(place.invalid(format!("a field's name here is longer than {FIELD_BYTES_MAX} bytes")));
+    }
+    Ok(())
+}
+
+fn ways_of_or(value: &Value, about: &Topic, place: &Place, budget: &mut Budget) -> Result<Ways, Invalid> {
     let Some(branches) = value.as_array().filter(|branches| branches.len() >= 2) else {
         return Err(place.invalid("`$or` is a list of two or more tables, of which any may hold"));
     };
@@ -89,7 +92,7 @@ fn ways_of_or(value: &Value, about: &Subject, place: &Place, budget: &mut operat
     Ok(ways)
 }
 
-fn ways_of_field(value: &Value, about: &Subject, place: &Place, budget: &mut operator::Budget) -> Result<Ways, Invalid> {
+fn ways_of_field(value: &Value, about: &Topic, place: &Place, budget: &mut Budget) -> Result<Ways, Invalid> {
     match (value, about.field()) {
         (Value::Array(values), Some(field)) => {
             let values = Arc::new(operator::values(values, &place.pointer, budget)?);
@@ -127,7 +130,7 @@ fn within_limits(alternatives: usize, conditions: usize, place: &Place) -> Resul
     Ok(())
 }
 
-impl Subject {
+impl Topic {
     /// What `key` in a table about this speaks of.
     fn child(&self, key: &str, place: &Place) -> Result<Self, Invalid> {
         match self {

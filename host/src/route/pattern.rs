@@ -20,6 +20,8 @@ pub(super) const VALUES_MAX: usize = 10_000;
 pub(super) const WILDCARDS_MAX: usize = 100;
 /// Bytes of one text.
 pub(super) const TEXT_BYTES_MAX: usize = 4_096;
+/// Bytes of a field's name.
+pub(super) const FIELD_BYTES_MAX: usize = 256;
 /// Alternatives that the `$or`s of a pattern give, multiplied out.
 pub(super) const ALTERNATIVES_MAX: usize = 256;
 /// Conditions of all alternatives together.
@@ -57,7 +59,7 @@ pub(super) struct Node {
     /// Lists that must each be met here: several, where a field stands both beside an `$or` and within it.
     pub(super) values: Vec<Arc<Values>>,
     /// By the name of the field.
-    pub(super) fields: Vec<(Box<str>, Node)>,
+    pub(super) fields: Vec<(Arc<str>, Node)>,
 }
 
 /// A field and its values, on the way from the tables to the alternatives.
@@ -72,7 +74,7 @@ pub(super) struct Condition {
 pub(super) enum Field {
     Envelope(EnvelopeField),
     /// The path within the body.
-    Data(Arc<[Box<str>]>),
+    Data(Arc<[Arc<str>]>),
 }
 
 impl Pattern {
@@ -101,7 +103,7 @@ impl Alternative {
 
 impl Node {
     /// The node at this path below, made where it is missing.
-    fn at(&mut self, path: &[Box<str>]) -> &mut Self {
+    fn at(&mut self, path: &[Arc<str>]) -> &mut Self {
         let mut node = self;
         for name in path {
             let known = node.fields.iter().position(|(field, _)| field == name);
