@@ -1,31 +1,25 @@
-//! stub of the route part
-use crate::event::{Event, Invalid};
+//! Which rules does an event match? The pattern language of Amazon EventBridge over `source`, `type`, `subject`,
+//! `headers.NAME` and `data` (the JSON body), and an index of patterns.
+//!
+//! Read in the order of the work: `parse` reads a pattern's tables and `operator` its values; [`Pattern`] holds the result as
+//! alternatives, so that `$or` is settled before the first event; `matcher` asks one alternative about one event, `compare`
+//! and `wildcard` one value; [`Index`] asks only the patterns that may match.
+//!
+//! Pure. Patterns and events may be hostile: everything about a pattern has a limit, nothing recurses deeper than a limit, and
+//! matching never goes back, so that its work is bounded by the values in the body times the conditions of the pattern.
+//!
+//! A body is JSON if it parses as JSON, whatever its content type says. One that does not, or that nests deeper than the 128
+//! levels of `serde_json`, has no `data`. An empty `type` counts as none.
 
-/// A parsed pattern.
-#[derive(Clone, Debug)]
-pub struct Pattern {}
+mod compare;
+mod index;
+mod matcher;
+mod operator;
+mod parse;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod wildcard;
 
-impl Pattern {
-    /// Reads a pattern; pointers of errors are relative to it.
-    pub fn parse(_pattern: &serde_json::Value) -> Result<Self, Invalid> {
-        Ok(Self {})
-    }
-}
-
-/// All patterns of a rule set; immutable.
-#[derive(Debug, Default)]
-pub struct Index {}
-
-impl Index {
-    /// Patterns in the order of the numbers that `matches` gives.
-    #[must_use]
-    pub fn new(_patterns: Vec<Pattern>) -> Self {
-        Self {}
-    }
-
-    /// The numbers of the patterns that match, ascending.
-    #[must_use]
-    pub fn matches(&self, _event: &Event) -> Vec<usize> {
-        Vec::new()
-    }
-}
+pub use index::Index;
+pub use pattern::Pattern;

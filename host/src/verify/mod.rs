@@ -1,10 +1,35 @@
-//! stub of the verify part
+//! Is this request from its source? A pure answer from the request's bytes, the source's scheme and the time.
+//!
+//! A [`Spec`] is what the hub file says; [`Spec::refine`] makes the [`Scheme`] that [`Scheme::verify`] asks. Providers that sign
+//! with an HMAC are rows of data in `scheme.rs`, all read by the one engine in `signature.rs`; what merely shows a secret is
+//! compared in `token.rs`. Every comparison that touches a secret takes the same time whatever the sender wrote.
+//!
+//! Absent: a clock, I/O, replies. A [`Refusal`] is for the operator's log; the sender learns that it was refused, not why.
+//! No type here prints a secret.
+
+mod key;
+mod refine;
+mod scheme;
+mod signature;
+mod template;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use http::HeaderName;
 use serde::Deserialize;
 
-use crate::event::{Attribute, Invalid, Secret, Timestamp};
+use crate::event::{Attribute, Duration, Invalid, Secret, Timestamp};
+
+pub use signature::{Algorithm, Encoding};
+
+use signature::Signature;
+use token::Token;
 
 /// How a source verifies, as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+///
+/// The fields below `secrets` belong to single schemes and are refused with any other.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The scheme's name.
@@ -14,6 +39,26 @@ pub struct Spec {
     /// Several, during rotation.
     #[serde(default)]
     pub secrets: Vec<Secret>,
+    /// The header with the signature (`hmac`) or the key (`api-key`).
+    pub header: Option<String>,
+    /// `hmac`: `sha256` unless told otherwise.
+    pub algorithm: Option<Algorithm>,
+    /// `hmac`: how the signature is written; `hex` unless told otherwise.
+    pub encoding: Option<Encoding>,
+    /// `hmac`: what stands before the signature, as in `sha256=`.
+    pub prefix: Option<String>,
+    /// `hmac`: what is signed, as text around `{id}`, `{timestamp}`, `{url}` and `{body}`; `{body}` unless told otherwise.
+    pub signed: Option<String>,
+    /// `hmac`: the header with the time of signing, in seconds since the Unix epoch.
+    pub timestamp_header: Option<String>,
+    /// `hmac`: the header with the message's id.
+    pub id_header: Option<String>,
+    /// `hmac`: how far the time of signing may be from now, either way; five minutes unless told otherwise.
+    pub tolerance: Option<Duration>,
+    /// `hmac`, `square`: the URL that the sender signs, where a proxy hides it from us.
+    pub url: Option<String>,
+    /// `basic`: the user's name; the secret is the password.
+    pub username: Option<String>,
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list.
@@ -34,7 +79,22 @@ pub struct Request<'a> {
 
 /// A refined scheme with its keys.
 #[derive(Clone, Debug)]
-pub struct Scheme {}
+pub struct Scheme {
+    proof: Proof,
+    hints: Hints,
+    credential_headers: Vec<HeaderName>,
+}
+
+/// What a request has to bring.
+#[derive(Clone, Debug)]
+enum Proof {
+    /// Nothing: anybody may send.
+    Nothing,
+    /// The secret itself.
+    Token(Token),
+    /// A signature made with the secret.
+    Signature(Signature),
+}
 
 /// What a request that is its source's tells.
 #[derive(Clone, Debug, Default)]
@@ -43,13 +103,13 @@ pub struct Verified {
     pub attributes: Vec<Attribute>,
 }
 
-/// Why a request is not its source's; for the log, never for the sender.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why a request is not its source's: the step that failed. For the log, never for the sender; holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
 
 /// Where a provider puts an event's facts, unless the source says otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
     /// The header with the type.
     pub type_header: Option<&'static str>,
@@ -59,26 +119,48 @@ pub struct Hints {
 
 impl Spec {
     /// Checks the spec.
+    ///
+    /// # Errors
+    /// Where the scheme is unknown, a secret is missing or malformed, or a field belongs to another scheme.
     pub fn refine(&self) -> Result<Scheme, Invalid> {
-        Ok(Scheme {})
+        refine::refine(self)
     }
 }
 
 impl Scheme {
     /// Is this request from its source?
-    pub fn verify(&self, _request: Request<'_>, _now: Timestamp) -> Result<Verified, Refusal> {
+    ///
+    /// # Errors
+    /// Where it is not, or does not prove it.
+    pub fn verify(&self, request: Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        match &self.proof {
+            Proof::Nothing => {}
+            Proof::Token(token) => token.check(request.headers)?,
+            Proof::Signature(signature) => signature.check(request, now)?,
+        }
         Ok(Verified::default())
     }
 
-    /// Stub.
-    #[must_use]
-    pub fn credential_headers(&self) -> &[String] {
-        &[]
-    }
-
-    /// Where the provider puts facts; also the headers that hold credentials are listed here.
+    /// Where the provider puts facts.
     #[must_use]
     pub fn hints(&self) -> Hints {
-        Hints::default()
+        self.hints
+    }
+
+    /// The headers that may hold credentials and must not reach the journal. Signatures are none: they cannot be used again for
+    /// other bytes.
+    #[must_use]
+    pub fn credential_headers(&self) -> &[HeaderName] {
+        &self.credential_headers
+    }
+}
+
+/// The one value of a header that must stand exactly once: of two, the sender's proxy and we might believe different ones.
+fn only<'a>(headers: &'a http::HeaderMap, name: &HeaderName) -> Result<&'a [u8], Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value.as_bytes()),
+        (None, _) => Err(Refusal(format!("the header `{name}` is missing"))),
+        (Some(_), Some(_)) => Err(Refusal(format!("the header `{name}` stands more than once"))),
     }
 }

@@ -1,0 +1,207 @@
+//! The table of schemes. A provider that signs with an HMAC is a row of data and nothing else; `hmac` is the row that the hub
+//! file fills in itself.
+
+use super::{Algorithm, Encoding, Hints, key::KeyForm, token::Wrapping};
+
+/// How far the time of signing may be from now: the five minutes of Standard Webhooks, Stripe and Slack.
+const TOLERANCE_MS: u64 = 300_000;
+
+/// One scheme.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) method: Method,
+    pub(super) hints: Hints,
+    /// The fields of the spec that it takes beside the secret.
+    pub(super) settings: &'static [&'static str],
+}
+
+/// How a scheme proves where a request is from.
+#[derive(Debug)]
+pub(super) enum Method {
+    /// Not at all.
+    Nothing,
+    /// By showing the secret in this header.
+    Token { header: &'static str, wrapping: Wrapping },
+    /// By signing like this.
+    Signature(Layout<'static>),
+    /// By signing as the spec says.
+    Configured,
+}
+
+/// A signature, described: what the engine needs, as text still to be checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) encoding: Encoding,
+    pub(super) key: KeyForm,
+    pub(super) header: &'a str,
+    /// What separates the entries of the header, where it is a list.
+    pub(super) separator: Option<char>,
+    pub(super) prefix: &'a str,
+    pub(super) time: Option<TimeAt<'a>>,
+    pub(super) id_header: Option<&'a str>,
+    pub(super) signed: &'a str,
+    pub(super) tolerance_ms: u64,
+}
+
+/// Where the time of signing stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TimeAt<'a> {
+    /// In this header.
+    Header(&'a str),
+    /// In the signature's header, as the entry with this prefix.
+    Entry(&'a str),
+}
+
+/// What a layout is unless its row says otherwise.
+pub(super) const PLAIN: Layout<'static> = Layout {
+    algorithm: Algorithm::Sha256,
+    encoding: Encoding::Hex,
+    key: KeyForm::Text,
+    header: "",
+    separator: None,
+    prefix: "",
+    time: None,
+    id_header: None,
+    signed: "{body}",
+    tolerance_ms: TOLERANCE_MS,
+};
+
+const NO_HINTS: Hints = Hints { type_header: None, id_header: None };
+
+/// All schemes.
+pub(super) const SCHEMES: &[Row] = &[
+    Row {
+        name: "github",
+        method: Method::Signature(Layout { header: "x-hub-signature-256", prefix: "sha256=", ..PLAIN }),
+        hints: Hints { type_header: Some("x-github-event"), id_header: Some("x-github-delivery") },
+        settings: &[],
+    },
+    // SHA-256 under the name that GitHub gave to its SHA-1.
+    Row {
+        name: "bitbucket",
+        method: Method::Signature(Layout { header: "x-hub-signature", prefix: "sha256=", ..PLAIN }),
+        hints: Hints { type_header: Some("x-event-key"), id_header: Some("x-request-uuid") },
+        settings: &[],
+    },
+    Row {
+        name: "stripe",
+        method: Method::Signature(Layout {
+            header: "stripe-signature",
+            separator: Some(','),
+            prefix: "v1=",
+            time: Some(TimeAt::Entry("t=")),
+            signed: "{timestamp}.{body}",
+            ..PLAIN
+        }),
+        hints: NO_HINTS,
+        settings: &[],
+    },
+    Row {
+        name: "slack",
+        method: Method::Signature(Layout {
+            header: "x-slack-signature",
+            prefix: "v0=",
+            time: Some(TimeAt::Header("x-slack-request-timestamp")),
+            signed: "v0:{timestamp}:{body}",
+            ..PLAIN
+        }),
+        hints: NO_HINTS,
+        settings: &[],
+    },
+    Row {
+        name: "zoom",
+        method: Method::Signature(Layout {
+            header: "x-zm-signature",
+            prefix: "v0=",
+            time: Some(TimeAt::Header("x-zm-request-timestamp")),
+            signed: "v0:{timestamp}:{body}",
+            ..PLAIN
+        }),
+        hints: NO_HINTS,
+        settings: &[],
+    },
+    Row {
+        name: "shopify",
+        method: Method::Signature(Layout { header: "x-shopify-hmac-sha256", encoding: Encoding::Base64, ..PLAIN }),
+        hints: Hints { type_header: Some("x-shopify-topic"), id_header: Some("x-shopify-webhook-id") },
+        settings: &[],
+    },
+    Row {
+        name: "square",
+        method: Method::Signature(Layout {
+            header: "x-square-hmacsha256-signature",
+            encoding: Encoding::Base64,
+            signed: "{url}{body}",
+            ..PLAIN
+        }),
+        hints: NO_HINTS,
+        settings: &["url"],
+    },
+    Row {
+        name: "standard-webhooks",
+        method: Method::Signature(Layout {
+            header: "webhook-signature",
+            time: Some(TimeAt::Header("webhook-timestamp")),
+            id_header: Some("webhook-id"),
+            ..STANDARD_WEBHOOKS
+        }),
+        hints: Hints { type_header: None, id_header: Some("webhook-id") },
+        settings: &[],
+    },
+    // The same under the names that it had before it was a standard.
+    Row {
+        name: "svix",
+        method: Method::Signature(Layout {
+            header: "svix-signature",
+            time: Some(TimeAt::Header("svix-timestamp")),
+            id_header: Some("svix-id"),
+            ..STANDARD_WEBHOOKS
+        }),
+        hints: Hints { type_header: None, id_header: Some("svix-id") },
+        settings: &[],
+    },
+    Row {
+        name: "hmac",
+        method: Method::Configured,
+        hints: NO_HINTS,
+        settings: &["header", "algorithm", "encoding", "prefix", "signed", "timestamp_header", "id_header", "tolerance", "url"],
+    },
+    // Its `x-gitlab-event-uuid` is shared by the events that a webhook causes in turn, so it is no id of one event.
+    Row {
+        name: "gitlab",
+        method: Method::Token { header: "x-gitlab-token", wrapping: Wrapping::Plain },
+        hints: Hints { type_header: Some("x-gitlab-event"), id_header: Some("idempotency-key") },
+        settings: &[],
+    },
+    Row {
+        name: "api-key",
+        method: Method::Token { header: "x-api-key", wrapping: Wrapping::Plain },
+        hints: NO_HINTS,
+        settings: &["header"],
+    },
+    Row {
+        name: "bearer",
+        method: Method::Token { header: "authorization", wrapping: Wrapping::Bearer },
+        hints: NO_HINTS,
+        settings: &[],
+    },
+    Row {
+        name: "basic",
+        method: Method::Token { header: "authorization", wrapping: Wrapping::Basic },
+        hints: NO_HINTS,
+        settings: &["username"],
+    },
+    Row { name: "none", method: Method::Nothing, hints: NO_HINTS, settings: &[] },
+];
+
+/// Standard Webhooks 1.0.0, version `v1`; entries of other versions are ignored.
+const STANDARD_WEBHOOKS: Layout<'static> = Layout {
+    encoding: Encoding::Base64,
+    key: KeyForm::Whsec,
+    separator: Some(' '),
+    prefix: "v1,",
+    signed: "{id}.{timestamp}.{body}",
+    ..PLAIN
+};

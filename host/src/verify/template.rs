@@ -1,0 +1,124 @@
+//! What is signed: text around `{id}`, `{timestamp}`, `{url}` and `{body}`, as in `v0:{timestamp}:{body}`.
+//!
+//! A brace has no other meaning and cannot be escaped; no provider signs one.
+
+/// A parsed template.
+#[derive(Clone, Debug)]
+pub(super) struct Template(Vec<Part>);
+
+/// A piece of the signed content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Slot(Slot),
+}
+
+/// What the request fills in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Id,
+    Timestamp,
+    Url,
+    Body,
+}
+
+/// What the slots of one request hold: the exact bytes received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filling<'a> {
+    pub(super) id: &'a [u8],
+    pub(super) timestamp: &'a [u8],
+    pub(super) url: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+impl Slot {
+    const NAMES: [(&'static str, Self); 4] =
+        [("id", Self::Id), ("timestamp", Self::Timestamp), ("url", Self::Url), ("body", Self::Body)];
+}
+
+impl Template {
+    /// Reads a template; the error says how to mend it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or("a `{` is not closed")?;
+            let &(_, slot) = Slot::NAMES.iter().find(|(known, _)| *known == name).ok_or_else(|| {
+                format!("`{{{name}}}` is unknown; there are `{{id}}`, `{{timestamp}}`, `{{url}}` and `{{body}}`")
+            })?;
+            if parts.contains(&Part::Slot(slot)) {
+                return Err(format!("`{{{name}}}` stands twice"));
+            }
+            parts.extend([Part::Text(before.to_owned()), Part::Slot(slot)]);
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        let template = Self(parts);
+        if template.has(Slot::Body) {
+            Ok(template)
+        } else {
+            Err("`{body}` is missing: anybody could change what is not signed".into())
+        }
+    }
+
+    /// Whether this slot is part of what is signed.
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.0.contains(&Part::Slot(slot))
+    }
+
+    /// Whether `id` holds the text that ends it here. One signature would then fit two readings, and a forger could move a part of
+    /// the body into the id.
+    pub(super) fn is_blurred_by(&self, id: &[u8]) -> bool {
+        self.0.windows(2).any(|pair| match pair {
+            [Part::Slot(Slot::Id), Part::Text(end)] if !end.is_empty() => {
+                id.windows(end.len()).any(|piece| piece == end.as_bytes())
+            }
+            _ => false,
+        })
+    }
+
+    /// Hands the signed content to `sink`, piece by piece, without copying the body.
+    pub(super) fn fill(&self, with: Filling<'_>, mut sink: impl FnMut(&[u8])) {
+        for part in &self.0 {
+            sink(match part {
+                Part::Text(text) => text.as_bytes(),
+                Part::Slot(Slot::Id) => with.id,
+                Part::Slot(Slot::Timestamp) => with.timestamp,
+                Part::Slot(Slot::Url) => with.url,
+                Part::Slot(Slot::Body) => with.body,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_filled_with_the_bytes_given() {
+        let filled = |template: &str| {
+            let mut content = Vec::new();
+            let with = Filling { id: b"I", timestamp: b"7", url: b"U", body: b"{B}" };
+            Template::parse(template).expect(template).fill(with, |piece| content.extend_from_slice(piece));
+            String::from_utf8(content).expect("text")
+        };
+        assert_eq!(filled("{body}"), "{B}");
+        assert_eq!(filled("v0:{timestamp}:{body}"), "v0:7:{B}");
+        assert_eq!(filled("{id}.{timestamp}.{url}{body}!"), "I.7.U{B}!");
+    }
+
+    #[test]
+    fn a_bad_template_is_told_how_to_mend() {
+        for (bad, told) in [
+            ("", "`{body}` is missing"),
+            ("{timestamp}", "`{body}` is missing"),
+            ("{body", "not closed"),
+            ("{Body}", "`{Body}` is unknown"),
+            ("{body}{body}", "twice"),
+        ] {
+            let error = Template::parse(bad).expect_err(bad);
+            assert!(error.contains(told), "{bad}: {error}");
+        }
+    }
+}
