@@ -13,6 +13,8 @@ mod destination;
 mod encode;
 #[cfg(test)]
 mod fake;
+mod metrics;
+mod schedule;
 mod settle;
 mod spec;
 
