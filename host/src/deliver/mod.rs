@@ -13,8 +13,10 @@ mod destination;
 mod encode;
 #[cfg(test)]
 mod fake;
+mod lanes;
 mod metrics;
 mod schedule;
+mod send;
 mod settle;
 mod spec;
 
@@ -32,6 +34,8 @@ use crate::{
     journal::{Journal, Lane},
     net,
 };
+use lanes::Lanes;
+use metrics::Metrics;
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
@@ -74,6 +78,8 @@ pub struct Parts {
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn start(_options: &Options, _parts: Parts, _registry: &mut Registry) -> JoinHandle<()> {
-    tokio::spawn(async {})
+pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
+    let metrics = Metrics::new(registry);
+    let (shutdown, drain_ms) = (parts.shutdown.clone(), options.drain_ms);
+    tokio::spawn(Lanes::new(options, parts, metrics).run(shutdown, drain_ms))
 }
