@@ -10,7 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// An address that is not public and that the operator did not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address} is closed to deliveries ({range}); if it is meant, add its network to `allow_networks`")]
+#[error("{address} is closed to deliveries ({range}); if it is meant, add its network to `allow_networks` (`--allow-network`)")]
 pub(super) struct Refused {
     address: IpAddr,
     range: &'static str,
