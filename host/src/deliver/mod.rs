@@ -1,40 +1,41 @@
-//! stub of the deliver part
+//! Flow 3: messages on their way out, from the journal to the destinations.
+//!
+//! Each destination is a lane of its own. A mark in the journal's feed says that a lane has work; `schedule` decides whose turn it is,
+//! `lanes` claims and starts, `send` tries one delivery: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came
+//! back, and the journal is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
+//! delays nobody else.
+//!
+//! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
+
+mod backoff;
+mod bounds;
+mod destination;
+mod encode;
+#[cfg(test)]
+mod fake;
+mod lanes;
+mod metrics;
+mod schedule;
+mod send;
+mod settle;
+mod spec;
+
 use std::{collections::HashMap, sync::Arc};
 
-use serde::Deserialize;
-
-use crate::{
-    event::{Clock, Invalid, Secret},
-    journal::{Journal, Lane},
-    net,
-};
 use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
-/// A destination as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// Where to.
-    pub url: String,
-    /// The signing secret.
-    pub secret: Option<Secret>,
-}
+pub use destination::{Destination, Format};
+pub use spec::{RetrySpec, SECRETS, Spec};
 
-/// Where `Spec` holds secrets.
-pub const SECRETS: &[&str] = &["/secret"];
-
-/// A refined destination.
-#[derive(Clone, Debug)]
-pub struct Destination {}
-
-impl Spec {
-    /// Checks the spec.
-    pub fn refine(&self) -> Result<Destination, Invalid> {
-        Ok(Destination {})
-    }
-}
+use crate::{
+    event::Clock,
+    journal::{Journal, Lane},
+    net,
+};
+use lanes::Lanes;
+use metrics::Metrics;
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
@@ -45,7 +46,18 @@ pub struct Book {
 
 /// Settings of this part.
 #[derive(Clone, Debug)]
-pub struct Options {}
+pub struct Options {
+    /// Deliveries under way at once, all lanes together. One lane holds at most half of them, whatever its concurrency.
+    pub in_flight_max: usize,
+    /// How long deliveries under way may take to end when the host stops.
+    pub drain_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { in_flight_max: 512, drain_ms: 10_000 }
+    }
+}
 
 /// What this part works with.
 pub struct Parts {
@@ -61,7 +73,13 @@ pub struct Parts {
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// Starts flow 3. The task ends when, after `shutdown`, what was in flight is settled.
-pub fn start(_options: &Options, _parts: Parts, _registry: &mut Registry) -> JoinHandle<()> {
-    tokio::spawn(async {})
+/// Starts flow 3. The task ends when, after `shutdown`, what was in flight is settled, or did not end in time.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
+    let metrics = Metrics::new(registry);
+    let (shutdown, drain_ms) = (parts.shutdown.clone(), options.drain_ms);
+    tokio::spawn(Lanes::new(options, parts, metrics).run(shutdown, drain_ms))
 }

@@ -1,78 +1,33 @@
-//! stub of the net part
-use bytes::Bytes;
+//! The way out: what connects to other machines, and the only part that names an HTTP client.
+//!
+//! Two clients, because two kinds of URL exist. [`Client`] sends to addresses that somebody wrote into a hub file: it looks the name up
+//! itself, vets every address it finds (`address`), connects to a vetted one only, follows no redirect and uses no proxy, so that
+//! nothing on the inside of the operator's network can be reached through it. [`side_client`] is for the command line's own calls to a
+//! Sluicebox that its user named; it vets nothing, and must not be given a URL that a tenant chose.
+
+mod address;
+mod client;
+mod dialer;
+mod error;
+mod resolver;
+mod side;
+mod tls;
+
+pub use client::{Bounds, Client, Response};
+pub use error::{Class, SendError};
+pub use side::side_client;
 
 /// Settings of what goes out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Networks opened beside the public internet.
     pub allow_networks: Vec<ipnet::IpNet>,
+    /// From the first lookup to the end of the TLS handshake.
+    pub connect_timeout_ms: u64,
 }
 
-/// Bounds of one request.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// From the first lookup to the response's last byte.
-    pub timeout_ms: u64,
-    /// What is kept of the response's body; reading stops there.
-    pub response_bytes_max: usize,
-}
-
-/// The client of deliveries: it connects to vetted addresses only, follows no redirect, uses no proxy.
-#[derive(Clone)]
-pub struct Client {}
-
-/// A response, its body cut at the bound.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// The status.
-    pub status: http::StatusCode,
-    /// The headers.
-    pub headers: http::HeaderMap,
-    /// The first bytes.
-    pub body: Bytes,
-}
-
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct SendError {
-    /// The kind.
-    pub class: Class,
-    /// For people.
-    pub message: String,
-}
-
-/// Kinds of failure, told apart for retries, metrics and people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The name did not resolve.
-    Dns,
-    /// No connection.
-    Connect,
-    /// No TLS session.
-    Tls,
-    /// Not within the time.
-    Timeout,
-    /// An address that the operator did not allow.
-    Forbidden,
-    /// The response was no HTTP, or broke off.
-    Protocol,
-}
-
-impl Client {
-    /// A client that dials by these settings.
-    #[must_use]
-    pub fn new(_options: &Options) -> Self {
-        Self {}
+impl Default for Options {
+    fn default() -> Self {
+        Self { allow_networks: Vec::new(), connect_timeout_ms: 10_000 }
     }
-
-    /// Sends a request.
-    pub async fn send(&self, _request: http::Request<Bytes>, _bounds: Bounds) -> Result<Response, SendError> {
-        Err(SendError { class: Class::Dns, message: String::new() })
-    }
-}
-
-/// The client of side calls, and of the command line: reqwest, without a proxy from the environment.
-pub fn side_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().build()
 }

@@ -1,0 +1,160 @@
+//! From a delivery to the request that is sent. Pure; the body is the journal's very bytes, and the signature is over them.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request,
+    header::{self, CONTENT_TYPE, USER_AGENT},
+};
+
+use super::destination::Destination;
+use crate::{
+    event::{Failure, Header, Timestamp},
+    journal::Delivery,
+    sign,
+};
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const AGENT: HeaderValue = HeaderValue::from_static("Sluicebox/0.1");
+
+/// Set by the host or by HTTP itself, whatever a message or a destination says.
+pub(super) fn is_host_owned(name: &HeaderName) -> bool {
+    const OWNED: [HeaderName; 8] = [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::HOST,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    OWNED.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection") || name.as_str().starts_with("webhook-")
+}
+
+/// The request of one attempt, signed at `now`.
+///
+/// The destination's headers replace the message's, and the host's (Standard Webhooks 1.0.0) replace all. A message without a content
+/// type is sent without one.
+///
+/// # Errors
+///
+/// Where the message holds a header that HTTP cannot carry; no later attempt would go better.
+pub(super) fn encode(delivery: &Delivery, destination: &Destination, now: Timestamp) -> Result<Request<Bytes>, Failure> {
+    let mut request = Request::new(delivery.body.clone());
+    *request.method_mut() = destination.method.clone();
+    *request.uri_mut() = destination.url.clone();
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, AGENT);
+    put_message_headers(headers, delivery)?;
+    for (name, value) in &destination.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    put_signature(headers, delivery, destination, now)?;
+    Ok(request)
+}
+
+fn put_message_headers(headers: &mut HeaderMap, delivery: &Delivery) -> Result<(), Failure> {
+    for Header { name, value } in &delivery.message.headers {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid_header(name))?;
+        if !is_host_owned(&parsed) {
+            headers.append(parsed, latin1(name, value)?);
+        }
+    }
+    if let Some(content_type) = &delivery.message.content_type {
+        headers.insert(CONTENT_TYPE, latin1("content-type", content_type)?);
+    }
+    Ok(())
+}
+
+fn put_signature(headers: &mut HeaderMap, delivery: &Delivery, destination: &Destination, now: Timestamp) -> Result<(), Failure> {
+    let id = delivery.id.to_string();
+    let signature = sign::standard_webhooks(&destination.keys, &id, now.secs(), &delivery.body);
+    headers.insert(WEBHOOK_ID, latin1("webhook-id", &id)?);
+    headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now.secs()));
+    headers.insert(WEBHOOK_SIGNATURE, latin1("webhook-signature", &signature)?);
+    Ok(())
+}
+
+/// The value as the bytes that [`Header`] read as ISO-8859-1.
+fn latin1(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    let bytes: Result<Vec<u8>, _> = value.chars().map(|c| u8::try_from(u32::from(c))).collect();
+    bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok()).ok_or_else(|| invalid_header(name))
+}
+
+fn invalid_header(name: &str) -> Failure {
+    Failure::new(
+        "invalid-header",
+        format!("the message's header `{name}` cannot be sent: names are tokens, values ISO-8859-1 without control characters"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::deliver::fake;
+
+    fn header(name: &str, value: &str) -> Header {
+        Header { name: name.into(), value: value.into() }
+    }
+
+    #[test]
+    fn a_request_carries_the_bytes_and_the_headers_of_standard_webhooks() {
+        let delivery = fake::delivery("crm", 1);
+        let request =
+            encode(&delivery, &fake::destination("https://example.com/a?b"), Timestamp(1_790_000_000_999)).expect("it is good");
+        assert_eq!((request.method(), request.uri().to_string()), (&Method::POST, "https://example.com/a?b".to_owned()));
+        assert_eq!(request.headers()["webhook-id"], delivery.id.to_string());
+        assert_eq!(request.headers()["webhook-timestamp"], "1790000000");
+        assert_eq!(request.headers()["user-agent"], "Sluicebox/0.1");
+        let expected = sign::standard_webhooks(&[], &delivery.id.to_string(), 1_790_000_000, &delivery.body);
+        assert_eq!(request.headers()["webhook-signature"], expected);
+        assert_eq!(request.body().as_ptr(), delivery.body.as_ptr(), "not a copy");
+    }
+
+    #[test]
+    fn the_content_type_is_the_messages_or_none() {
+        let mut delivery = fake::delivery("crm", 1);
+        delivery.message.content_type = None;
+        let encoded =
+            |delivery: &Delivery| encode(delivery, &fake::destination("https://example.com/"), Timestamp(0)).expect("it is good");
+        assert!(!encoded(&delivery).headers().contains_key(CONTENT_TYPE));
+        delivery.message.content_type = Some("text/plain; charset=latin1".into());
+        assert_eq!(encoded(&delivery).headers()[CONTENT_TYPE], "text/plain; charset=latin1");
+    }
+
+    #[test]
+    fn the_destination_replaces_and_the_host_owns() {
+        let mut delivery = fake::delivery("crm", 1);
+        delivery.message.headers = vec![
+            header("x-twice", "1"),
+            header("x-twice", "2"),
+            header("x-name", "J\u{fc}rgen"),
+            header("authorization", "theirs"),
+            header("webhook-id", "forged"),
+            header("content-length", "0"),
+        ];
+        let mut destination = fake::destination("https://example.com/");
+        destination.headers = vec![(header::AUTHORIZATION, HeaderValue::from_static("ours"))];
+        let request = encode(&delivery, &destination, Timestamp(0)).expect("it is good");
+        let all = |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+        assert_eq!(all("x-twice"), [b"1", b"2"]);
+        assert_eq!(all("x-name"), [b"J\xfcrgen"]);
+        assert_eq!(all("authorization"), [b"ours"]);
+        assert_eq!(all("webhook-id"), [delivery.id.to_string().as_bytes()]);
+        assert!(all("content-length").is_empty());
+    }
+
+    #[test]
+    fn a_header_that_http_cannot_carry_fails_for_good() {
+        for bad in [header("a b", "x"), header("x", "two\nlines"), header("x", "\u{20ac}")] {
+            let mut delivery = fake::delivery("crm", 1);
+            delivery.message.headers = vec![bad];
+            let failure = encode(&delivery, &fake::destination("https://example.com/"), Timestamp(0)).expect_err("it is bad");
+            assert_eq!(failure.code, "invalid-header");
+        }
+    }
+}

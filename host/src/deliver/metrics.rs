@@ -1,0 +1,166 @@
+//! What is counted. The label sets are bounded: destinations beyond the first [`DESTINATIONS_MAX`] seen are counted together.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::journal::{Lane, Settled, Verdict};
+
+/// Destinations with a time series of their own.
+const DESTINATIONS_MAX: usize = 1_000;
+/// All others. No destination has this name, since names begin with a letter or digit.
+const OTHERS: &str = "_others";
+
+/// In seconds: from a neighbour's answer to the longest timeout.
+const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
+
+/// The metrics of flow 3.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    attempts: Family<AttemptLabels, Counter>,
+    seconds: Histogram,
+    in_flight: Gauge,
+    dead_letters: Family<DeadLetterLabels, Counter>,
+    /// The destinations that have time series; it only grows, to its bound.
+    known: Mutex<HashSet<Lane>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    workspace: String,
+    destination: String,
+    /// `delivered`, `retry` or `dead`.
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeadLetterLabels {
+    /// The failure's code; those of dead deliveries are a handful.
+    reason: String,
+}
+
+impl Metrics {
+    /// The metrics, made known to `registry`.
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            attempts: Family::default(),
+            seconds: Histogram::new(SECONDS_BUCKETS),
+            in_flight: Gauge::default(),
+            dead_letters: Family::default(),
+            known: Mutex::default(),
+        };
+        registry.register("sluicebox_delivery_attempts", "Attempts, by what followed", metrics.attempts.clone());
+        registry.register("sluicebox_delivery_seconds", "How long attempts took", metrics.seconds.clone());
+        registry.register("sluicebox_deliveries_in_flight", "Deliveries under way", metrics.in_flight.clone());
+        registry.register("sluicebox_delivery_dead_letters", "Deliveries given up", metrics.dead_letters.clone());
+        metrics
+    }
+
+    /// Counts a delivery as under way while the value lives.
+    pub(super) fn under_way(&self) -> UnderWay {
+        self.in_flight.inc();
+        UnderWay(self.in_flight.clone())
+    }
+
+    /// Counts a settlement.
+    pub(super) fn settled(&self, settled: &Settled) {
+        if let Some(attempt) = &settled.attempt {
+            self.attempts.get_or_create(&self.labels(settled)).inc();
+            self.seconds.observe(std::time::Duration::from_millis(attempt.duration_ms).as_secs_f64());
+        }
+        if let Verdict::Dead(failure) = &settled.verdict {
+            self.dead_letters.get_or_create(&DeadLetterLabels { reason: failure.code.clone() }).inc();
+        }
+    }
+
+    fn labels(&self, settled: &Settled) -> AttemptLabels {
+        let outcome = match settled.verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::RetryAt(_) => "retry",
+            Verdict::Dead(_) => "dead",
+        };
+        let (workspace, destination) = match self.is_known(&settled.lane) {
+            true => (settled.lane.workspace.as_str(), settled.lane.name.as_str()),
+            false => (OTHERS, OTHERS),
+        };
+        AttemptLabels { workspace: workspace.to_owned(), destination: destination.to_owned(), outcome }
+    }
+
+    fn is_known(&self, lane: &Lane) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(lane) || (known.len() < DESTINATIONS_MAX && known.insert(lane.clone()))
+    }
+}
+
+/// A delivery under way, also where it is called off.
+#[derive(Debug)]
+pub(super) struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        deliver::fake,
+        event::{Failure, Timestamp},
+    };
+
+    fn settled(name: &str, verdict: Verdict) -> Settled {
+        let attempt = crate::deliver::settle::record(
+            Err(crate::net::SendError { class: crate::net::Class::Dns, message: String::new(), source: None }),
+            Timestamp(0),
+            Timestamp(20),
+        );
+        Settled { seq: 1, lane: fake::lane(name), attempt: Some(attempt), verdict }
+    }
+
+    fn text(registry: &Registry) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).expect("it encodes");
+        text
+    }
+
+    #[test]
+    fn attempts_and_dead_letters_are_counted() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let under_way = metrics.under_way();
+        metrics.settled(&settled("crm", Verdict::Delivered));
+        metrics.settled(&settled("crm", Verdict::Dead(Failure::new("gone", ""))));
+        let told = text(&registry);
+        for line in [
+            r#"sluicebox_delivery_attempts_total{workspace="default",destination="crm",outcome="delivered"} 1"#,
+            r#"sluicebox_delivery_dead_letters_total{reason="gone"} 1"#,
+            "sluicebox_deliveries_in_flight 1",
+            "sluicebox_delivery_seconds_count 2",
+        ] {
+            assert!(told.contains(line), "{line}\n{told}");
+        }
+        drop(under_way);
+        assert!(text(&registry).contains("sluicebox_deliveries_in_flight 0"));
+    }
+
+    #[test]
+    fn time_series_are_bounded() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        for n in 0..DESTINATIONS_MAX + 10 {
+            metrics.settled(&settled(&format!("d{n}"), Verdict::Delivered));
+        }
+        let told = text(&registry);
+        assert_eq!(told.matches("outcome=").count(), DESTINATIONS_MAX + 1);
+        assert!(told.contains(r#"destination="_others",outcome="delivered"} 10"#));
+    }
+}

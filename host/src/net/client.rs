@@ -1,0 +1,220 @@
+//! The client of deliveries: one request out, one bounded response in.
+//!
+//! HTTP/1.1, or HTTP/2 where TLS negotiates it (ALPN). Connections are pooled by scheme, host and port; a pooled one was vetted when it was
+//! made, and its other end cannot change. A request is written a second time only if the pool's connection had closed before a byte of it
+//! was sent.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::timeout;
+
+use super::{
+    Options, SendError,
+    dialer::{Dialer, InTime},
+    tls,
+};
+
+/// Idle connections kept for one host, and for how long.
+const POOL_IDLE_PER_HOST_MAX: usize = 8;
+const POOL_IDLE_MS: u64 = 30_000;
+
+/// The head of a response, status line and headers together.
+const RESPONSE_HEAD_BYTES_MAX: u32 = 64 * 1024;
+
+/// An HTTP/2 connection carries many deliveries: one that died silently is found out by pings, not by all of them timing out.
+const HTTP2_PING_INTERVAL_MS: u64 = 20_000;
+
+/// Bounds of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// From the first lookup to the response's last byte.
+    pub timeout_ms: u64,
+    /// What is kept of the response's body; reading stops there.
+    pub response_bytes_max: usize,
+}
+
+/// A response, its body cut at the bound.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status.
+    pub status: http::StatusCode,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The first bytes.
+    pub body: Bytes,
+}
+
+/// The client of deliveries: it connects to vetted addresses only, follows no redirect, uses no proxy. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pool: legacy::Client<InTime<HttpsConnector<Dialer>>, Full<Bytes>>,
+}
+
+impl Client {
+    /// A client that dials by these settings.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::client_config())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(Dialer::new(options));
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
+            .pool_idle_timeout(Duration::from_millis(POOL_IDLE_MS))
+            .http1_max_buf_size(RESPONSE_HEAD_BYTES_MAX as usize)
+            .http2_max_header_list_size(RESPONSE_HEAD_BYTES_MAX)
+            .http2_keep_alive_interval(Duration::from_millis(HTTP2_PING_INTERVAL_MS))
+            .build(InTime { connector, timeout_ms: options.connect_timeout_ms });
+        Self { pool }
+    }
+
+    /// Sends a request, whose URI is absolute, and reads the response up to the bound.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no complete response within the time; a response of any status is none.
+    pub async fn send(&self, request: http::Request<Bytes>, bounds: Bounds) -> Result<Response, SendError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let exchange = self.exchange(&host, request, bounds.response_bytes_max);
+        match timeout(Duration::from_millis(bounds.timeout_ms), exchange).await {
+            Ok(done) => done,
+            Err(_) => Err(SendError::timed_out(&host, bounds.timeout_ms)),
+        }
+    }
+
+    async fn exchange(&self, host: &str, request: http::Request<Bytes>, bytes_max: usize) -> Result<Response, SendError> {
+        let sent = self.pool.request(request.map(Full::new)).await;
+        let (head, body) = sent.map_err(|error| SendError::before_response(host, error))?.into_parts();
+        let body = read_up_to(body, bytes_max).await.map_err(|error| SendError::within_response(host, error))?;
+        Ok(Response { status: head.status, headers: head.headers, body })
+    }
+}
+
+/// Reads until `bytes_max` are there or the body ends. What follows is never read: dropping the rest closes the connection.
+async fn read_up_to(mut body: Incoming, bytes_max: usize) -> Result<Bytes, hyper::Error> {
+    let mut kept = BytesMut::new();
+    while kept.len() < bytes_max {
+        let Some(frame) = body.frame().await else { break };
+        if let Ok(data) = frame?.into_data() {
+            kept.extend_from_slice(&data[..data.len().min(bytes_max - kept.len())]);
+        }
+    }
+    Ok(kept.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::net::Class;
+
+    const BOUNDS: Bounds = Bounds { timeout_ms: 10_000, response_bytes_max: 100 };
+
+    fn client() -> Client {
+        Client::new(&Options { allow_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Options::default() })
+    }
+
+    /// A server that reads one request's first bytes, answers with `answer`, and then, if `silent`, keeps the connection open.
+    async fn server(answer: Vec<u8>, silent: bool) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            stream.read_u8().await.expect("a request begins");
+            // The client may have closed by now, which is what one test is about.
+            let _ = stream.write_all(&answer).await;
+            if silent {
+                std::future::pending::<()>().await;
+            }
+        });
+        address
+    }
+
+    async fn send(url: String, bounds: Bounds) -> Result<Response, SendError> {
+        client().send(http::Request::post(url).body(Bytes::from_static(b"hello")).expect("a request"), bounds).await
+    }
+
+    async fn failure(url: String, bounds: Bounds) -> Class {
+        send(url, bounds).await.expect_err("it fails").class
+    }
+
+    #[tokio::test]
+    async fn a_response_comes_back_whatever_its_status() {
+        let address = server(b"HTTP/1.1 503 No\r\ncontent-length: 4\r\nretry-after: 7\r\n\r\nbusy".to_vec(), true).await;
+        let response = send(format!("http://{address}/x"), BOUNDS).await.expect("a response");
+        assert_eq!((response.status.as_u16(), response.body.as_ref()), (503, b"busy".as_slice()));
+        assert_eq!(response.headers["retry-after"], "7");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_a_response_like_any_other() {
+        let address = server(b"HTTP/1.1 302 Go\r\nlocation: http://10.0.0.1/\r\ncontent-length: 0\r\n\r\n".to_vec(), true).await;
+        assert_eq!(send(format!("http://{address}/"), BOUNDS).await.expect("a response").status, 302);
+    }
+
+    #[tokio::test]
+    async fn reading_stops_at_the_bound_though_the_body_never_ends() {
+        let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+        answer.extend([b'x'; 5000]);
+        let address = server(answer, true).await;
+        let response = send(format!("http://{address}/"), BOUNDS).await.expect("it does not wait for the end");
+        assert_eq!(response.body.as_ref(), [b'x'; 100]);
+    }
+
+    #[tokio::test]
+    async fn silence_is_a_timeout() {
+        let address = server(Vec::new(), true).await;
+        let bounds = Bounds { timeout_ms: 50, ..BOUNDS };
+        assert_eq!(failure(format!("http://{address}/"), bounds).await, Class::Timeout);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_and_what_breaks_off_are_told_from_the_rest() {
+        let address = server(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), false).await;
+        assert_eq!(failure(format!("http://{address}/"), BOUNDS).await, Class::Protocol);
+        let address = server(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf".to_vec(), false).await;
+        assert_eq!(failure(format!("http://{address}/"), BOUNDS).await, Class::Protocol);
+    }
+
+    #[tokio::test]
+    async fn a_failed_handshake_is_of_tls() {
+        let address = server(b"HTTP/1.1 400 No TLS here\r\n\r\n".to_vec(), false).await;
+        assert_eq!(failure(format!("https://{address}/"), BOUNDS).await, Class::Tls);
+    }
+
+    #[tokio::test]
+    async fn the_dialers_failures_keep_their_class() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
+        assert_eq!(failure(format!("http://{closed}/"), BOUNDS).await, Class::Connect);
+        assert_eq!(failure("http://name.invalid/".into(), BOUNDS).await, Class::Dns);
+        let error = send("https://10.0.0.1/secret".into(), BOUNDS).await.expect_err("a private address");
+        assert_eq!(error.class, Class::Forbidden);
+        assert!(error.message.contains("allow_networks") && !error.message.contains("secret"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_never_ends_is_a_timeout_of_the_connection() {
+        let address = server(Vec::new(), true).await;
+        let options = Options { allow_networks: vec!["127.0.0.0/8".parse().expect("a network")], connect_timeout_ms: 50 };
+        let request = http::Request::post(format!("https://{address}/")).body(Bytes::new()).expect("a request");
+        let error = Client::new(&options).send(request, BOUNDS).await.expect_err("nobody answers");
+        assert_eq!(error.class, Class::Timeout);
+    }
+}
