@@ -3,7 +3,7 @@
 use super::{
     exchange::{Emitted, HOST_ATTRIBUTES},
     fault::{Cause, FaultKind},
-    limits::{CHAIN_BYTES_MAX, CHAIN_MESSAGES_MAX, KEY_BYTES_MAX, Limits},
+    limits::{CHAIN_BYTES_MAX, CHAIN_MESSAGES_MAX, EVENT_TYPE_BYTES_MAX, FIELDS_MAX, KEY_BYTES_MAX, Limits},
     load_error::mib,
     text::one_line,
 };
@@ -54,45 +54,75 @@ pub(super) fn messages(
     let count = emitted.len();
     if count > limits.messages_max {
         let limit = limits.messages_max;
-        let text = format!("plugin `{plugin}` left {count} messages, the limit is {limit} (plugins.{plugin}.limits.messages_max)");
-        return Err(Cause::new(FaultKind::Rejected, "limit-messages", text));
+        let text =
+            format!("plugin `{plugin}` left {count} messages, the limit is {limit} (plugins.{plugin}.limits.messages_max)");
+        return Err(refused("limit-messages", text));
     }
     if count > room.messages {
         let text = format!("with those of plugin `{plugin}` the chain has more than {CHAIN_MESSAGES_MAX} messages: split less");
-        return Err(Cause::new(FaultKind::Rejected, "limit-messages", text));
+        return Err(refused("limit-messages", text));
     }
-    if emitted.iter().map(|message| message.body.len()).sum::<usize>() > room.bytes {
+    let messages: Vec<Message> = emitted.into_iter().map(|message| refine(message, was)).collect::<Result<_, _>>()?;
+    if messages.iter().map(bytes_of).sum::<usize>() > room.bytes {
         let limit = mib(CHAIN_BYTES_MAX);
         let text = format!("with those of plugin `{plugin}` the chain's messages are more than {limit}: split less, or keep");
         return Err(Cause::new(FaultKind::Output, "limit-output", text));
     }
-    emitted.into_iter().map(|message| refine(message, was)).collect()
+    Ok(messages)
+}
+
+/// What a message holds beside the event's own bytes.
+pub(super) fn bytes_of(message: &Message) -> usize {
+    let headers: usize = message.headers.iter().map(|h| h.name.len() + h.value.len()).sum();
+    let attributes: usize = message.attributes.iter().map(|a| a.key.len() + a.value.len()).sum();
+    message.body.as_ref().map_or(0, bytes::Bytes::len) + headers + attributes
 }
 
 /// A batch's key, which becomes part of the journal's.
 pub(super) fn key(key: Option<String>, plugin: &Name) -> Result<Option<String>, Cause> {
     match &key {
         Some(text) if text.len() > KEY_BYTES_MAX => {
-            let text = format!("plugin `{plugin}` gave a batch key of {} bytes, the limit is {KEY_BYTES_MAX}", text.len());
-            Err(Cause::new(FaultKind::Rejected, "limit-key", text))
+            let length = text.len();
+            Err(refused(
+                "limit-key",
+                format!("plugin `{plugin}` gave a batch key of {length} bytes, the limit is {KEY_BYTES_MAX}"),
+            ))
         }
         _ => Ok(key),
     }
 }
 
 fn refine(emitted: Emitted, was: &Message) -> Result<Message, Cause> {
+    few("headers", emitted.headers.len())?;
+    few("attributes", emitted.attributes.as_ref().map_or(0, Vec::len))?;
     let headers = emitted.headers.into_iter().map(header).collect::<Result<_, _>>()?;
     if emitted.content_type.as_deref().is_some_and(|value| !is_value(value)) {
         return Err(not_allowed("content-type", "its value has characters that no header may have"));
     }
     Ok(Message {
-        event_type: emitted.event_type.unwrap_or_else(|| was.event_type.clone()),
+        event_type: emitted.event_type.map_or_else(|| Ok(was.event_type.clone()), event_type)?,
         content_type: emitted.content_type.or_else(|| was.content_type.clone()),
         headers,
         body: Some(emitted.body.into()),
         attributes: emitted.attributes.map_or_else(|| was.attributes.clone(), attributes),
-        route: emitted.route.map(route).transpose()?.or_else(|| was.route.clone()),
+        route: emitted.route.as_deref().map(route).transpose()?.or_else(|| was.route.clone()),
     })
+}
+
+/// No message needs more; and what is compared each with each must be few.
+fn few(what: &str, count: usize) -> Result<(), Cause> {
+    match count {
+        0..=FIELDS_MAX => Ok(()),
+        _ => Err(refused("limit-fields", format!("a message has {count} {what}, the limit is {FIELDS_MAX}"))),
+    }
+}
+
+fn event_type(given: String) -> Result<String, Cause> {
+    if given.len() > EVENT_TYPE_BYTES_MAX || given.chars().any(char::is_control) {
+        let text = format!("a message's type has control characters or more than {EVENT_TYPE_BYTES_MAX} bytes");
+        return Err(refused("invalid-event-type", text));
+    }
+    Ok(given)
 }
 
 fn header(header: Header) -> Result<Header, Cause> {
@@ -116,14 +146,13 @@ fn is_value(value: &str) -> bool {
 
 fn not_allowed(name: &str, why: &str) -> Cause {
     let text = format!("a plugin may not set the header `{}`: {why}", one_line(name));
-    Cause::new(FaultKind::Rejected, "header-not-allowed", text)
+    refused("header-not-allowed", text)
 }
 
 /// Whether the rule has such a destination is the rule's to say; that it can be the name of one is checked here.
-fn route(route: String) -> Result<Name, Cause> {
-    route.parse().map_err(|error| {
-        Cause::new(FaultKind::Rejected, "unknown-route", one_line(&format!("a message's route names no destination: {error}")))
-    })
+fn route(route: &str) -> Result<Name, Cause> {
+    let name = route.parse::<Name>();
+    name.map_err(|error| refused("unknown-route", one_line(&format!("a message's route names no destination: {error}"))))
 }
 
 /// Without those that are the host's to say; of a key that is given twice the first value stands.
@@ -136,6 +165,10 @@ fn attributes(given: Vec<Attribute>) -> Vec<Attribute> {
         }
     }
     attributes
+}
+
+fn refused(code: &'static str, text: String) -> Cause {
+    Cause::new(FaultKind::Rejected, code, text)
 }
 
 #[cfg(test)]
@@ -188,6 +221,15 @@ mod tests {
         assert_eq!(accept(many(3), Room { messages: 2, bytes: 1 }).expect_err("the chain is full").label, "limit-messages");
         let large = vec![Emitted { body: vec![0; 2], ..Emitted::default() }];
         assert_eq!(accept(large, Room { messages: 2, bytes: 1 }).expect_err("the chain is full").kind, FaultKind::Output);
+    }
+
+    #[test]
+    fn what_is_compared_each_with_each_is_few() {
+        let header = || Header { name: "x-a".into(), value: String::new() };
+        let emitted = Emitted { headers: std::iter::repeat_with(header).take(101).collect(), ..Emitted::default() };
+        assert_eq!(accept(vec![emitted], Room::WHOLE).expect_err("too many headers").label, "limit-fields");
+        let emitted = Emitted { event_type: Some("a\nb".into()), ..Emitted::default() };
+        assert_eq!(accept(vec![emitted], Room::WHOLE).expect_err("two lines").label, "invalid-event-type");
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let (plugin, limit) = (&bound.name, CHAIN_TIME_MAX.as_secs());
-        let text = format!("the chain has run for {limit} s when it comes to plugin `{plugin}`: split less, or use fewer plugins");
+        let text =
+            format!("the chain has run for {limit} s when it comes to plugin `{plugin}`: split less, or use fewer plugins");
         Err(Cause::new(FaultKind::Time, "limit-time", text))
     }
 

@@ -139,10 +139,10 @@ impl<'a> Chain<'a> {
 
     /// What the chain may still hold, beside the pieces that are through and those that wait for this plugin.
     fn room(&self, waiting: &VecDeque<Passing>) -> Room {
-        let held = self.pieces.iter().chain(waiting).filter_map(|piece| piece.message.body.as_ref());
+        let held: usize = self.pieces.iter().chain(waiting).map(|piece| accept::bytes_of(&piece.message)).sum();
         Room {
             messages: Room::WHOLE.messages.saturating_sub(self.pieces.len() + waiting.len()),
-            bytes: Room::WHOLE.bytes.saturating_sub(held.map(bytes::Bytes::len).sum()),
+            bytes: Room::WHOLE.bytes.saturating_sub(held),
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn componentize(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
     }
     check_module(bytes)?;
     let encoder = ComponentEncoder::default().validate(true).module(bytes);
-    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| load_error::malformed(LABEL, &error))
+    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| load_error::not_encoded(LABEL, &error))
 }
 
 /// Finds in our own words what the encoder would say in its.

@@ -44,7 +44,7 @@ pub(super) fn start(options: &Options) -> Result<Engine, LoadError> {
     Ok(engine)
 }
 
-/// All that does not concern where instances come from.
+/// All that does not concern where instances come from. Threads, garbage collection and asynchronous calls are not compiled in.
 fn base() -> Config {
     let mut config = Config::new();
     config
@@ -94,5 +94,26 @@ fn tick(engine: &EngineWeak) {
             engine.increment_epoch();
             next += TICK;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_space_too_small_for_the_pool_still_gives_an_engine() {
+        let options = Options { workers: 1 << 20, queue_max: 1 };
+        assert!(Engine::new(&pooled(&options)).is_err(), "8 PiB cannot be reserved");
+        assert!(start(&options).is_ok());
+    }
+
+    #[test]
+    fn the_ticker_ends_with_its_engine() {
+        let engine = Engine::new(&base()).expect("an engine");
+        let weak = engine.weak();
+        let ticker = thread::spawn(move || tick(&weak));
+        drop(engine);
+        ticker.join().expect("it ends");
     }
 }

@@ -121,8 +121,7 @@ impl Ran<'_> {
     fn memory(&self, over: OverLimit) -> Cause {
         let message = match over {
             OverLimit::Memory { wanted_bytes } => {
-                let (wanted, limit, setting) =
-                    (mib(wanted_bytes), mib(self.limits.memory_bytes), self.setting("memory_bytes"));
+                let (wanted, limit, setting) = (mib(wanted_bytes), mib(self.limits.memory_bytes), self.setting("memory_bytes"));
                 format!("plugin `{}` wanted {wanted} of memory, the limit is {limit} ({setting})", self.plugin)
             }
             OverLimit::Tables { .. } => format!("plugin `{}`: {over}, which cannot be raised", self.plugin),

@@ -14,6 +14,10 @@ pub(super) const LOG_LINES_MAX: usize = 100;
 pub(super) const CHAIN_LOG_LINES_MAX: usize = 1_000;
 /// The longest line of a log, message or reason, in bytes; the rest is cut off.
 pub(super) const LINE_BYTES_MAX: usize = 1_024;
+/// The most headers, and the most attributes, of one message.
+pub(super) const FIELDS_MAX: usize = 100;
+/// The longest type that a message may be given, in bytes.
+pub(super) const EVENT_TYPE_BYTES_MAX: usize = 255;
 /// The longest key of a batch, in bytes.
 pub(super) const KEY_BYTES_MAX: usize = 1_024;
 /// The most messages that a chain may have at any time, whatever each of its plugins is allowed.
@@ -105,9 +109,10 @@ fn number(name: &str, declared: Option<u64>, least: u64, default: u64, ceiling: 
     match declared {
         None => Ok(default),
         Some(value) if (least..=ceiling).contains(&value) => Ok(value),
-        Some(value) => {
-            Err(Invalid::at(format!("/limits/{name}"), format!("{value} is not within {least} and {ceiling} (default {default})")))
-        }
+        Some(value) => Err(Invalid::at(
+            format!("/limits/{name}"),
+            format!("{value} is not within {least} and {ceiling} (default {default})"),
+        )),
     }
 }
 

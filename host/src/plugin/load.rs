@@ -88,9 +88,12 @@ impl Loader {
         let mut store = store(&self.engine, Arc::new(Settings::default()), &limits, limits.fuel, 0)
             .map_err(|error| load_error::engine(&error))?;
         let instance = guest.instantiate(&mut store).map_err(|error| match error.downcast_ref::<OverLimit>() {
-            Some(OverLimit::Memory { wanted_bytes }) => {
-                load_error::memory_at_start(label, *wanted_bytes, limits.memory_bytes, "no setting raises this: it is the ceiling")
-            }
+            Some(OverLimit::Memory { wanted_bytes }) => load_error::memory_at_start(
+                label,
+                *wanted_bytes,
+                limits.memory_bytes,
+                "no setting raises this: it is the ceiling",
+            ),
             _ => load_error::not_started(label, &format!("{error:#}")),
         })?;
         guest.check_types(&mut store, &instance).map_err(|wrong| wrong_type(label, &wrong))?;

@@ -31,7 +31,11 @@ fn told(error: &dyn std::fmt::Display) -> String {
 
 pub(super) fn not_wasm(label: &str, bytes: &[u8]) -> LoadError {
     let is = if bytes.is_empty() { "is empty" } else { "is not WebAssembly" };
-    refuse("P001", format_args!("{label} {is}"), "build a plugin with `sluicebox plugin build` and give the path of its .wasm file")
+    refuse(
+        "P001",
+        format_args!("{label} {is}"),
+        "build a plugin with `sluicebox plugin build` and give the path of its .wasm file",
+    )
 }
 
 pub(super) fn core_module(label: &str) -> LoadError {
@@ -67,6 +71,15 @@ pub(super) fn exports_nothing(label: &str, exports: &[String]) -> LoadError {
 pub(super) fn malformed(label: &str, error: &dyn std::fmt::Display) -> LoadError {
     let error = told(error);
     refuse("P003", format_args!("{label} is not valid: {error}"), "the file is damaged or cut off: build or upload it again")
+}
+
+pub(super) fn not_encoded(label: &str, error: &dyn std::fmt::Display) -> LoadError {
+    let error = told(error);
+    refuse(
+        "P003",
+        format_args!("{label} cannot be made a component: {error}"),
+        "it does not keep to the interfaces that it names: build it anew, with one version of the SDK",
+    )
 }
 
 pub(super) fn wrong_type(label: &str, interface: &str, error: &dyn std::fmt::Display) -> LoadError {
@@ -118,7 +131,7 @@ pub(super) fn engine(error: &dyn std::fmt::Display) -> LoadError {
 pub(super) fn mib(bytes: usize) -> String {
     let tenths = (bytes as u64).saturating_mul(10).div_ceil(1 << 20);
     let mut text = format!("{}", tenths / 10);
-    if tenths % 10 != 0 {
+    if !tenths.is_multiple_of(10) {
         // Writing to a String cannot fail.
         let _ = write!(text, ".{}", tenths % 10);
     }

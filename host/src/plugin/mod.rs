@@ -143,8 +143,7 @@ impl Plugins {
         let limits = Limits::refine(&spec.limits)?;
         if loaded.memory_bytes_at_start > limits.memory_bytes {
             let setting = format!("raise plugins.{name}.limits.memory_bytes");
-            let refused =
-                load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
+            let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
             return Err(Invalid::at("/limits/memory_bytes", refused.to_string()));
         }
         let settings = Arc::new(Settings::of(&spec.config));

@@ -85,11 +85,14 @@ impl Guest {
 
     pub(super) fn component(&self) -> Bytes {
         let (key, fold) = self.batch.unzip();
-        let functions: [(&str, Option<&str>); 4] =
-            [("filter", self.filter), ("transform", self.transform), ("key", key), ("fold", fold)];
+        // An event has too many fields to be flattened into parameters; a batch has not.
+        let batch = "(param i32 i32 i32 i32 i32 i64 i32 i32)";
+        let event = "(param $e i32)";
+        let functions =
+            [("filter", event, self.filter), ("transform", event, self.transform), ("key", event, key), ("fold", batch, fold)];
         let cores: String = functions
             .iter()
-            .filter_map(|(name, body)| Some(format!("(func (export \"{name}\") (param $e i32) (result i32) {})", (*body)?)))
+            .filter_map(|(name, params, body)| Some(format!("(func (export \"{name}\") {params} (result i32) {})", (*body)?)))
             .collect();
         let mut lifted = String::new();
         let mut lift = |interface: &str, list: &[(&str, &str, &str)]| {
