@@ -10,7 +10,7 @@ use super::{
 use crate::event::{Attribute, Header, Message, Name};
 
 /// Names that only the host sets on a request: who it is from, how it is framed, how it is signed.
-const HOST_HEADERS: [&str; 13] = [
+const HOST_HEADERS: [&str; 12] = [
     "authorization",
     "connection",
     "content-length",
@@ -23,7 +23,6 @@ const HOST_HEADERS: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
     "user-agent",
-    "cookie",
 ];
 const HOST_PREFIXES: [&str; 2] = ["webhook-", "proxy-"];
 

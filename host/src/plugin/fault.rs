@@ -109,7 +109,7 @@ impl Ran<'_> {
             Some(Trap::OutOfFuel) => self.fuel(),
             Some(Trap::Interrupt) => self.time(),
             Some(Trap::UnreachableCodeReached) => match self.last_error {
-                Some(said) => Cause::new(FaultKind::Trapped, "panic", format!("plugin `{}` panicked: {said}", self.plugin)),
+                Some(said) => self.panic(said),
                 None => self.trap("it panicked without a word, or reached code that it held to be unreachable", error),
             },
             Some(Trap::StackOverflow) => self.trap("its stack of 512 KiB overflowed", error),
@@ -144,6 +144,12 @@ impl Ran<'_> {
         let (plugin, limit, setting) = (self.plugin, mib(self.limits.output_bytes), self.setting("output_bytes"));
         let message = format!("plugin `{plugin}` handed over more than {limit} at once ({setting})");
         Cause::new(FaultKind::Output, "limit-output", message)
+    }
+
+    /// In the words of Rust's own panic messages where the guest used them: `panicked at src/lib.rs:7:5: ...`.
+    fn panic(&self, said: &str) -> Cause {
+        let verb = if said.starts_with("panicked") { "" } else { "panicked: " };
+        Cause::new(FaultKind::Trapped, "panic", format!("plugin `{}` {verb}{said}", self.plugin))
     }
 
     fn trap(&self, what: &str, error: &wasmtime::Error) -> Cause {
@@ -192,7 +198,9 @@ mod tests {
     fn a_panic_is_told_in_its_own_words() {
         let said = cause(Trap::UnreachableCodeReached, Some("index out of bounds, src/lib.rs:7"));
         assert_eq!(said.failure.code, "panic");
-        assert!(said.failure.message.contains("src/lib.rs:7"));
+        assert_eq!(said.failure.message, "plugin `redact` panicked: index out of bounds, src/lib.rs:7");
+        let rust = cause(Trap::UnreachableCodeReached, Some("panicked at src/lib.rs:7:5: no"));
+        assert_eq!(rust.failure.message, "plugin `redact` panicked at src/lib.rs:7:5: no");
         assert_eq!(cause(Trap::UnreachableCodeReached, None).failure.code, "trap");
         assert_eq!(cause(Trap::StackOverflow, Some("earlier")).failure.code, "trap");
     }

@@ -14,7 +14,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A worker for each core, and a queue that holds about a second of work for each of a few.
+    /// A worker for each core: guests do nothing but compute.
     fn default() -> Self {
         Self { workers: std::thread::available_parallelism().map_or(1, usize::from), queue_max: 1_024 }
     }
