@@ -1,60 +1,70 @@
-//! stub of the plugin part
+//! Plugins: WebAssembly components that filter, transform and batch. The only door to wasmtime, wasmparser and wit-component.
+//!
+//! A plugin can do nothing but what its interface says, under limits on memory, fuel, time and output. Every call has a fresh
+//! instance, on threads of this part's own; guest code never runs on one of tokio's workers. What is called stays what it was:
+//! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
+//!
+//! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
+//! translates for the guest; `meter`, `limits` and `accept` say no; `fault` tells why.
 
-use std::sync::Arc;
+mod accept;
+mod call;
+mod chain;
+mod encode;
+mod engine;
+mod exchange;
+mod fault;
+mod limits;
+mod load;
+mod load_error;
+mod meter;
+mod metrics;
+mod report;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod text;
+mod track_0_1;
+mod workers;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use serde::Deserialize;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
 
-use crate::event::{BatchId, Digest, Event, Failure, Invalid, Message, Name, Stage, Timestamp};
+pub use encode::componentize;
+pub use fault::{Fault, FaultKind};
+pub use limits::LimitsSpec;
+pub use load_error::LoadError;
+pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
+pub use spec::{Options, Spec};
 
-/// Settings of the plugin machine.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// OS threads that run guests.
-    pub workers: usize,
-    /// Calls that may wait for a worker.
-    pub queue_max: usize,
-}
-
-/// A plugin as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The component's bytes, uploaded before.
-    pub digest: String,
-    /// Settings, handed to the plugin as JSON.
-    #[serde(default)]
-    pub config: serde_json::Map<String, serde_json::Value>,
-    /// Limits other than the defaults.
-    #[serde(default)]
-    pub limits: LimitsSpec,
-}
-
-/// Limits as the hub file declares them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsSpec {
-    /// All memories together.
-    pub memory_bytes: Option<u64>,
-}
-
-/// What a component offers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exports {
-    /// `sluicebox:plugin/filter`.
-    pub filter: bool,
-    /// `sluicebox:plugin/transform`.
-    pub transform: bool,
-    /// `sluicebox:plugin/batch`.
-    pub batch: bool,
-}
+use crate::event::{Digest, Invalid, Message, Name};
+use exchange::Settings;
+use fault::Cause;
+use limits::Limits;
+use load::{Loaded, Loader};
+use metrics::Metrics;
+use workers::Workers;
 
 /// The engine, the catalogue of compiled components, and the workers.
-pub struct Plugins {}
+pub struct Plugins {
+    engine: Engine,
+    loader: Arc<Loader>,
+    catalogue: RwLock<HashMap<Digest, Arc<Loaded>>>,
+    /// One component is compiled at a time: that takes all cores already.
+    compiling: Arc<Semaphore>,
+    workers: Workers,
+    metrics: Arc<Metrics>,
+}
 
 /// A component with its name, settings and limits: ready to be called.
-#[derive(Debug)]
 pub struct Bound {
     /// The name in the hub file.
     pub name: Name,
@@ -62,163 +72,116 @@ pub struct Bound {
     pub digest: Digest,
     /// What it offers.
     pub exports: Exports,
-}
-
-/// Why a component is refused; the text is what its author sees (`error[P002]: ...`).
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("error[{code}]: {message}")]
-pub struct LoadError {
-    /// `P002`.
-    pub code: &'static str,
-    /// Cause and mend.
-    pub message: String,
-}
-
-/// What a chain is called with.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The event.
-    pub event: Arc<Event>,
-    /// 1 on the first try.
-    pub attempt: u32,
-}
-
-/// What a fold is called with.
-#[derive(Clone, Debug)]
-pub struct Fold {
-    /// The batch.
-    pub id: BatchId,
-    /// Its key.
-    pub key: String,
-    /// `size`, `bytes`, `age`, `rule-changed`, `manual`.
-    pub reason: FoldReason,
-    /// When the first member joined.
-    pub opened_at: Timestamp,
-    /// 1 on the first try.
-    pub attempt: u32,
-    /// The events and how the plugins before the batch left them.
-    pub members: Vec<(Arc<Event>, Message)>,
-}
-
-/// Why a batch is folded now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FoldReason {
-    /// Enough members.
-    Size,
-    /// Enough bytes.
-    Bytes,
-    /// Old enough.
-    Age,
-    /// The rule was changed.
-    RuleChanged,
-    /// Asked for.
-    Manual,
-}
-
-/// What a chain or a fold did.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// One for each call of a plugin, in order.
-    pub stages: Vec<Stage>,
-    /// How it ended.
-    pub result: Result<Ended, Fault>,
-}
-
-/// How a chain that did not fail ended.
-#[derive(Clone, Debug)]
-pub enum Ended {
-    /// A plugin dropped the event (every piece of it).
-    Dropped {
-        /// The reason the plugin gave.
-        reason: String,
-    },
-    /// What goes on.
-    Messages(Vec<Piece>),
-}
-
-/// One message that a chain left.
-#[derive(Clone, Debug)]
-pub struct Piece {
-    /// The message.
-    pub message: Message,
-    /// The key of the batch that it joins, where the chain's batch plugin named one.
-    pub batch_key: Option<String>,
-}
-
-/// A plugin that failed.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// Which.
-    pub plugin: Name,
-    /// How.
-    pub kind: FaultKind,
-    /// What people see.
-    pub failure: Failure,
-}
-
-/// The kinds of failure, as PLUGINS tells them apart; what becomes of the event is `dispatch`'s to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// The plugin rejected the event, or returned what the host refuses.
-    Rejected,
-    /// The plugin asked for another try.
-    RetryAsked {
-        /// Not before.
-        after_ms: Option<u64>,
-    },
-    /// A panic, or another trap.
-    Trapped,
-    /// Memory limit.
-    Memory,
-    /// Fuel limit.
-    Fuel,
-    /// Output limit.
-    Output,
-    /// Wall clock limit.
-    Time,
-    /// Not the plugin's fault: the queue is full, an instance could not be made.
-    Host,
+    loaded: Arc<Loaded>,
+    settings: Arc<Settings>,
+    limits: Limits,
 }
 
 impl Plugins {
     /// Starts the engine, its ticker and its workers.
-    pub fn start(_options: &Options, _registry: &mut Registry) -> Result<Arc<Self>, LoadError> {
-        Ok(Arc::new(Self {}))
+    ///
+    /// # Errors
+    ///
+    /// The machine cannot run the engine, or has no threads left.
+    pub fn start(options: &Options, registry: &mut Registry) -> Result<Arc<Self>, LoadError> {
+        let engine = engine::start(options)?;
+        let metrics = Arc::new(Metrics::register(registry));
+        Ok(Arc::new(Self {
+            loader: Arc::new(Loader::new(engine.clone())?),
+            catalogue: RwLock::default(),
+            compiling: Arc::new(Semaphore::new(1)),
+            workers: Workers::start(options, &metrics)?,
+            engine,
+            metrics,
+        }))
     }
 
     /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again.
-    pub async fn load(&self, _label: &str, _bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
-        Err(LoadError { code: "P000", message: String::new() })
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not a plugin that can run here; `label` is what they are called in the text that says why.
+    pub async fn load(&self, label: &str, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
+        let digest = Digest::of(&bytes);
+        if let Some(loaded) = self.find(&digest) {
+            return Ok((digest, loaded.exports));
+        }
+        let turn = Arc::clone(&self.compiling).acquire_owned().await.map_err(|error| load_error::engine(&error))?;
+        if let Some(loaded) = self.find(&digest) {
+            return Ok((digest, loaded.exports));
+        }
+        let (loader, label) = (Arc::clone(&self.loader), label.to_owned());
+        let compiled = tokio::task::spawn_blocking(move || {
+            // Held by the work, not by who waits for it: that one may go away, and the work goes on.
+            let _turn = turn;
+            loader.load(&label, digest, &bytes)
+        });
+        let loaded = Arc::new(compiled.await.map_err(|error| load_error::engine(&error))??);
+        let exports = loaded.exports;
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, loaded);
+        Ok((digest, exports))
     }
 
     /// Whether the catalogue has it.
-    pub fn is_loaded(&self, _digest: &Digest) -> bool {
-        false
+    pub fn is_loaded(&self, digest: &Digest) -> bool {
+        self.find(digest).is_some()
+    }
+
+    /// Takes all others out of the catalogue; what is bound stays until nobody holds it.
+    pub fn unload_except(&self, keep: &HashSet<Digest>) {
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).retain(|digest, _| keep.contains(digest));
     }
 
     /// Joins a loaded component with its name, settings and limits.
-    pub fn bind(&self, _name: Name, _spec: &Spec) -> Result<Arc<Bound>, Invalid> {
-        Err(Invalid::at("/digest", "stub"))
+    ///
+    /// # Errors
+    ///
+    /// The digest is not in the catalogue, or a limit is over its ceiling or too small for the component to start.
+    pub fn bind(&self, name: Name, spec: &Spec) -> Result<Arc<Bound>, Invalid> {
+        let digest: Digest = spec.digest.parse().map_err(|error| Invalid::at("/digest", format!("{error}")))?;
+        let loaded = self.find(&digest).ok_or_else(|| Invalid::at("/digest", format!("{digest} is not uploaded")))?;
+        let limits = Limits::refine(&spec.limits)?;
+        if loaded.memory_bytes_at_start > limits.memory_bytes {
+            let setting = format!("raise plugins.{name}.limits.memory_bytes");
+            let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
+            return Err(Invalid::at("/limits/memory_bytes", refused.to_string()));
+        }
+        let settings = Arc::new(Settings::of(&spec.config));
+        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, limits }))
     }
 
     /// Runs a chain on an event: each plugin in order, one fresh instance for each call, on a worker.
-    pub async fn run(&self, _chain: Arc<[Arc<Bound>]>, _call: Call) -> Report {
-        Report { stages: Vec::new(), result: Ok(Ended::Messages(Vec::new())) }
+    pub async fn run(&self, chain: Arc<[Arc<Bound>]>, call: Call) -> Report {
+        let Some(first) = chain.first().cloned() else {
+            let message = Message::of(&call.event);
+            return Report { stages: Vec::new(), result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])) };
+        };
+        let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
+        let report = self.workers.run(move || chain::run(&engine, &metrics, &chain, &call)).await;
+        report.unwrap_or_else(|| not_run(&first.name))
     }
 
     /// Folds a batch.
-    pub async fn fold(&self, _plugin: Arc<Bound>, _fold: Fold) -> Report {
-        Report { stages: Vec::new(), result: Ok(Ended::Messages(Vec::new())) }
+    pub async fn fold(&self, plugin: Arc<Bound>, fold: Fold) -> Report {
+        let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
+        let report = self.workers.run(move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
+        report.unwrap_or_else(|| not_run(&name))
+    }
+
+    fn find(&self, digest: &Digest) -> Option<Arc<Loaded>> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 }
 
-/// Stub.
-pub fn host_owns_header(_name: &str) -> bool {
-    false
-}
-impl Bound {
-    /// Stub.
-    pub fn fingerprint(&self) -> [u8; 16] {
-        [0; 16]
+impl fmt::Debug for Bound {
+    /// Without the settings: operators put tokens there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
     }
+}
+
+/// What is reported of work that no worker finished.
+fn not_run(plugin: &Name) -> Report {
+    let cause = Cause::host("no worker ran the plugin: this is the server's fault, see its log");
+    Report { stages: Vec::new(), result: Err(cause.into_fault(plugin)) }
 }

@@ -1,0 +1,151 @@
+//! One call of one export, in an instance that is made for it and thrown away with it: nothing is left from the call before.
+//!
+//! Deadline and fuel are set before there is an instance, since its initialisers are guest code too. Runs on a worker's thread.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{Engine, Store};
+
+use super::{
+    Bound, Fault,
+    exchange::{Answer, Lines, Settings, State},
+    fault::{Cause, FaultKind, Ran},
+    limits::{CHAIN_LOG_LINES_MAX, CHAIN_TIME_MAX, Limits},
+    meter::Meter,
+    metrics::Metrics,
+};
+use crate::event::Stage;
+
+/// What a call that did not fail came to.
+pub(super) struct Done<T> {
+    pub(super) value: T,
+    /// `keep`, `drop`, `emit`, `key` or `alone`.
+    pub(super) result: &'static str,
+    /// How many messages it left.
+    pub(super) messages: usize,
+}
+
+/// The calls of one chain or fold: what they left for people, and what they may still use together.
+pub(super) struct Session<'a> {
+    engine: &'a Engine,
+    metrics: &'a Metrics,
+    started: Instant,
+    log_lines_left: usize,
+    /// One for each call so far.
+    pub(super) stages: Vec<Stage>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn start(engine: &'a Engine, metrics: &'a Metrics) -> Self {
+        Self { engine, metrics, started: Instant::now(), log_lines_left: CHAIN_LOG_LINES_MAX, stages: Vec::new() }
+    }
+
+    /// Calls `export` of a plugin: `invoke` makes the instance and calls it, `accept` judges what it answered.
+    ///
+    /// # Errors
+    ///
+    /// Whatever made it fail, as the fault of this plugin; the stage is recorded all the same.
+    pub(super) fn call<R, T>(
+        &mut self,
+        bound: &Bound,
+        export: &'static str,
+        input_bytes: usize,
+        invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
+        accept: impl FnOnce(R) -> Result<Done<T>, Cause>,
+    ) -> Result<T, Fault> {
+        let begun = Instant::now();
+        let (answer, used) = match self.within_time(bound) {
+            Ok(()) => self.invoke(bound, input_bytes, invoke),
+            Err(cause) => (Err(cause), Used::default()),
+        };
+        let done = answer.and_then(accept);
+        self.record(bound, export, &done, used, begun.elapsed());
+        done.map(|done| done.value).map_err(|cause| cause.into_fault(&bound.name))
+    }
+
+    /// A chain may be of many pieces and plugins, and a worker is shared: each call's own limit is not enough.
+    fn within_time(&self, bound: &Bound) -> Result<(), Cause> {
+        if self.started.elapsed() < CHAIN_TIME_MAX {
+            return Ok(());
+        }
+        let (plugin, limit) = (&bound.name, CHAIN_TIME_MAX.as_secs());
+        let text =
+            format!("the chain has run for {limit} s when it comes to plugin `{plugin}`: split less, or use fewer plugins");
+        Err(Cause::new(FaultKind::Time, "limit-time", text))
+    }
+
+    fn invoke<R>(
+        &self,
+        bound: &Bound,
+        input_bytes: usize,
+        invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
+    ) -> (Result<R, Cause>, Used) {
+        let fuel = bound.limits.fuel_for(input_bytes);
+        let store = store(self.engine, Arc::clone(&bound.settings), &bound.limits, fuel, self.log_lines_left);
+        let mut store = match store {
+            Ok(store) => store,
+            Err(error) => return (Err(Cause::host(format!("no call could be prepared: {error:#}"))), Used::default()),
+        };
+        let answer = invoke(&mut store);
+        let fuel_left = store.get_fuel().unwrap_or(0);
+        // The instance's memory is given back here, within the call's time.
+        let state = store.into_data();
+        let ran = Ran { plugin: &bound.name, limits: &bound.limits, fuel, last_error: state.log.last_error.as_deref() };
+        let answer = match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(refusal)) => Err(Cause::of_refusal(refusal)),
+            Err(error) => Err(ran.cause(&error)),
+        };
+        let used = Used { fuel: fuel.saturating_sub(fuel_left), memory_bytes: state.meter.memory_bytes(), logs: state.log.lines };
+        (answer, used)
+    }
+
+    fn record<T>(&mut self, bound: &Bound, export: &'static str, done: &Result<Done<T>, Cause>, used: Used, elapsed: Duration) {
+        let (label, result, messages) = match done {
+            Ok(done) => (done.result, done.result, done.messages),
+            Err(cause) => (cause.label, cause.failure.code.as_str(), 0),
+        };
+        self.metrics.called(&bound.name, export, label, elapsed);
+        self.log_lines_left = self.log_lines_left.saturating_sub(used.logs.len());
+        self.stages.push(Stage {
+            plugin: bound.name.clone(),
+            digest: bound.digest,
+            export,
+            result: result.to_owned(),
+            messages: u32::try_from(messages).unwrap_or(u32::MAX),
+            fuel: used.fuel,
+            memory_bytes: used.memory_bytes as u64,
+            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            logs: used.logs,
+        });
+    }
+}
+
+/// What a call took.
+#[derive(Default)]
+struct Used {
+    fuel: u64,
+    memory_bytes: usize,
+    logs: Vec<String>,
+}
+
+/// A store for one instance, under these limits.
+pub(super) fn store(
+    engine: &Engine,
+    settings: Arc<Settings>,
+    limits: &Limits,
+    fuel: u64,
+    log_lines: usize,
+) -> wasmtime::Result<Store<State>> {
+    let state = State { settings, meter: Meter::new(limits.memory_bytes), log: Lines::with_room(log_lines) };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.meter);
+    store.set_fuel(fuel)?;
+    // The tick under way does not count: a call has at least the time that it was promised.
+    store.set_epoch_deadline(limits.time_ms.saturating_add(1));
+    store.set_hostcall_fuel(limits.output_bytes);
+    Ok(store)
+}

@@ -1,0 +1,131 @@
+//! From bytes to a component that is ready to be called: validated, compiled, linked, and tried once. Blocking, and long: seconds
+//! for a large component.
+
+use std::{fmt, sync::Arc};
+
+use wasmparser::{Parser, Validator};
+use wasmtime::{
+    Engine,
+    component::{Component, Linker},
+};
+
+use super::{
+    Exports, LoadError,
+    call::store,
+    exchange::{Settings, State},
+    limits::{COMPONENT_BYTES_MAX, Limits},
+    load_error,
+    meter::OverLimit,
+    track_0_1::{self, Guest, WrongType},
+};
+use crate::event::Digest;
+
+/// A component in the catalogue.
+pub(super) struct Loaded {
+    pub(super) digest: Digest,
+    pub(super) exports: Exports,
+    pub(super) guest: Guest,
+    /// What an instance holds before its first call.
+    pub(super) memory_bytes_at_start: usize,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("digest", &self.digest).field("exports", &self.exports).finish_non_exhaustive()
+    }
+}
+
+/// Where guests are compiled and what they are linked with; made once, since a linker costs milliseconds.
+pub(super) struct Loader {
+    engine: Engine,
+    linker: Linker<State>,
+}
+
+impl Loader {
+    pub(super) fn new(engine: Engine) -> Result<Self, LoadError> {
+        let mut linker = Linker::new(&engine);
+        track_0_1::link(&mut linker).map_err(|error| load_error::engine(&error))?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Takes a component in.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no plugin of ours; `label` is what they are called in the text that says why.
+    pub(super) fn load(&self, label: &str, digest: Digest, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        validate(label, bytes)?;
+        let component = Component::from_binary(&self.engine, bytes).map_err(|error| load_error::not_compiled(label, &error))?;
+        self.check_imports(label, &component)?;
+        let guest = self.link(label, &component)?;
+        let exports = guest.exports();
+        if exports == Exports::default() {
+            return Err(load_error::exports_nothing(label, &self.exported(&component)));
+        }
+        let memory_bytes_at_start = self.try_out(label, &guest)?;
+        Ok(Loaded { digest, exports, guest, memory_bytes_at_start })
+    }
+
+    /// Refuses by name what is not offered, before the linker would in its own words.
+    fn check_imports(&self, label: &str, component: &Component) -> Result<(), LoadError> {
+        let kind = component.component_type();
+        match kind.imports(&self.engine).map(|(name, _)| name).find(|name| !is_offered(name)) {
+            Some(name) => Err(load_error::import(label, name)),
+            None => Ok(()),
+        }
+    }
+
+    fn link(&self, label: &str, component: &Component) -> Result<Guest, LoadError> {
+        let linked = self.linker.instantiate_pre(component);
+        let linked = linked.map_err(|error| load_error::wrong_type(label, "an imported interface", &format!("{error:#}")))?;
+        Guest::probe(linked).map_err(|wrong| wrong_type(label, &wrong))
+    }
+
+    /// Makes one instance and throws it away: some types are only checked then, and some components cannot even start. Under
+    /// the ceilings, for the limits of those who will use it are not known yet.
+    fn try_out(&self, label: &str, guest: &Guest) -> Result<usize, LoadError> {
+        let limits = Limits::CEILING;
+        let mut store = store(&self.engine, Arc::new(Settings::default()), &limits, limits.fuel, 0)
+            .map_err(|error| load_error::engine(&error))?;
+        let instance = guest.instantiate(&mut store).map_err(|error| match error.downcast_ref::<OverLimit>() {
+            Some(OverLimit::Memory { wanted_bytes }) => load_error::memory_at_start(
+                label,
+                *wanted_bytes,
+                limits.memory_bytes,
+                "no setting raises this: it is the ceiling",
+            ),
+            _ => load_error::not_started(label, &format!("{error:#}")),
+        })?;
+        guest.check_types(&mut store, &instance).map_err(|wrong| wrong_type(label, &wrong))?;
+        Ok(store.data().meter.memory_bytes())
+    }
+
+    fn exported(&self, component: &Component) -> Vec<String> {
+        component.component_type().exports(&self.engine).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+/// Whether the bytes are a component at all, and a valid one.
+fn validate(label: &str, bytes: &[u8]) -> Result<(), LoadError> {
+    if bytes.len() > COMPONENT_BYTES_MAX {
+        return Err(load_error::too_large(label, bytes.len()));
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(load_error::core_module(label));
+    }
+    if !Parser::is_component(bytes) {
+        return Err(load_error::not_wasm(label, bytes));
+    }
+    Validator::new().validate_all(bytes).map_err(|error| load_error::malformed(label, &error))?;
+    Ok(())
+}
+
+/// `sluicebox:plugin/log@0.1.3` is, `sluicebox:plugin/log@0.2.0` is not.
+fn is_offered(import: &str) -> bool {
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    track_0_1::IMPORTS.contains(&interface) && version.starts_with(track_0_1::VERSIONS)
+}
+
+fn wrong_type(label: &str, wrong: &WrongType) -> LoadError {
+    load_error::wrong_type(label, wrong.interface, &format!("{:#}", wrong.error))
+}

@@ -1,0 +1,77 @@
+//! What operators see of plugins. No label takes a value that a guest chose: its own codes are counted as `reject` and `retry`.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use crate::event::Name;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    plugin: String,
+    export: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    plugin: String,
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginLabels {
+    plugin: String,
+}
+
+/// The part's metrics.
+pub(super) struct Metrics {
+    calls: Family<CallLabels, Counter>,
+    seconds: Family<PluginLabels, Histogram, fn() -> Histogram>,
+    limit_hits: Family<LimitLabels, Counter>,
+    queue_seconds: Histogram,
+}
+
+impl Metrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            calls: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
+            limit_hits: Family::default(),
+            queue_seconds: seconds(),
+        };
+        registry.register("sluicebox_plugin_calls", "Calls of plugins, by how they ended", metrics.calls.clone());
+        registry.register("sluicebox_plugin_call_seconds", "Time of a call on its worker", metrics.seconds.clone());
+        registry.register("sluicebox_plugin_limit_hits", "Calls ended by a limit", metrics.limit_hits.clone());
+        registry.register("sluicebox_plugin_queue_seconds", "Time a chain waits for a worker", metrics.queue_seconds.clone());
+        metrics
+    }
+
+    /// A call of `export` ended as `result`, which is `limit-...` where a limit ended it.
+    pub(super) fn called(&self, plugin: &Name, export: &'static str, result: &'static str, elapsed: Duration) {
+        let plugin = plugin.to_string();
+        if let Some(limit) = result.strip_prefix("limit-") {
+            self.limit_hits.get_or_create(&LimitLabels { plugin: plugin.clone(), limit }).inc();
+        }
+        self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
+        self.seconds.get_or_create(&PluginLabels { plugin }).observe(elapsed.as_secs_f64());
+    }
+
+    /// A chain waited this long for a worker.
+    pub(super) fn waited(&self, waited: Duration) {
+        self.queue_seconds.observe(waited.as_secs_f64());
+    }
+}
+
+/// From 16 microseconds, less than a call takes, to 4 seconds.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(16e-6, 4.0, 10))
+}

@@ -1,0 +1,88 @@
+//! What a chain and a fold are called with, and what they answer: plain data, the part's face to `dispatch`.
+
+use std::sync::Arc;
+
+use super::Fault;
+use crate::event::{BatchId, Event, Message, Stage, Timestamp};
+
+/// What a component offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exports {
+    /// `sluicebox:plugin/filter`.
+    pub filter: bool,
+    /// `sluicebox:plugin/transform`.
+    pub transform: bool,
+    /// `sluicebox:plugin/batch`.
+    pub batch: bool,
+}
+
+/// What a chain is called with.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The event.
+    pub event: Arc<Event>,
+    /// 1 on the first try.
+    pub attempt: u32,
+}
+
+/// What a fold is called with.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    /// The batch.
+    pub id: BatchId,
+    /// Its key.
+    pub key: String,
+    /// Why now.
+    pub reason: FoldReason,
+    /// When the first member joined.
+    pub opened_at: Timestamp,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// The events and how the plugins before the batch left them.
+    pub members: Vec<(Arc<Event>, Message)>,
+}
+
+/// Why a batch is folded now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldReason {
+    /// Enough members.
+    Size,
+    /// Enough bytes.
+    Bytes,
+    /// Old enough.
+    Age,
+    /// The rule was changed.
+    RuleChanged,
+    /// Asked for.
+    Manual,
+}
+
+/// What a chain or a fold did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// One for each call of a plugin, in order; a failed call is the last one.
+    pub stages: Vec<Stage>,
+    /// How it ended.
+    pub result: Result<Ended, Fault>,
+}
+
+/// How a chain that did not fail ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// A plugin dropped the event (every piece of it).
+    Dropped {
+        /// The reason the plugin gave for the last piece.
+        reason: String,
+    },
+    /// What goes on; never empty.
+    Messages(Vec<Piece>),
+}
+
+/// One message that a chain left.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// The message.
+    pub message: Message,
+    /// The key of the batch that it joins, where the chain's batch plugin named one.
+    pub batch_key: Option<String>,
+}

@@ -1,0 +1,239 @@
+//! Track 0.1 of the contract (`sdk/wit/0.1`): the generated bindings, what the host offers a guest of this track, and the adapter
+//! between the bindings' types and `exchange`'s. A track stays as it is for as long as plugins of it are about.
+
+use wasmtime::{
+    Store,
+    component::{Component, HasSelf, Instance, InstancePre, Linker},
+};
+
+use super::{
+    Exports, Fold, FoldReason,
+    exchange::{Answer, Emitted, Outcome, Refusal, Shown, State, Verdict},
+};
+use crate::event::{Attribute, Header};
+
+/// What `bindgen!` makes of the WIT; its docs are the WIT's.
+mod wit {
+    wasmtime::component::bindgen!({ path: "../sdk/wit/0.1", world: "any-plugin" });
+}
+
+use wit::{
+    exports::sluicebox::plugin::{batch, filter, transform},
+    sluicebox::plugin::{config, log, types},
+};
+
+/// The interfaces that a guest may import, without their version.
+pub(super) const IMPORTS: [&str; 3] = ["sluicebox:plugin/types", "sluicebox:plugin/log", "sluicebox:plugin/config"];
+/// The versions that are of this track.
+pub(super) const VERSIONS: &str = "0.1.";
+
+const FILTER: &str = "sluicebox:plugin/filter@0.1.0";
+const TRANSFORM: &str = "sluicebox:plugin/transform@0.1.0";
+const BATCH: &str = "sluicebox:plugin/batch@0.1.0";
+
+/// Offers a guest what it may ask of its host.
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wit::AnyPlugin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+/// A linked component, and where its exports are.
+pub(super) struct Guest {
+    pre: InstancePre<State>,
+    filter: Option<filter::GuestIndices>,
+    transform: Option<transform::GuestIndices>,
+    batch: Option<batch::GuestIndices>,
+}
+
+/// An export of the right name and the wrong type.
+pub(super) struct WrongType {
+    pub(super) interface: &'static str,
+    pub(super) error: wasmtime::Error,
+}
+
+impl Guest {
+    /// Asks the component for each interface that a plugin may export.
+    pub(super) fn probe(pre: InstancePre<State>) -> Result<Self, WrongType> {
+        let component = pre.component().clone();
+        Ok(Self {
+            filter: ask(&component, FILTER, || filter::GuestIndices::new(&pre))?,
+            transform: ask(&component, TRANSFORM, || transform::GuestIndices::new(&pre))?,
+            batch: ask(&component, BATCH, || batch::GuestIndices::new(&pre))?,
+            pre,
+        })
+    }
+
+    pub(super) fn exports(&self) -> Exports {
+        Exports { filter: self.filter.is_some(), transform: self.transform.is_some(), batch: self.batch.is_some() }
+    }
+
+    /// A fresh instance. Guest code runs here already: initialisers.
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        self.pre.instantiate(store)
+    }
+
+    /// Compares the types of all exports with the bindings': only an instance can tell.
+    pub(super) fn check_types(&self, store: &mut Store<State>, instance: &Instance) -> Result<(), WrongType> {
+        let wrong = |interface| move |error| WrongType { interface, error };
+        if let Some(indices) = &self.filter {
+            indices.load(&mut *store, instance).map_err(wrong(FILTER))?;
+        }
+        if let Some(indices) = &self.transform {
+            indices.load(&mut *store, instance).map_err(wrong(TRANSFORM))?;
+        }
+        if let Some(indices) = &self.batch {
+            indices.load(&mut *store, instance).map_err(wrong(BATCH))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn filter(&self, store: &mut Store<State>, shown: &Shown<'_>) -> Answer<Verdict> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.filter.as_ref())?.load(&mut *store, &instance)?;
+        Ok(guest.call_filter(store, &shown.into())?.map(Verdict::from).map_err(Refusal::from))
+    }
+
+    pub(super) fn transform(&self, store: &mut Store<State>, shown: &Shown<'_>) -> Answer<Outcome> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.transform.as_ref())?.load(&mut *store, &instance)?;
+        Ok(guest.call_transform(store, &shown.into())?.map(Outcome::from).map_err(Refusal::from))
+    }
+
+    pub(super) fn key(&self, store: &mut Store<State>, shown: &Shown<'_>) -> Answer<Option<String>> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.batch.as_ref())?.load(&mut *store, &instance)?;
+        Ok(guest.call_key(store, &shown.into())?.map_err(Refusal::from))
+    }
+
+    pub(super) fn fold(&self, store: &mut Store<State>, fold: &Fold) -> Answer<Vec<Emitted>> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.batch.as_ref())?.load(&mut *store, &instance)?;
+        let emitted = |messages: Vec<types::Message>| messages.into_iter().map(Emitted::from).collect();
+        Ok(guest.call_fold(store, &fold.into())?.map(emitted).map_err(Refusal::from))
+    }
+}
+
+/// Nothing where the component does not export the interface at all.
+fn ask<I>(
+    component: &Component,
+    interface: &'static str,
+    indices: impl FnOnce() -> wasmtime::Result<I>,
+) -> Result<Option<I>, WrongType> {
+    if component.get_export_index(None, interface).is_none() {
+        return Ok(None);
+    }
+    indices().map(Some).map_err(|error| WrongType { interface, error })
+}
+
+/// The chain only calls what `exports` told it of.
+fn exported<I>(indices: Option<&I>) -> wasmtime::Result<&I> {
+    indices.ok_or_else(|| wasmtime::Error::msg("the component does not export this interface"))
+}
+
+impl types::Host for State {}
+
+impl log::Host for State {
+    fn emit(&mut self, level: log::Level, message: String, fields: Vec<types::Attribute>) {
+        let level = match level {
+            log::Level::Trace => "trace",
+            log::Level::Debug => "debug",
+            log::Level::Info => "info",
+            log::Level::Warn => "warn",
+            log::Level::Error => "error",
+        };
+        let fields: Vec<(&str, &str)> = fields.iter().map(|f| (f.key.as_str(), f.value.as_str())).collect();
+        self.log.write(level, &message, &fields);
+    }
+}
+
+impl config::Host for State {
+    fn get(&mut self, key: String) -> Option<String> {
+        self.settings.each.get(&key).cloned()
+    }
+
+    fn all(&mut self) -> String {
+        self.settings.all.clone()
+    }
+}
+
+impl From<&Shown<'_>> for types::Event {
+    fn from(shown: &Shown<'_>) -> Self {
+        let header = |h: &Header| types::Header { name: h.name.clone(), value: h.value.clone() };
+        Self {
+            id: shown.id.to_owned(),
+            event_type: shown.message.event_type.clone(),
+            source: shown.event.source.to_string(),
+            received_at: shown.event.received_at.0,
+            attempt: shown.attempt,
+            content_type: shown.message.content_type.clone(),
+            headers: shown.event.headers.iter().map(header).collect(),
+            body: shown.body().to_vec(),
+            attributes: shown.attributes().into_iter().map(|(key, value)| types::Attribute { key, value }).collect(),
+        }
+    }
+}
+
+impl From<&Fold> for batch::Batch {
+    fn from(fold: &Fold) -> Self {
+        let event = |(event, message): &(std::sync::Arc<crate::event::Event>, crate::event::Message)| {
+            types::Event::from(&Shown { id: &event.id.to_string(), event, message, attempt: fold.attempt })
+        };
+        let reason = match fold.reason {
+            FoldReason::Size => batch::FlushReason::Size,
+            FoldReason::Bytes => batch::FlushReason::Bytes,
+            FoldReason::Age => batch::FlushReason::Age,
+            FoldReason::RuleChanged => batch::FlushReason::RuleChanged,
+            FoldReason::Manual => batch::FlushReason::Manual,
+        };
+        Self {
+            id: fold.id.to_string(),
+            key: fold.key.clone(),
+            reason,
+            opened_at: fold.opened_at.0,
+            events: fold.members.iter().map(event).collect(),
+        }
+    }
+}
+
+impl From<filter::Verdict> for Verdict {
+    fn from(verdict: filter::Verdict) -> Self {
+        match verdict {
+            filter::Verdict::Keep => Self::Keep,
+            filter::Verdict::Drop(reason) => Self::Drop(reason),
+        }
+    }
+}
+
+impl From<transform::Outcome> for Outcome {
+    fn from(outcome: transform::Outcome) -> Self {
+        match outcome {
+            transform::Outcome::Keep => Self::Keep,
+            transform::Outcome::Drop(reason) => Self::Drop(reason),
+            transform::Outcome::Emit(messages) => Self::Emit(messages.into_iter().map(Emitted::from).collect()),
+        }
+    }
+}
+
+impl From<types::Message> for Emitted {
+    fn from(message: types::Message) -> Self {
+        let attribute = |a: types::Attribute| Attribute { key: a.key, value: a.value };
+        Self {
+            event_type: message.event_type,
+            content_type: message.content_type,
+            headers: message.headers.into_iter().map(|h| Header { name: h.name, value: h.value }).collect(),
+            body: message.body,
+            attributes: message.attributes.map(|list| list.into_iter().map(attribute).collect()),
+            route: message.route,
+        }
+    }
+}
+
+impl From<types::PluginError> for Refusal {
+    fn from(error: types::PluginError) -> Self {
+        match error {
+            types::PluginError::Reject(failure) => Self { code: failure.code, message: failure.message, retry: None },
+            types::PluginError::Retry(hint) => {
+                Self { code: hint.failure.code, message: hint.failure.message, retry: Some(hint.after_ms) }
+            }
+        }
+    }
+}
