@@ -1,1 +1,142 @@
-//! Macros.
+//! The attributes of `sluicebox-sdk`, which re-exports them and has the documentation of what they make.
+//!
+//! An attribute leaves its function as it is, so that tests can call it, and adds an implementation of one of the traits of
+//! `sluicebox_sdk::export`, checked on every target. Only for a guest it exports it: natively that would not link.
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::quote;
+
+mod batch;
+mod signature;
+
+use signature::Signature;
+
+/// Makes a function a filter, which decides whether an event goes on.
+///
+/// The function is `fn(Event[, Settings])` and returns `bool`, `Verdict`, or a `Result` of either.
+///
+/// ```
+/// use sluicebox_sdk::prelude::*;
+///
+/// #[filter]
+/// fn only_opened(event: Event) -> Result<bool> {
+///     Ok(event.json_at::<String>("action")?.as_deref() == Some("opened"))
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn filter(args: TokenStream, item: TokenStream) -> TokenStream {
+    plugin(&args.into(), &item.into(), "filter", "fn(Event[, Settings]) -> bool, Verdict, Result<bool> or Result<Verdict>", |f| {
+        let call = f.call();
+        quote! {
+            impl ::sluicebox_sdk::export::Filter for Plugin {
+                fn filter(input: ::sluicebox_sdk::Event) -> ::sluicebox_sdk::Result<::sluicebox_sdk::Verdict> {
+                    ::sluicebox_sdk::export::IntoVerdict::into_verdict(#call)
+                }
+            }
+        }
+    })
+}
+
+/// Makes a function a transform, which decides what goes on in an event's place.
+///
+/// The function is `fn(Event[, Settings]) -> Result<Outcome>`.
+///
+/// ```
+/// use sluicebox_sdk::prelude::*;
+///
+/// #[derive(Deserialize)]
+/// struct Settings { greeting: String }
+///
+/// #[transform]
+/// fn greet(event: Event, settings: Settings) -> Result<Outcome> {
+///     emit(Message::text(format!("{}, {}", settings.greeting, event.text()?)))
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn transform(args: TokenStream, item: TokenStream) -> TokenStream {
+    plugin(&args.into(), &item.into(), "transform", "fn(Event[, Settings]) -> Result<Outcome>", |f| {
+        let call = f.call();
+        quote! {
+            impl ::sluicebox_sdk::export::Transform for Plugin {
+                fn transform(input: ::sluicebox_sdk::Event) -> ::sluicebox_sdk::Result<::sluicebox_sdk::Outcome> {
+                    ::sluicebox_sdk::export::IntoOutcome::into_outcome(#call)
+                }
+            }
+        }
+    })
+}
+
+/// Makes a function a batch, which folds many events into messages.
+///
+/// The function is `fn(Batch[, Settings])` and returns `Result<Message>` or `Result<Vec<Message>>`. `key` says which batch an event
+/// joins:
+///
+/// - `#[batch(key = "customer.id")]`: the value there in the event's body; an event that has none is delivered alone.
+/// - `#[batch(key = customer)]`: what this `fn(&Event)` returns, `Option<String>` or `Result<Option<String>>`; none: alone.
+/// - `#[batch]`: all of the rule's events join one batch.
+///
+/// ```
+/// use sluicebox_sdk::prelude::*;
+///
+/// #[batch(key = "customer.id")]
+/// fn digest(batch: Batch) -> Result<Message> {
+///     Message::json(&batch.iter().map(|event| event.json()).collect::<Result<Vec<Value>>>()?)
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn batch(args: TokenStream, item: TokenStream) -> TokenStream {
+    let key = match batch::key(args.into()) {
+        Ok(key) => key,
+        Err(error) => return failed(&error, &item.into()),
+    };
+    let expects = "fn(Batch[, Settings]) -> Result<Message> or Result<Vec<Message>>";
+    plugin(&Tokens::new(), &item.into(), "batch", expects, |f| {
+        let call = f.call();
+        quote! {
+            impl ::sluicebox_sdk::export::Fold for Plugin {
+                fn key(event: &::sluicebox_sdk::Event) -> ::sluicebox_sdk::Result<::core::option::Option<::std::string::String>> {
+                    #key
+                }
+
+                fn fold(input: ::sluicebox_sdk::Batch) -> ::sluicebox_sdk::Result<::std::vec::Vec<::sluicebox_sdk::Message>> {
+                    ::sluicebox_sdk::export::IntoMessages::into_messages(#call)
+                }
+            }
+        }
+    })
+}
+
+/// The function as it was, and beside it what makes it a plugin of this kind.
+fn plugin(args: &Tokens, item: &Tokens, kind: &str, expects: &str, implement: impl FnOnce(&Signature) -> Tokens) -> TokenStream {
+    let signature = match signature::no_arguments(args, kind).and_then(|()| Signature::read(item.clone(), kind, expects)) {
+        Ok(signature) => signature,
+        Err(error) => return failed(&error, item),
+    };
+    let implementation = implement(&signature);
+    let kind = quote::format_ident!("{kind}");
+    quote! {
+        #[allow(clippy::needless_pass_by_value, reason = "the host hands over what it gives")]
+        #item
+
+        const _: () = {
+            struct Plugin;
+
+            #implementation
+
+            // What nobody exports here is used all the same, so that the author gets no warning for it.
+            #[cfg(not(target_family = "wasm"))]
+            const _: () = ::sluicebox_sdk::export::#kind(&Plugin);
+
+            #[cfg(target_family = "wasm")]
+            ::sluicebox_sdk::export::#kind::export!(Plugin with_types_in ::sluicebox_sdk::export::#kind);
+        };
+    }
+    .into()
+}
+
+/// The function stays, so that what uses it does not fail as well.
+fn failed(error: &syn::Error, item: &Tokens) -> TokenStream {
+    let error = error.to_compile_error();
+    quote! { #error #item }.into()
+}
