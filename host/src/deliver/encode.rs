@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
-    header::{self, CONTENT_TYPE, USER_AGENT},
+    header::{CONTENT_TYPE, USER_AGENT},
 };
 
 use super::destination::Destination;
 use crate::{
-    event::{Failure, Header, Timestamp},
+    event::{Failure, Header, Timestamp, is_host_owned},
     journal::Delivery,
     sign,
 };
@@ -17,21 +17,6 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const AGENT: HeaderValue = HeaderValue::from_static("Sluicebox/0.1");
-
-/// Set by the host or by HTTP itself, whatever a message or a destination says.
-pub(super) fn is_host_owned(name: &HeaderName) -> bool {
-    const OWNED: [HeaderName; 8] = [
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::EXPECT,
-        header::HOST,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    OWNED.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection") || name.as_str().starts_with("webhook-")
-}
 
 /// The request of one attempt, signed at `now`.
 ///
@@ -58,7 +43,7 @@ pub(super) fn encode(delivery: &Delivery, destination: &Destination, now: Timest
 fn put_message_headers(headers: &mut HeaderMap, delivery: &Delivery) -> Result<(), Failure> {
     for Header { name, value } in &delivery.message.headers {
         let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid_header(name))?;
-        if !is_host_owned(&parsed) {
+        if !is_host_owned(parsed.as_str()) {
             headers.append(parsed, latin1(name, value)?);
         }
     }

@@ -1,176 +1,54 @@
-//! The lanes at work: waits for marks, alarms and ends, and does what the schedule says. One task owns the schedule; claims and
-//! deliveries are tasks of its own set, so that they end with it.
+//! The lanes at work: one a destination, each with as many places as the destination's concurrency.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use arc_swap::access::DynAccess;
-use tokio::{
-    sync::watch,
-    task::{Id, JoinError, JoinSet},
-    time::{sleep, timeout},
-};
 
 use super::{
-    Book, Options, Parts,
-    metrics::Metrics,
-    schedule::Schedule,
+    Book,
     send::{Courier, DISABLED_AGAIN_MS, LEASE_MS},
 };
 use crate::{
-    event::{Clock, Timestamp},
-    journal::{Claim, Delivery, Journal, JournalError, Lane},
+    event::Timestamp,
+    journal::{Claim, Delivery, Journal, Lane, Lanes, Pending, Places, Work},
 };
 
-/// After a claim that failed, or that found nothing where something was due.
-const CLAIM_AGAIN_MS: u64 = 1_000;
 /// Enough to clear away what a deleted destination left behind.
 const DELETED_CONCURRENCY: usize = 16;
-/// No sleep is longer, since the clock may be set while it lasts.
-const SLEEP_MS_MAX: u64 = 60_000;
 
-/// Flow 3 at work.
-pub(super) struct Lanes {
-    journal: Arc<dyn Journal>,
-    book: Arc<dyn DynAccess<Book> + Send + Sync>,
-    clock: Clock,
-    courier: Arc<Courier>,
-    schedule: Schedule,
-    tasks: JoinSet<Done>,
-    /// What each task is for, kept here because a task that panics can no longer tell.
-    duties: HashMap<Id, Duty>,
+/// Deliveries, as the pump works them off.
+pub(super) struct Deliveries {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    pub(super) courier: Courier,
 }
 
-/// What a task is for.
-enum Duty {
-    /// Claiming with so many places.
-    Claim(Lane, usize),
-    /// Delivering.
-    Delivery(Lane),
-}
+impl Work for Deliveries {
+    type Piece = Delivery;
 
-/// What a task came to.
-enum Done {
-    Claimed(Result<Claim<Delivery>, JournalError>),
-    /// The lane has to be looked at again then.
-    Delivered(Option<Timestamp>),
-}
+    const WHAT: &'static str = "deliveries";
 
-impl Lanes {
-    pub(super) fn new(options: &Options, parts: Parts, metrics: Metrics) -> Self {
-        Self {
-            journal: parts.journal.clone(),
-            book: parts.book.clone(),
-            clock: parts.clock.clone(),
-            schedule: Schedule::new(options.in_flight_max),
-            tasks: JoinSet::new(),
-            duties: HashMap::new(),
-            courier: Arc::new(Courier::new(parts, metrics)),
-        }
+    const LEASE_MS: u64 = LEASE_MS;
+
+    fn marked(&self) -> &Lanes {
+        &self.journal.feed().deliveries
     }
 
-    /// Works until `shutdown`, then gives what is under way `drain_ms` to end.
-    pub(super) async fn run(mut self, mut shutdown: watch::Receiver<bool>, drain_ms: u64) {
-        loop {
-            self.schedule.ring((self.clock)());
-            self.take_turns();
-            let alarm = self.schedule.next_alarm().map(|at| at.ms_since((self.clock)()));
-            tokio::select! {
-                lanes = self.journal.feed().deliveries.take() => lanes.iter().for_each(|lane| self.schedule.mark(lane)),
-                Some(ended) = self.tasks.join_next_with_id() => self.end(ended),
-                () = wait_for(alarm) => {}
-                () = stopped(&mut shutdown) => break,
-            }
-        }
-        self.drain(drain_ms).await;
-    }
-
-    /// Starts a claim for each lane in line, while there are places.
-    fn take_turns(&mut self) {
-        while let Some(lane) = self.schedule.next_in_line() {
-            match self.concurrency(&lane) {
-                None => self.schedule.put_off(&lane, (self.clock)().plus_ms(DISABLED_AGAIN_MS)),
-                Some(concurrency) => match self.schedule.take(&lane, concurrency) {
-                    0 => {}
-                    places => self.claim(lane, places),
-                },
-            }
-        }
-    }
-
-    /// How many deliveries of the lane may be under way; `None` while it is disabled.
-    fn concurrency(&self, lane: &Lane) -> Option<usize> {
+    fn places(&self, lane: &Lane) -> Places {
         match self.book.load().destinations.get(lane) {
-            Some(destination) => destination.enabled.then_some(destination.concurrency),
-            None => Some(DELETED_CONCURRENCY),
+            Some(destination) if !destination.enabled => Places::NotFor { ms: DISABLED_AGAIN_MS },
+            Some(destination) => Places::UpTo(destination.concurrency),
+            None => Places::UpTo(DELETED_CONCURRENCY),
         }
     }
 
-    fn claim(&mut self, lane: Lane, places: usize) {
-        let now = (self.clock)();
-        let pending = self.journal.claim_deliveries(lane.clone(), now, now.plus_ms(LEASE_MS), places);
-        let task = self.tasks.spawn(async move { Done::Claimed(pending.await) });
-        self.duties.insert(task.id(), Duty::Claim(lane, places));
+    fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
+        self.journal.claim_deliveries(lane, now, now.plus_ms(LEASE_MS), max)
     }
 
-    fn end(&mut self, ended: Result<(Id, Done), JoinError>) {
-        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        match (self.duties.remove(&id), ended) {
-            (Some(Duty::Claim(lane, places)), Ok((_, Done::Claimed(Ok(claim))))) => self.start(&lane, places, claim),
-            (Some(Duty::Delivery(lane)), Ok((_, Done::Delivered(again_at)))) => self.schedule.ended(&lane, again_at),
-            (Some(Duty::Claim(lane, places)), other) => self.claim_failed(&lane, places, other),
-            (Some(Duty::Delivery(lane)), other) => self.delivery_failed(&lane, other.err()),
-            (None, _) => {}
-        }
+    async fn work(&self, delivery: Delivery) -> Option<Timestamp> {
+        self.courier.deliver(delivery).await
     }
-
-    fn start(&mut self, lane: &Lane, places: usize, claim: Claim<Delivery>) {
-        let now = (self.clock)();
-        let unused = places.saturating_sub(claim.items.len());
-        // Due, and yet not handed out: it must not be asked for over and over.
-        let stuck = claim.items.is_empty() && claim.next_due.is_some_and(|due| due <= now);
-        let next_due = if stuck { Some(now.plus_ms(CLAIM_AGAIN_MS)) } else { claim.next_due };
-        for delivery in claim.items {
-            let courier = self.courier.clone();
-            let task = self.tasks.spawn(async move { Done::Delivered(courier.deliver(delivery).await) });
-            self.duties.insert(task.id(), Duty::Delivery(lane.clone()));
-        }
-        self.schedule.claimed(lane, unused, next_due, now);
-    }
-
-    fn claim_failed(&mut self, lane: &Lane, places: usize, ended: Result<(Id, Done), JoinError>) {
-        match ended {
-            Ok((_, Done::Claimed(Err(error)))) => tracing::warn!(destination = %lane.name, %error, "deliveries were not claimed"),
-            _ => tracing::error!(destination = %lane.name, "claiming deliveries panicked"),
-        }
-        let now = (self.clock)();
-        self.schedule.claimed(lane, places, Some(now.plus_ms(CLAIM_AGAIN_MS)), now);
-    }
-
-    /// The delivery is not settled, so it is claimed again when its lease is over.
-    fn delivery_failed(&mut self, lane: &Lane, error: Option<JoinError>) {
-        tracing::error!(destination = %lane.name, error = error.map(|error| error.to_string()), "a delivery panicked");
-        self.schedule.ended(lane, Some((self.clock)().plus_ms(LEASE_MS)));
-    }
-
-    /// Claims nothing more and waits for what is under way. What does not end in time is called off; the next start repeats it.
-    async fn drain(mut self, drain_ms: u64) {
-        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        if timeout(Duration::from_millis(drain_ms), all_ended).await.is_err() {
-            tracing::warn!(deliveries = self.tasks.len(), "stopping before all deliveries ended; they will be repeated");
-        }
-    }
-}
-
-async fn wait_for(ms: Option<u64>) {
-    match ms {
-        Some(ms) => sleep(Duration::from_millis(ms.clamp(1, SLEEP_MS_MAX))).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The host stops, or whoever could say so is gone.
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 #[cfg(test)]
@@ -181,9 +59,11 @@ mod tests {
     use prometheus_client::registry::Registry;
     use tokio::{sync::mpsc, task::JoinHandle};
 
+    use tokio::sync::watch;
+
     use super::*;
     use crate::{
-        deliver::{fake, start},
+        deliver::{Options, Parts, fake, start},
         journal::{Settled, Verdict},
         net,
     };

@@ -1,8 +1,8 @@
 //! Flow 3: messages on their way out, from the journal to the destinations.
 //!
-//! Each destination is a lane of its own. A mark in the journal's feed says that a lane has work; `schedule` decides whose turn it is,
-//! `lanes` claims and starts, `send` tries one delivery: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came
-//! back, and the journal is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
+//! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
+//! have under way, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
+//! is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
 //! delays nobody else.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
@@ -15,7 +15,6 @@ mod encode;
 mod fake;
 mod lanes;
 mod metrics;
-mod schedule;
 mod send;
 mod settle;
 mod spec;
@@ -31,11 +30,12 @@ pub use spec::{RetrySpec, SECRETS, Spec};
 
 use crate::{
     event::Clock,
-    journal::{Journal, Lane},
+    journal::{Bounds, Journal, Lane, pump},
     net,
 };
-use lanes::Lanes;
+use lanes::Deliveries;
 use metrics::Metrics;
+use send::Courier;
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
@@ -79,7 +79,9 @@ pub struct Parts {
 ///
 /// Outside a tokio runtime.
 pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
-    let metrics = Metrics::new(registry);
-    let (shutdown, drain_ms) = (parts.shutdown.clone(), options.drain_ms);
-    tokio::spawn(Lanes::new(options, parts, metrics).run(shutdown, drain_ms))
+    let (clock, shutdown) = (Arc::clone(&parts.clock), parts.shutdown.clone());
+    let bounds = Bounds { pieces_max: options.in_flight_max, drain_ms: options.drain_ms };
+    let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
+    let courier = Courier::new(parts, Metrics::new(registry));
+    tokio::spawn(pump(Deliveries { journal, book, courier }, bounds, clock, shutdown))
 }

@@ -8,10 +8,9 @@ use serde::Deserialize;
 use super::{
     bounds::{DAY_MS, count_within, ms_within, written},
     destination::{Destination, Format, Retry},
-    encode::is_host_owned,
 };
 use crate::{
-    event::{Duration, Invalid, Secret},
+    event::{Duration, Invalid, Secret, is_host_owned},
     sign,
 };
 
@@ -192,7 +191,7 @@ fn refine_url(text: &str) -> Result<Uri, Invalid> {
 fn refine_header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Invalid> {
     let refused = |message: String| Invalid::at(header_pointer(name), message);
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused(format!("`{name}` is not a header's name")))?;
-    if is_host_owned(&parsed) {
+    if parsed.as_str() != "user-agent" && is_host_owned(parsed.as_str()) {
         return Err(refused(format!("`{parsed}` is set by Sluicebox itself; remove it")));
     }
     if value.expose().len() > HEADER_BYTES_MAX {

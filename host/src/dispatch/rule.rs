@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::collect::Collected;
 use crate::{
-    event::{Duration, Invalid, Name},
+    event::{Duration, Invalid, Name, is_host_owned},
     journal::BatchLimits,
     plugin::Bound,
     route::Pattern,
@@ -130,7 +130,7 @@ impl Spec {
         let checked = self.forward_headers.iter().enumerate().map(|(i, text)| {
             let at = format!("/forward_headers/{i}");
             let name: HeaderName = text.parse().map_err(|_| Invalid::at(&at, format!("`{text}` is not a header name")))?;
-            if crate::plugin::host_owns_header(name.as_str()) {
+            if name == http::header::CONTENT_TYPE || is_host_owned(name.as_str()) {
                 return Err(Invalid::at(
                     at,
                     format!("`{text}` cannot be forwarded: the host sets it, or it is for one hop only"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Options, Parts, Rule, fate, plan, store};
 use crate::{
-    event::{Failure, Stage},
-    journal::{Bounds, Claim, JournalError, Lane, Lanes, Outcome, Run, RunEnd, Work, pump},
+    event::{Failure, Stage, Timestamp},
+    journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, Work, pump},
     plugin::Call,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub(super) async fn work_off(parts: Parts, options: &Options) {
     let bounds = Bounds { pieces_max: options.runs_max, drain_ms: options.drain_ms };
     let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
-    pump(Arc::new(Runs { parts, per_rule_max: options.runs_per_rule_max }), bounds, clock, shutdown).await;
+    pump(Runs { parts, per_rule_max: options.runs_per_rule_max }, bounds, clock, shutdown).await;
 }
 
 struct Runs {
@@ -24,25 +24,31 @@ struct Runs {
 impl Work for Runs {
     type Piece = Run;
 
+    const WHAT: &'static str = "runs";
+
+    const LEASE_MS: u64 = 60_000;
+
     fn marked(&self) -> &Lanes {
         &self.parts.journal.feed().runs
     }
 
-    fn places(&self, _lane: &Lane) -> usize {
-        self.per_rule_max
+    fn places(&self, _lane: &Lane) -> Places {
+        Places::UpTo(self.per_rule_max)
     }
 
-    async fn claim(&self, lane: Lane, max: usize) -> Result<Claim<Run>, JournalError> {
-        self.parts.journal.claim_runs(lane, (self.parts.clock)(), max).await
+    fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>> {
+        self.parts.journal.claim_runs(lane, now, max)
     }
 
-    async fn work(&self, run: Run) {
+    async fn work(&self, run: Run) -> Option<Timestamp> {
         let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision) {
             Some(rule) => self.run(&rule, &run).await,
             None => (Vec::new(), Outcome::Dead(revision_gone(run.revision))),
         };
         let end = RunEnd { seq: run.seq, generation: run.generation, lane: run.lane, stages, outcome };
         store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
+        // A retry is told of by the journal's feed.
+        None
     }
 }
 

@@ -53,6 +53,25 @@ pub struct Header {
     pub value: String,
 }
 
+/// Whether only the host sets a header of this (lower-case) name on what goes out: how a message is framed, routed and signed, and who
+/// sends it. A plugin may not set one, a rule may not forward one.
+#[must_use]
+pub fn is_host_owned(header: &str) -> bool {
+    const OWNED: [&str; 10] = [
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    ];
+    OWNED.contains(&header) || header.starts_with("webhook-") || header.starts_with("proxy-")
+}
+
 /// A fact about an event that has no field of its own: CloudEvents extensions, what a verify scheme found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {

@@ -216,9 +216,7 @@ fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
     let credentials = source.scheme.credential_headers();
     headers
         .iter()
-        .filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()) && !credentials.iter().any(|c| c == name.as_str()))
+        .filter(|(name, _)| !credentials.contains(name))
         .map(|(name, value)| Header { name: name.as_str().to_owned(), value: text_of_header(value.as_bytes()) })
         .collect()
 }
-
-const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];

@@ -10,10 +10,11 @@
 mod feed;
 mod pump;
 mod record;
+mod schedule;
 mod sqlite;
 
 pub use feed::{Feed, Lane, Lanes};
-pub use pump::{Bounds, Work, pump};
+pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
     Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, Claim, Delivery, DeliveryRecord, DeliveryState, EventFilter,
     EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run, RunEnd, RunRecord, RunState,

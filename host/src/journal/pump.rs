@@ -1,219 +1,191 @@
 //! The pump: works off lanes, each at its own pace. Both flows behind the journal are built on it.
 //!
-//! A lane is asked for work when the feed marks it, when a timer that the last claim set is over, or when something of it has
-//! ended and there was more; never otherwise, so an idle lane costs nothing. A lane holds at most its own number of pieces
-//! at once, so one that hangs fills its own places and no other's. Lanes with work are asked in turn.
-//!
-//! Nothing is lost here: what is claimed and never ended is handed out again, by the lease or after a restart.
+//! One task owns the schedule; claims and pieces of work are tasks of its own set, so that they end with it. Nothing is lost here: what is
+//! claimed and never ended is handed out again, when its lease is over or after a restart.
 
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    task::{JoinError, JoinSet},
+    task::{Id, JoinError, JoinSet},
+    time::{sleep, timeout},
 };
 
-use super::{Claim, JournalError, Lane, Lanes};
+use super::{Claim, JournalError, Lane, Lanes, Pending, schedule::Schedule};
 use crate::event::{Clock, Timestamp};
+
+/// After a claim that failed, or that found nothing where something was due.
+const CLAIM_AGAIN_MS: u64 = 1_000;
+/// No sleep is longer, since the clock may be set while it lasts.
+const SLEEP_MS_MAX: u64 = 60_000;
 
 /// What is pumped: where it is told of, claimed and worked on.
 pub trait Work: Send + Sync + 'static {
-    /// A claimed piece.
+    /// A claimed piece of work.
     type Piece: Send + 'static;
+
+    /// What log lines call it.
+    const WHAT: &'static str;
+
+    /// After so long a piece that was not ended is handed out again.
+    const LEASE_MS: u64;
 
     /// Where lanes with new work are marked.
     fn marked(&self) -> &Lanes;
 
     /// How many pieces of a lane may be under way at once.
-    fn places(&self, lane: &Lane) -> usize;
+    fn places(&self, lane: &Lane) -> Places;
 
-    /// Up to `max` pieces that are due.
-    fn claim(&self, lane: Lane, max: usize) -> impl Future<Output = Result<Claim<Self::Piece>, JournalError>> + Send;
+    /// Up to `max` pieces that are due at `now`.
+    fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Self::Piece>>;
 
-    /// Works on a piece, until its end is in the journal.
-    fn work(&self, piece: Self::Piece) -> impl Future<Output = ()> + Send;
+    /// Works on a piece until its end is in the journal; gives when its lane has to be looked at again for its sake.
+    fn work(&self, piece: Self::Piece) -> impl Future<Output = Option<Timestamp>> + Send;
+}
+
+/// How many pieces of a lane may be under way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// So many.
+    UpTo(usize),
+    /// None for now: the lane is looked at again after this many milliseconds, or at its next mark.
+    NotFor {
+        /// How long.
+        ms: u64,
+    },
 }
 
 /// Bounds of a pump.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Pieces under way at once, all lanes together.
+    /// Pieces under way at once, all lanes together. One lane holds at most half of them.
     pub pieces_max: usize,
     /// How long pieces under way may take to end when the host stops.
     pub drain_ms: u64,
 }
 
-/// A claim that failed is repeated after this long: the store may be busy or full.
-const CLAIM_PAUSE_MS: u64 = 1000;
-/// Timers are looked at again after this long, for the clock may be set.
-const LOOK_MS_MAX: u64 = 10_000;
-
-/// Works until `shutdown` becomes true, and then until what is under way has ended, or `drain_ms` are over.
-pub async fn pump<W: Work>(work: Arc<W>, bounds: Bounds, clock: Clock, mut shutdown: watch::Receiver<bool>) {
-    let mut pump = Pump::new(Arc::clone(&work), bounds, clock);
-    let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
+/// Works until `shutdown` becomes true, then gives what is under way `drain_ms` to end.
+pub async fn pump<W: Work>(work: W, bounds: Bounds, clock: Clock, mut shutdown: watch::Receiver<bool>) {
+    let work = Arc::new(work);
+    let schedule = Schedule::new(bounds.pieces_max);
+    let mut pump = Pump { work: Arc::clone(&work), clock, schedule, tasks: JoinSet::new(), duties: HashMap::new() };
     loop {
-        pump.ask_ready_lanes();
-        let look = Duration::from_millis(pump.ms_to_next_timer());
+        pump.schedule.ring((pump.clock)());
+        pump.take_turns();
+        let alarm = pump.schedule.next_alarm().map(|at| at.ms_since((pump.clock)()));
         tokio::select! {
-            lanes = work.marked().take() => lanes.into_iter().for_each(|lane| pump.make_ready(lane)),
-            Some(done) = pump.tasks.join_next() => pump.settle(done),
-            () = tokio::time::sleep(look) => {}
-            _ = &mut stopped => break,
+            lanes = work.marked().take() => lanes.iter().for_each(|lane| pump.schedule.mark(lane)),
+            Some(ended) = pump.tasks.join_next_with_id() => pump.end(ended),
+            () = wait_for(alarm) => {}
+            () = stopped(&mut shutdown) => break,
         }
-        pump.make_due_ready();
     }
-    pump.drain().await;
-}
-
-/// What a task of the pump came to.
-enum Done<P> {
-    Claimed { lane: Lane, asked: usize, answer: Result<Claim<P>, JournalError> },
-    Worked(Lane),
-}
-
-/// Where a lane with anything under way stands.
-#[derive(Default)]
-struct State {
-    /// Pieces under way.
-    pieces: usize,
-    /// Places that a claim under way may fill.
-    asked: usize,
-    /// There is, or may be, more to claim as soon as there is a place.
-    more: bool,
-    /// Waits in `ready`.
-    queued: bool,
+    pump.drain(bounds.drain_ms).await;
 }
 
 struct Pump<W: Work> {
     work: Arc<W>,
-    bounds: Bounds,
     clock: Clock,
-    lanes: HashMap<Lane, State>,
-    /// Lanes to ask, in turn.
-    ready: VecDeque<Lane>,
-    timers: BTreeSet<(Timestamp, Lane)>,
+    schedule: Schedule,
     tasks: JoinSet<Done<W::Piece>>,
-    /// Pieces under way and places asked for, all lanes together.
-    taken: usize,
+    /// What each task is for, kept here because a task that panics can no longer tell.
+    duties: HashMap<Id, Duty>,
+}
+
+/// What a task is for.
+enum Duty {
+    /// Claiming with so many places.
+    Claim(Lane, usize),
+    /// A piece of work.
+    Work(Lane),
+}
+
+/// What a task came to.
+enum Done<P> {
+    Claimed(Result<Claim<P>, JournalError>),
+    /// The lane has to be looked at again then.
+    Worked(Option<Timestamp>),
 }
 
 impl<W: Work> Pump<W> {
-    fn new(work: Arc<W>, bounds: Bounds, clock: Clock) -> Self {
-        let (lanes, ready, timers) = (HashMap::new(), VecDeque::new(), BTreeSet::new());
-        Self { work, bounds, clock, lanes, ready, timers, tasks: JoinSet::new(), taken: 0 }
-    }
-
-    /// Lets a lane be asked; where a claim is under way, after it, for that one may have read too early.
-    fn make_ready(&mut self, lane: Lane) {
-        let state = self.lanes.entry(lane.clone()).or_default();
-        state.more = true;
-        if !state.queued && state.asked == 0 {
-            state.queued = true;
-            self.ready.push_back(lane);
-        }
-    }
-
-    fn ask_ready_lanes(&mut self) {
-        while self.taken < self.bounds.pieces_max {
-            let Some(lane) = self.ready.pop_front() else { return };
-            let places = self.work.places(&lane).max(1);
-            let state = self.lanes.entry(lane.clone()).or_default();
-            state.queued = false;
-            // A lane without a free place is made ready again when one of its pieces ends.
-            let asked = places.saturating_sub(state.pieces).min(self.bounds.pieces_max - self.taken);
-            if asked > 0 {
-                state.more = false;
-                state.asked = asked;
-                self.taken += asked;
-                let work = Arc::clone(&self.work);
-                self.tasks.spawn(async move {
-                    let answer = work.claim(lane.clone(), asked).await;
-                    Done::Claimed { lane, asked, answer }
-                });
+    /// Starts a claim for each lane in line, while there are places.
+    fn take_turns(&mut self) {
+        while let Some(lane) = self.schedule.next_in_line() {
+            match self.work.places(&lane) {
+                Places::NotFor { ms } => self.schedule.put_off(&lane, (self.clock)().plus_ms(ms)),
+                Places::UpTo(places) => match self.schedule.take(&lane, places) {
+                    0 => {}
+                    places => self.claim(lane, places),
+                },
             }
         }
     }
 
-    fn settle(&mut self, done: Result<Done<W::Piece>, JoinError>) {
-        match done {
-            Ok(Done::Claimed { lane, asked, answer }) => self.claimed(lane, asked, answer),
-            Ok(Done::Worked(lane)) => self.worked(lane),
-            // Tasks do not panic; were one to, its places would stay taken and its piece be handed out again later.
-            Err(error) => tracing::error!(%error, "a piece of work ended early"),
+    fn claim(&mut self, lane: Lane, places: usize) {
+        let pending = self.work.claim(lane.clone(), (self.clock)(), places);
+        let task = self.tasks.spawn(async move { Done::Claimed(pending.await) });
+        self.duties.insert(task.id(), Duty::Claim(lane, places));
+    }
+
+    fn end(&mut self, ended: Result<(Id, Done<W::Piece>), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        match (self.duties.remove(&id), ended) {
+            (Some(Duty::Claim(lane, places)), Ok((_, Done::Claimed(Ok(claim))))) => self.start(&lane, places, claim),
+            (Some(Duty::Work(lane)), Ok((_, Done::Worked(again_at)))) => self.schedule.ended(&lane, again_at),
+            (Some(Duty::Claim(lane, places)), other) => self.claim_failed(&lane, places, other),
+            (Some(Duty::Work(lane)), other) => self.work_failed(&lane, other.err()),
+            (None, _) => {}
         }
     }
 
-    fn claimed(&mut self, lane: Lane, asked: usize, answer: Result<Claim<W::Piece>, JournalError>) {
-        self.taken -= asked;
+    fn start(&mut self, lane: &Lane, places: usize, claim: Claim<W::Piece>) {
         let now = (self.clock)();
-        let claim = answer.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, lane = %lane.name, "work could not be claimed; it is asked for again");
-            Claim { items: Vec::new(), next_due: Some(now.plus_ms(CLAIM_PAUSE_MS)) }
-        });
-        let state = self.lanes.entry(lane.clone()).or_default();
-        state.asked = 0;
-        state.pieces += claim.items.len();
-        self.taken += claim.items.len();
-        match claim.next_due {
-            Some(due) if due <= now => state.more = true,
-            Some(due) => drop(self.timers.insert((due, lane.clone()))),
-            None => {}
-        }
+        let unused = places.saturating_sub(claim.items.len());
+        // Due, and yet not handed out: it must not be asked for over and over.
+        let stuck = claim.items.is_empty() && claim.next_due.is_some_and(|due| due <= now);
+        let next_due = if stuck { Some(now.plus_ms(CLAIM_AGAIN_MS)) } else { claim.next_due };
         for piece in claim.items {
-            let (work, lane) = (Arc::clone(&self.work), lane.clone());
-            self.tasks.spawn(async move {
-                work.work(piece).await;
-                Done::Worked(lane)
-            });
+            let work = Arc::clone(&self.work);
+            let task = self.tasks.spawn(async move { Done::Worked(work.work(piece).await) });
+            self.duties.insert(task.id(), Duty::Work(lane.clone()));
         }
-        self.tidy(lane);
+        self.schedule.claimed(lane, unused, next_due, now);
     }
 
-    fn worked(&mut self, lane: Lane) {
-        self.taken -= 1;
-        if let Some(state) = self.lanes.get_mut(&lane) {
-            state.pieces -= 1;
-        }
-        self.tidy(lane);
-    }
-
-    /// Asks a lane that has more, and forgets one that has nothing under way.
-    fn tidy(&mut self, lane: Lane) {
-        let Some(state) = self.lanes.get(&lane) else { return };
-        if state.more {
-            self.make_ready(lane);
-        } else if state.pieces == 0 && state.asked == 0 {
-            self.lanes.remove(&lane);
-        }
-    }
-
-    fn make_due_ready(&mut self) {
-        let now = (self.clock)();
-        while self.timers.first().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, lane)) = self.timers.pop_first() {
-                self.make_ready(lane);
+    fn claim_failed(&mut self, lane: &Lane, places: usize, ended: Result<(Id, Done<W::Piece>), JoinError>) {
+        match ended {
+            Ok((_, Done::Claimed(Err(error)))) => {
+                tracing::warn!(lane = %lane.name, error = &error as &dyn std::error::Error, "{} were not claimed", W::WHAT);
             }
+            _ => tracing::error!(lane = %lane.name, "claiming {} panicked", W::WHAT),
         }
-    }
-
-    fn ms_to_next_timer(&self) -> u64 {
         let now = (self.clock)();
-        self.timers.first().map_or(LOOK_MS_MAX, |(due, _)| due.ms_since(now).clamp(1, LOOK_MS_MAX))
+        self.schedule.claimed(lane, places, Some(now.plus_ms(CLAIM_AGAIN_MS)), now);
     }
 
-    async fn drain(mut self) {
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_millis(self.bounds.drain_ms), ended).await.is_err() {
-            tracing::warn!(
-                drain_ms = self.bounds.drain_ms,
-                "work was still under way when the host stopped; it is done again after a restart"
-            );
+    /// What was not ended is claimed again when its lease is over.
+    fn work_failed(&mut self, lane: &Lane, error: Option<JoinError>) {
+        tracing::error!(lane = %lane.name, error = error.map(|error| error.to_string()), "one of the {} panicked", W::WHAT);
+        self.schedule.ended(lane, Some((self.clock)().plus_ms(W::LEASE_MS)));
+    }
+
+    /// Claims nothing more and waits for what is under way. What does not end in time is called off; the next start repeats it.
+    async fn drain(mut self, drain_ms: u64) {
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(Duration::from_millis(drain_ms), all_ended).await.is_err() {
+            tracing::warn!(under_way = self.tasks.len(), "stopping before all {} ended; they will be repeated", W::WHAT);
         }
     }
+}
+
+async fn wait_for(ms: Option<u64>) {
+    match ms {
+        Some(ms) => sleep(Duration::from_millis(ms.clamp(1, SLEEP_MS_MAX))).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The host stops, or whoever could say so is gone.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

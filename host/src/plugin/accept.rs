@@ -7,24 +7,10 @@ use super::{
     load_error::mib,
     text::one_line,
 };
-use crate::event::{Attribute, Header, Message, Name};
+use crate::event::{Attribute, Header, Message, Name, is_host_owned};
 
-/// Names that only the host sets on a request: who it is from, how it is framed, how it is signed.
-const HOST_HEADERS: [&str; 12] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
-const HOST_PREFIXES: [&str; 2] = ["webhook-", "proxy-"];
+/// What a plugin may not set beside what the host owns: a message's type is a field of its own, and credentials are the destination's.
+const RESERVED: [&str; 2] = ["authorization", "content-type"];
 
 /// What is left of the chain's own limits, whatever its plugins may have each.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +112,7 @@ fn event_type(given: String) -> Result<String, Cause> {
 
 fn header(header: Header) -> Result<Header, Cause> {
     let name = header.name.to_ascii_lowercase();
-    if HOST_HEADERS.contains(&name.as_str()) || HOST_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+    if RESERVED.contains(&name.as_str()) || is_host_owned(&name) {
         return Err(not_allowed(&name, "the host sets it"));
     }
     if http::HeaderName::from_bytes(name.as_bytes()).is_err() {

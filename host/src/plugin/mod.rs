@@ -173,6 +173,15 @@ impl Plugins {
     }
 }
 
+impl Bound {
+    /// What its results depend on beside the event: the component's bytes and the settings.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let settings = Digest::of(self.settings.all.as_bytes());
+        *Digest::of(&[*self.digest.as_bytes(), *settings.as_bytes()].concat()).as_bytes()
+    }
+}
+
 impl fmt::Debug for Bound {
     /// Without the settings: operators put tokens there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -172,18 +172,3 @@ async fn a_chain_of_no_plugins_is_the_event_itself() {
     let report = World::new().chain(&[]).await;
     assert_eq!(messages(&report)[0].message, Message::of(&event()));
 }
-
-/// Not a test of speed: run it by name, in release, to see what a fresh call costs.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn the_cost_of_a_fresh_call() {
-    let world = World::new();
-    let plugin = world.plugin("keep", &Guest::filter(KEEP), json!({})).await;
-    let mut micros = Vec::new();
-    for _ in 0..5_000 {
-        micros.push(world.chain(&[Arc::clone(&plugin)]).await.stages[0].elapsed_us);
-    }
-    micros.sort_unstable();
-    let (median, worst) = (Duration::from_micros(micros[2_500]), Duration::from_micros(micros[4_950]));
-    println!("fresh call: median {median:?}, 99th {worst:?}");
-}

@@ -1,13 +1,14 @@
-//! Whose turn it is. Pure: no clock, no I/O; `lanes` tells it what happens and does what it says.
+//! Whose turn it is. Pure: no clock, no I/O; `pump` tells it what happens and does what it says.
 //!
-//! A lane that has work waits in one line with the others, and at its turn takes free places: no more than its destination's concurrency,
+//! A lane that has work waits in one line with the others, and at its turn takes free places: no more than the lane may hold,
 //! than half of all places, and than [`TURN_PLACES_MAX`], after which it goes to the end of the line. It is asked for work (claimed) with
 //! the places already taken, so that what is claimed starts at once and its lease is not spent waiting. A lane that nothing is known of
 //! costs nothing: it is forgotten as soon as it has neither work under way nor an alarm.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use crate::{event::Timestamp, journal::Lane};
+use super::Lane;
+use crate::event::Timestamp;
 
 /// Places that one turn may take.
 const TURN_PLACES_MAX: usize = 16;
@@ -171,9 +172,13 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::fake::lane;
+    use crate::event::Name;
 
     const NOW: Timestamp = Timestamp(1000);
+
+    fn lane(name: &str) -> Lane {
+        Lane { workspace: Name::default_workspace(), name: name.parse().expect("a name") }
+    }
 
     /// Lets the next in line take its turn.
     fn turn(schedule: &mut Schedule, concurrency: usize) -> Option<(Lane, usize)> {
