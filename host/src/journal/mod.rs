@@ -64,7 +64,7 @@ pub trait Journal: Send + Sync + 'static {
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;
 
     /// One event with its runs and deliveries.
-    fn event(&self, workspace: Name, id: EventId) -> Pending<Option<(EventRecord, Vec<RunRecord>, Vec<DeliveryRecord>)>>;
+    fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>>;
 
     /// Runs, newest first.
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>>;
@@ -73,11 +73,17 @@ pub trait Journal: Send + Sync + 'static {
     fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>>;
 
     /// One delivery with the bytes that are sent and its attempts.
-    fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<(Delivery, DeliveryRecord, Vec<AttemptRecord>)>>;
+    fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>>;
 
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
     fn close(&self) -> Pending<()>;
 }
+
+/// One event with its runs and deliveries, oldest first.
+pub type EventHistory = (EventRecord, Vec<RunRecord>, Vec<DeliveryRecord>);
+
+/// One delivery with the bytes that are sent and its attempts, oldest first.
+pub type DeliveryHistory = (Delivery, DeliveryRecord, Vec<AttemptRecord>);
 
 /// An event that waits for its rules.
 #[derive(Clone, Debug)]
@@ -113,10 +119,25 @@ pub struct Pending<T>(oneshot::Receiver<Result<T, JournalError>>);
 
 impl<T> Pending<T> {
     /// A pending result, and where its engine puts it.
-    #[must_use]
     pub fn new() -> (oneshot::Sender<Result<T, JournalError>>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(receiver))
+    }
+
+    /// A result that is there already.
+    pub fn ready(result: Result<T, JournalError>) -> Self {
+        let (sender, pending) = Self::new();
+        let _ = sender.send(result);
+        pending
+    }
+
+    /// Waits on a thread of its own.
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives asynchronous tasks.
+    pub fn wait(self) -> Result<T, JournalError> {
+        self.0.blocking_recv().unwrap_or(Err(JournalError::Closed))
     }
 }
 

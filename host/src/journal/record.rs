@@ -308,7 +308,7 @@ pub struct RunRecord {
     pub id: RunId,
     /// The event.
     pub event: EventId,
-    /// The event's place in the journal, which is also the cursor of listings.
+    /// The event's place in the journal. Several runs share it, so a listing goes on from [`Page::next`], not from here.
     pub seq: u64,
     /// The event's generation.
     pub generation: u32,

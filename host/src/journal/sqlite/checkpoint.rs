@@ -1,0 +1,89 @@
+//! Checkpoints: what was committed to the log is copied into the file beside the committer, not in it. The same thread forgets leases
+//! that are over. Neither is in anybody's way, and neither is needed for correctness at a given moment.
+
+use std::{sync::Arc, time::Duration};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rusqlite::Connection;
+
+use super::{Shared, error::StoreError};
+
+/// How often leases are looked through.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long a checkpoint that resets the log may hold the committer up.
+const RESET: Duration = Duration::from_millis(200);
+
+/// The log is reset with the committer held up only where it has grown to this many times the size at which copying begins.
+pub(super) const LOG_FACTOR_MAX: u32 = 4;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Tidy {
+    /// Something was committed.
+    Grown,
+    /// Empty the log and stop. The committer and the readers have stopped.
+    Stop,
+}
+
+/// The thread's own.
+pub(super) struct Tidier {
+    /// Makes checkpoints only.
+    pub(super) connection: Connection,
+    /// Holds one notice at most: a second one says nothing new.
+    pub(super) notices: Receiver<Tidy>,
+    /// Leases, feed, clock and metrics.
+    pub(super) shared: Arc<Shared>,
+    /// Copying begins at this size of the log.
+    pub(super) checkpoint_pages: u32,
+}
+
+/// The log's size, and how much of it is copied.
+struct Log {
+    pages: u32,
+    copied: u32,
+}
+
+impl Tidier {
+    /// Works until it is told to stop, or nobody is left who could.
+    pub(super) fn run(self) {
+        loop {
+            let notice = self.notices.recv_timeout(TICK);
+            let done = match notice {
+                Ok(Tidy::Grown) => self.tidy(),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Ok(Tidy::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let Err(error) = done {
+                // The log keeps everything, and the next notice tries again.
+                tracing::warn!(%error, "a checkpoint of the journal failed");
+            }
+            self.shared.held.lapse((self.shared.clock)(), &self.shared.feed);
+        }
+        if let Err(error) = self.checkpoint("TRUNCATE") {
+            tracing::warn!(%error, "the last checkpoint of the journal failed; its log is kept");
+        }
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        let log = self.checkpoint("NOOP")?;
+        self.shared.metrics.log_pages.set(i64::from(log.pages));
+        // What is copied is written over by the next commit that finds all of it copied.
+        if log.pages.saturating_sub(log.copied) < self.checkpoint_pages {
+            return Ok(());
+        }
+        let log = self.checkpoint("PASSIVE")?;
+        // Under a load without a pause the committer is always a little ahead, and the log would grow for ever.
+        if log.pages > self.checkpoint_pages.saturating_mul(LOG_FACTOR_MAX) {
+            self.connection.busy_timeout(RESET)?;
+            self.checkpoint("RESTART")?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self, mode: &str) -> Result<Log, StoreError> {
+        let size = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(|pages| u32::try_from(pages).unwrap_or(0));
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        Ok(self.connection.query_row(&sql, [], |row| Ok(Log { pages: size(row, 1)?, copied: size(row, 2)? }))?)
+    }
+}

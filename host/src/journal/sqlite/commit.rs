@@ -1,0 +1,227 @@
+//! The committing thread: the only one that writes. It takes everything that waits into one transaction, so that the cost of a sync
+//! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
+
+use std::{collections::HashSet, sync::Arc, time::Instant};
+
+use crossbeam_channel::Receiver;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease, runs};
+use crate::{
+    event::{Event, Timestamp},
+    journal::{BatchEnd, Feed, JournalError, Lane, Routed, RunEnd, Settled},
+};
+
+/// What is to be stored.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// New events.
+    Append(Vec<Event>),
+    /// What matched.
+    Route(Vec<Routed>),
+    /// Ended runs.
+    EndRuns(Vec<RunEnd>),
+    /// Up to `max` batches that are due.
+    CloseBatches {
+        /// Due by then.
+        due: Timestamp,
+        /// At most this many.
+        max: usize,
+    },
+    /// Ended batches.
+    EndBatches(Vec<BatchEnd>),
+    /// Attempts.
+    Settle(Vec<Settled>),
+}
+
+impl Work {
+    /// How many events, or the like, it stores.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Append(events) => events.len(),
+            Self::Route(routed) => routed.len(),
+            Self::EndRuns(ends) => ends.len(),
+            Self::CloseBatches { max, .. } => *max,
+            Self::EndBatches(ends) => ends.len(),
+            Self::Settle(settled) => settled.len(),
+        }
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Append(events) => events::append(writing, events),
+            Self::Route(routed) => runs::route(writing, routed),
+            Self::EndRuns(ends) => runs::end(writing, ends),
+            Self::CloseBatches { due, max } => batches::close_aged(writing, *due, *max),
+            Self::EndBatches(ends) => batches::end(writing, ends),
+            Self::Settle(settled) => deliveries::settle(writing, settled),
+        }
+    }
+}
+
+/// Work, and who waits for it. Dropped without an answer, it tells them that the journal is closed.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// What is to be stored.
+    pub(super) work: Work,
+    /// Told after the sync.
+    pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// What the committing thread is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Store this.
+    Write(Command),
+    /// Store what came before this, and stop.
+    Stop,
+}
+
+/// A transaction while it is filled. Only the committing thread can make one.
+pub(super) struct Writing<'t> {
+    /// The transaction.
+    pub(super) sql: &'t Transaction<'t>,
+    /// The same for all that is stored with it.
+    pub(super) now: Timestamp,
+    /// Told to the flows after the commit.
+    pub(super) marks: Marks,
+}
+
+/// What a transaction makes ready.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Events wait for their rules.
+    pub(super) events: bool,
+    /// A batch was opened, closed or put off.
+    pub(super) batches: bool,
+    /// Rules with pending runs.
+    pub(super) runs: HashSet<Lane>,
+    /// Destinations with waiting deliveries.
+    pub(super) deliveries: HashSet<Lane>,
+}
+
+impl Marks {
+    /// Wakes those whom it concerns.
+    pub(super) fn tell(self, feed: &Feed) {
+        if self.events {
+            feed.events.notify_one();
+        }
+        if self.batches {
+            feed.batches.notify_one();
+        }
+        if !self.runs.is_empty() {
+            feed.runs.mark(self.runs);
+        }
+        if !self.deliveries.is_empty() {
+            feed.deliveries.mark(self.deliveries);
+        }
+    }
+}
+
+/// The committing thread's own.
+pub(super) struct Committer {
+    /// The only one that writes.
+    pub(super) connection: Connection,
+    /// What waits, in order.
+    pub(super) orders: Receiver<Order>,
+    /// Wakes the thread that makes checkpoints.
+    pub(super) tidy: crossbeam_channel::Sender<Tidy>,
+    /// Leases, feed, clock and metrics.
+    pub(super) shared: Arc<Shared>,
+    /// The most events in one transaction.
+    pub(super) commit_events_max: usize,
+}
+
+impl Committer {
+    /// Works until it is told to stop, or nobody is left who could tell it anything.
+    pub(super) fn run(mut self) {
+        while let Ok(Order::Write(first)) = self.orders.recv() {
+            let (commands, stop) = self.gather(first);
+            self.shared.metrics.queued.set(i64::try_from(self.orders.len()).unwrap_or(i64::MAX));
+            self.commit(commands);
+            if stop {
+                break;
+            }
+        }
+    }
+
+    /// Everything that waits, as far as it fits into one transaction; and whether to stop after it.
+    fn gather(&self, first: Command) -> (Vec<Command>, bool) {
+        let mut weight = first.work.weight();
+        let mut commands = vec![first];
+        while weight < self.commit_events_max && commands.len() < self.commit_events_max {
+            match self.orders.try_recv() {
+                Ok(Order::Write(next)) => {
+                    weight += next.work.weight();
+                    commands.push(next);
+                }
+                Ok(Order::Stop) => return (commands, true),
+                Err(_) => break,
+            }
+        }
+        (commands, false)
+    }
+
+    /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
+    fn commit(&mut self, commands: Vec<Command>) {
+        match self.store(&commands) {
+            Ok(marks) => self.answer(commands, marks),
+            Err(error) if commands.len() > 1 && !error.is_full() => {
+                for command in commands {
+                    self.commit(vec![command]);
+                }
+            }
+            Err(error) => self.refuse(commands, error),
+        }
+    }
+
+    fn store(&mut self, commands: &[Command]) -> Result<Marks, StoreError> {
+        let started = Instant::now();
+        let now = (self.shared.clock)();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writing = Writing { sql: &transaction, now, marks: Marks::default() };
+        for command in commands {
+            command.work.apply(&mut writing)?;
+        }
+        let marks = writing.marks;
+        transaction.commit()?;
+        let events = commands.iter().filter_map(|command| match &command.work {
+            Work::Append(events) => Some(events.len()),
+            _ => None,
+        });
+        self.shared.metrics.committed(events.sum(), started.elapsed());
+        Ok(marks)
+    }
+
+    /// Leases end before the lanes are marked, so that who is woken finds the work free.
+    fn answer(&self, commands: Vec<Command>, marks: Marks) {
+        for command in &commands {
+            self.shared.held.ended(&command.work);
+        }
+        marks.tell(&self.shared.feed);
+        for command in commands {
+            // Who went away needs no answer.
+            let _ = command.answer.send(Ok(()));
+        }
+        // Full: it is awake already.
+        let _ = self.tidy.try_send(Tidy::Grown);
+    }
+
+    fn refuse(&self, commands: Vec<Command>, error: StoreError) {
+        tracing::error!(%error, calls = commands.len(), "the journal could not commit");
+        self.shared.metrics.failures.inc();
+        let error = JournalError::from(error);
+        for command in commands {
+            self.shared.put_off(&command.work);
+            let _ = command.answer.send(Err(error.clone()));
+        }
+    }
+}
+
+impl Shared {
+    /// The work could not be stored: what it would have ended is handed out again, a little later.
+    pub(super) fn put_off(&self, work: &Work) {
+        self.held.failed(work, (self.clock)().plus_ms(lease::FAILED_MS));
+    }
+}

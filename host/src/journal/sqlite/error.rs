@@ -1,0 +1,62 @@
+//! What can go wrong in the engine, and what of it the callers of the journal have to tell apart.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use rusqlite::{ErrorCode, ffi};
+
+use crate::journal::JournalError;
+
+/// A failure of the engine.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    /// SQLite refused.
+    #[error("SQLite: {0}")]
+    Sql(#[from] rusqlite::Error),
+    /// The file system refused.
+    #[error("the journal's files: {0}")]
+    Io(#[from] io::Error),
+    /// Two processes on one journal would hand out the same work twice.
+    #[error("the journal in {} is in use by another process", folder.display())]
+    InUse {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// A downgrade.
+    #[error("the journal has schema version {found}, this program knows {known}: start the newer program again")]
+    Newer {
+        /// On disk.
+        found: i64,
+        /// The newest we know.
+        known: i64,
+    },
+    /// An SQLite file that nobody else could have made: refused, because settings fixed at creation would be missing.
+    #[error("{} is an SQLite file, but no journal", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A mistake of the caller.
+    #[error("the messages of a batch cannot join a batch")]
+    BatchJoinsBatch,
+}
+
+impl From<StoreError> for JournalError {
+    fn from(error: StoreError) -> Self {
+        if error.is_full() { Self::Full } else { Self::Failed(Arc::new(error)) }
+    }
+}
+
+impl StoreError {
+    /// Whether it would have worked with more space. SQLite tells of a full disk in two ways: one for its files, and one for the
+    /// index of its log, which is shared memory backed by a file.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) => {
+                error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+                    || error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHMSIZE)
+            }
+            Self::Io(error) => error.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Events: stored once with their body, claimed in the order of the journal.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{
+    commit::Writing,
+    error::StoreError,
+    lease::{Leases, Terms, Waiting},
+    wire::{self, Columns, Whole},
+};
+use crate::{
+    event::{Event, Name, Timestamp},
+    journal::{Claim, Unrouted},
+};
+
+/// What [`read`] reads, of `events e`. The body is selected after it, or not at all.
+pub(super) const COLUMNS: &str = "e.workspace, e.id, e.source, e.type, e.subject, e.received_at, e.time, e.external_id, \
+     e.content_type, e.headers, e.attributes";
+
+/// Appends events.
+pub(super) fn append(writing: &mut Writing<'_>, events: &[Event]) -> Result<(), StoreError> {
+    let mut insert = writing.sql.prepare_cached(
+        "INSERT INTO events (workspace, id, source, type, subject, received_at, time, external_id, content_type, headers, \
+         attributes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for event in events {
+        insert.execute(params![
+            event.workspace,
+            event.id,
+            event.source,
+            event.event_type,
+            event.subject,
+            event.received_at,
+            event.time,
+            event.external_id,
+            event.content_type,
+            wire::headers(&event.headers),
+            wire::attributes(&event.attributes),
+            &event.body[..],
+        ])?;
+    }
+    writing.marks.events |= !events.is_empty();
+    Ok(())
+}
+
+/// Marks an event as routed, and says whose it is; `None` where it was routed before.
+pub(super) fn mark_routed(writing: &Writing<'_>, seq: u64, generation: u32) -> Result<Option<Name>, StoreError> {
+    let sql = "UPDATE events SET routed = 1 WHERE seq = ?1 AND generation = ?2 AND routed = 0 RETURNING workspace";
+    let mut update = writing.sql.prepare_cached(sql)?;
+    Ok(update.query_row(params![Whole(seq), generation], |row| row.get(0)).optional()?)
+}
+
+/// Hands out events that are not routed.
+pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, terms: &Terms) -> Result<Vec<Unrouted>, StoreError> {
+    let waiting = Waiting {
+        sql: "SELECT seq FROM events WHERE routed = 0 ORDER BY seq",
+        params: &[],
+        key: &|row| Ok((Columns::of(row).whole()?, Timestamp(0))),
+    };
+    let claim: Claim<Unrouted> = leases.claim(sql, terms, &waiting, |view, &seq| {
+        let sql = format!("SELECT e.generation, {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
+        Ok(view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| {
+            let mut columns = Columns::of(row);
+            let generation = columns.take()?;
+            Ok(Unrouted { seq, generation, event: Arc::new(read_whole(&mut columns)?) })
+        })?)
+    })?;
+    Ok(claim.items)
+}
+
+/// An event from [`COLUMNS`], without its body.
+pub(super) fn read(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
+    Ok(Event {
+        workspace: columns.take()?,
+        id: columns.take()?,
+        source: columns.take()?,
+        event_type: columns.take()?,
+        subject: columns.take()?,
+        received_at: columns.take()?,
+        time: columns.take()?,
+        external_id: columns.take()?,
+        content_type: columns.take()?,
+        headers: wire::headers_of(columns.take()?),
+        attributes: wire::attributes_of(columns.take()?),
+        body: Bytes::new(),
+    })
+}
+
+/// An event from [`COLUMNS`] and the body.
+pub(super) fn read_whole(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
+    let event = read(columns)?;
+    Ok(Event { body: columns.bytes()?, ..event })
+}
+
+/// The events of one claim: several messages of one event share it.
+#[derive(Default)]
+pub(super) struct Shelf(HashMap<u64, Arc<Event>>);
+
+impl Shelf {
+    /// The event at this place in the journal.
+    pub(super) fn event(&mut self, view: &Connection, seq: u64) -> rusqlite::Result<Arc<Event>> {
+        if let Some(event) = self.0.get(&seq) {
+            return Ok(Arc::clone(event));
+        }
+        let sql = format!("SELECT {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
+        let event = view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| read_whole(&mut Columns::of(row)))?;
+        Ok(Arc::clone(self.0.entry(seq).or_insert(Arc::new(event))))
+    }
+}

@@ -1,0 +1,188 @@
+//! What is handed out. Only one process has the folder, so leases live in memory: after a restart nothing is handed out, and all
+//! that is not settled is due again.
+//!
+//! Every claim asks for work while it holds the lock, and from a view of the store that begins after the lock was taken; a lease
+//! ends after the commit that settled its work. So a claim that no longer finds a lease finds the settled row, and nothing is
+//! handed out twice while somebody has it.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{Connection, Row, ToSql};
+
+use super::{commit::Work, error::StoreError};
+use crate::{
+    event::{Name, Timestamp},
+    journal::{Claim, Feed, Lane},
+};
+
+/// An end that could not be stored is asked for again after this time: its lease runs out.
+pub(super) const FAILED_MS: u64 = 5_000;
+
+/// A run: its event's place in the journal, the generation, and the rule.
+pub(super) type RunKey = (u64, u32, Name);
+
+/// Everything that is handed out.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// By place in the journal.
+    pub(super) events: Leases<u64>,
+    /// Runs.
+    pub(super) runs: Leases<RunKey>,
+    /// By place in the journal.
+    pub(super) batches: Leases<u64>,
+    /// By place in the journal.
+    pub(super) deliveries: Leases<u64>,
+}
+
+impl Held {
+    /// The work is committed: what it ended may be handed out again, where it is due.
+    pub(super) fn ended(&self, work: &Work) {
+        match work {
+            Work::Append(_) | Work::CloseBatches { .. } => {}
+            Work::Route(routed) => self.events.end(routed.iter().map(|r| r.seq)),
+            Work::EndRuns(ends) => self.runs.end(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone()))),
+            Work::EndBatches(ends) => self.batches.end(ends.iter().map(|end| end.seq)),
+            Work::Settle(settled) => self.deliveries.end(settled.iter().map(|s| s.seq)),
+        }
+    }
+
+    /// The work could not be stored: what it would have ended is handed out again at `until`, not at once, because the disk may be full.
+    pub(super) fn failed(&self, work: &Work, until: Timestamp) {
+        match work {
+            Work::Append(_) | Work::CloseBatches { .. } => {}
+            Work::Route(routed) => self.events.shorten(routed.iter().map(|r| r.seq), until),
+            Work::EndRuns(ends) => {
+                self.runs.shorten(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone())), until);
+            }
+            Work::EndBatches(ends) => self.batches.shorten(ends.iter().map(|end| end.seq), until),
+            Work::Settle(settled) => self.deliveries.shorten(settled.iter().map(|s| s.seq), until),
+        }
+    }
+
+    /// Forgets the leases that are over, and tells the flows.
+    pub(super) fn lapse(&self, now: Timestamp, feed: &Feed) {
+        if !self.events.lapse(now).is_empty() {
+            feed.events.notify_one();
+        }
+        if !self.batches.lapse(now).is_empty() {
+            feed.batches.notify_one();
+        }
+        feed.runs.mark(self.runs.lapse(now).into_iter().flatten());
+        feed.deliveries.mark(self.deliveries.lapse(now).into_iter().flatten());
+    }
+}
+
+/// What is handed out of one kind of work. Bounded by what the flows hold in memory.
+#[derive(Debug)]
+pub(super) struct Leases<K>(Mutex<HashMap<K, Lease>>);
+
+#[derive(Debug)]
+struct Lease {
+    /// Who asks for it again; events and batches have no lane.
+    lane: Option<Lane>,
+    until: Timestamp,
+}
+
+impl<K> Default for Leases<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// What is claimed, and for how long.
+pub(super) struct Terms {
+    /// Whose work, where work of this kind has lanes.
+    pub(super) lane: Option<Lane>,
+    /// What is due by then.
+    pub(super) now: Timestamp,
+    /// Until then.
+    pub(super) until: Timestamp,
+    /// At most this many.
+    pub(super) max: usize,
+}
+
+/// The waiting work of a lane: a statement that gives it in the order in which it is due.
+pub(super) struct Waiting<'q, K> {
+    /// The statement.
+    pub(super) sql: &'q str,
+    /// Its parameters.
+    pub(super) params: &'q [&'q dyn ToSql],
+    /// What a row stands for, and when it is due.
+    pub(super) key: &'q dyn Fn(&Row<'_>) -> rusqlite::Result<(K, Timestamp)>,
+}
+
+impl<K: Clone + Eq + Hash> Leases<K> {
+    /// Hands out what is due and not handed out: its keys are chosen under the lock, the rest is read after it.
+    pub(super) fn claim<T>(
+        &self,
+        connection: &Connection,
+        terms: &Terms,
+        waiting: &Waiting<'_, K>,
+        mut read: impl FnMut(&Connection, &K) -> Result<T, StoreError>,
+    ) -> Result<Claim<T>, StoreError> {
+        let mut leases = self.lock();
+        let view = connection.unchecked_transaction()?;
+        let (keys, next_due) = choose(&view, &leases, terms, waiting)?;
+        for key in &keys {
+            leases.insert(key.clone(), Lease { lane: terms.lane.clone(), until: terms.until });
+        }
+        drop(leases);
+        match keys.iter().map(|key| read(&view, key)).collect() {
+            Ok(items) => Ok(Claim { items, next_due }),
+            Err(error) => {
+                self.end(keys);
+                Err(error)
+            }
+        }
+    }
+
+    fn end(&self, keys: impl IntoIterator<Item = K>) {
+        let mut leases = self.lock();
+        for key in keys {
+            leases.remove(&key);
+        }
+    }
+
+    fn shorten(&self, keys: impl IntoIterator<Item = K>, until: Timestamp) {
+        let mut leases = self.lock();
+        for key in keys {
+            leases.entry(key).and_modify(|lease| lease.until = lease.until.min(until));
+        }
+    }
+
+    fn lapse(&self, now: Timestamp) -> Vec<Option<Lane>> {
+        let mut leases = self.lock();
+        leases.extract_if(|_, lease| lease.until <= now).map(|(_, lease)| lease.lane).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Lease>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The keys to hand out, and when the first of those left is due. Reads as far as it must: past what is handed out, and one more.
+fn choose<K: Eq + Hash>(
+    view: &Connection,
+    leases: &HashMap<K, Lease>,
+    terms: &Terms,
+    waiting: &Waiting<'_, K>,
+) -> Result<(Vec<K>, Option<Timestamp>), StoreError> {
+    let mut statement = view.prepare_cached(waiting.sql)?;
+    let mut rows = statement.query(waiting.params)?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, due_at) = (waiting.key)(row)?;
+        if leases.get(&key).is_some_and(|lease| lease.until > terms.now) {
+            continue;
+        }
+        if due_at > terms.now || keys.len() == terms.max {
+            return Ok((keys, Some(due_at)));
+        }
+        keys.push(key);
+    }
+    Ok((keys, None))
+}

@@ -1,0 +1,228 @@
+//! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
+//!
+//! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `schema` is how it lies on disk, `wire` how values do.
+
+mod batches;
+mod checkpoint;
+mod commit;
+mod deliveries;
+mod error;
+mod events;
+mod folder;
+mod lease;
+mod metrics;
+mod options;
+mod outcome;
+mod query;
+mod reader;
+mod resume;
+mod runs;
+mod schema;
+mod threads;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use options::Options;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::TrySendError;
+use prometheus_client::registry::Registry;
+use rusqlite::Connection;
+
+use self::{
+    commit::{Command, Order, Work},
+    error::StoreError,
+    folder::Folder,
+    lease::{Held, Terms},
+    metrics::Metrics,
+    threads::{Queues, Threads},
+};
+use super::{
+    Batch, BatchEnd, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord,
+    Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Settled, Unrouted, WorkFilter,
+};
+use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
+
+/// Opens (or creates) the journal in its folder, and starts its threads. What was not settled when it was closed is marked in its
+/// feed.
+///
+/// # Errors
+///
+/// Where the folder cannot be used, is used by another process, or was written by a newer program.
+pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<Arc<dyn Journal>, JournalError> {
+    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics: Metrics::new(registry) };
+    Ok(Arc::new(SqliteJournal::start(options, shared)?))
+}
+
+/// What the threads have in common.
+struct Shared {
+    feed: Feed,
+    held: Held,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+/// The engine. Dropping it commits what waits.
+struct SqliteJournal {
+    shared: Arc<Shared>,
+    queues: Queues,
+    /// Taken by whoever stops them.
+    threads: Mutex<Option<Threads>>,
+    appends_max: usize,
+    lease_ms: u64,
+}
+
+impl SqliteJournal {
+    fn start(options: &Options, shared: Shared) -> Result<Self, StoreError> {
+        let folder = Folder::open(&options.folder)?;
+        let writer = schema::open_writer(&folder.file(), options)?;
+        folder.sync()?;
+        resume::resume(&writer, &shared.feed)?;
+        let shared = Arc::new(shared);
+        let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
+        let appends_max = (options.queue_max - options.queue_max / 4).max(1);
+        Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms: options.lease_ms })
+    }
+
+    fn write(&self, work: Work) -> Pending<()> {
+        send(&self.queues, &self.shared, work)
+    }
+
+    fn read<T: Send + 'static, E: Into<JournalError>>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Pending<T> {
+        reader::send(&self.queues.errands, read)
+    }
+
+    /// A read of several statements, all from one view.
+    fn view<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static) -> Pending<T> {
+        self.read(move |sql| read(&*sql.unchecked_transaction().map_err(StoreError::from)?))
+    }
+
+    /// Claims without a lease of their own get the engine's: it only matters where the claimer is lost.
+    fn terms(&self, lane: Option<Lane>, now: Timestamp, max: usize) -> Terms {
+        Terms { lane, now, until: (self.shared.clock)().max(now).plus_ms(self.lease_ms), max }
+    }
+
+    fn take_threads(&self) -> Option<Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Sends work to the committer. What it does not take is handed out again, as after a commit that failed.
+fn send(queues: &Queues, shared: &Shared, work: Work) -> Pending<()> {
+    let (answer, pending) = Pending::new();
+    let (command, error) = match queues.orders.try_send(Order::Write(Command { work, answer })) {
+        Ok(()) => return pending,
+        Err(TrySendError::Full(order)) => (order, JournalError::Busy),
+        Err(TrySendError::Disconnected(order)) => (order, JournalError::Closed),
+    };
+    if let Order::Write(command) = command {
+        shared.put_off(&command.work);
+    }
+    Pending::ready(Err(error))
+}
+
+impl Journal for SqliteJournal {
+    fn feed(&self) -> &Feed {
+        &self.shared.feed
+    }
+
+    fn append(&self, events: Vec<Event>) -> Pending<()> {
+        if self.queues.orders.len() >= self.appends_max {
+            return Pending::ready(Err(JournalError::Busy));
+        }
+        self.write(Work::Append(events))
+    }
+
+    fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>> {
+        let (shared, terms) = (Arc::clone(&self.shared), self.terms(None, (self.shared.clock)(), max));
+        self.read(move |sql| events::claim(sql, &shared.held.events, &terms))
+    }
+
+    fn route(&self, routed: Vec<Routed>) -> Pending<()> {
+        self.write(Work::Route(routed))
+    }
+
+    fn claim_runs(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>> {
+        let (shared, terms) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max));
+        self.read(move |sql| runs::claim(sql, &shared.held.runs, &lane, &terms))
+    }
+
+    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()> {
+        self.write(Work::EndRuns(ends))
+    }
+
+    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
+        let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(None, now, max), self.queues.clone());
+        self.read(move |sql| {
+            // Most claims find nothing to close, and then write nothing.
+            if batches::next_aged(sql)?.is_some_and(|due| due <= now) {
+                send(&queues, &shared, Work::CloseBatches { due: now, max }).wait()?;
+            }
+            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &terms)?)
+        })
+    }
+
+    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()> {
+        self.write(Work::EndBatches(ends))
+    }
+
+    fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
+        let shared = Arc::clone(&self.shared);
+        let terms = Terms { lane: Some(lane.clone()), now, until: lease, max };
+        self.read(move |sql| deliveries::claim(sql, &shared.held.deliveries, &lane, &terms))
+    }
+
+    fn settle(&self, settled: Vec<Settled>) -> Pending<()> {
+        self.write(Work::Settle(settled))
+    }
+
+    fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
+        self.view(move |sql| query::events(sql, &filter))
+    }
+
+    fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
+        self.view(move |sql| query::event(sql, &workspace, id))
+    }
+
+    fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {
+        self.view(move |sql| query::runs(sql, &filter))
+    }
+
+    fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>> {
+        self.view(move |sql| query::deliveries(sql, &filter))
+    }
+
+    fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>> {
+        self.view(move |sql| query::delivery(sql, &workspace, id))
+    }
+
+    fn close(&self) -> Pending<()> {
+        let Some(threads) = self.take_threads() else { return Pending::ready(Err(JournalError::Closed)) };
+        let (answer, pending) = Pending::new();
+        let queues = self.queues.clone();
+        let close = move || {
+            threads.stop(&queues);
+            let _ = answer.send(Ok(()));
+        };
+        match std::thread::Builder::new().name("journal-close".to_owned()).spawn(close) {
+            Ok(_) => pending,
+            Err(error) => Pending::ready(Err(StoreError::from(error).into())),
+        }
+    }
+}
+
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        if let Some(threads) = self.take_threads() {
+            threads.stop(&self.queues);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Settings of the engine.
+
+use std::path::PathBuf;
+
+/// Settings of the journal. Everything that can wait or grow has its limit here.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of the journal's files.
+    pub folder: PathBuf,
+    /// Calls that may wait for the committer; one more is refused as busy. The last quarter is kept from appends, so that a flood
+    /// of events cannot keep the flows behind the journal from ending their work. 4,096.
+    pub queue_max: usize,
+    /// Events in one transaction. 1,024.
+    pub commit_events_max: usize,
+    /// Threads that read. 2.
+    pub readers: usize,
+    /// Calls that may wait for them; one more is refused as busy. 4,096.
+    pub read_queue_max: usize,
+    /// The log is copied into the file when it has this many pages of 8 KiB that are not. 4,096, which is 32 MiB.
+    pub checkpoint_pages: u32,
+    /// The file may grow to this; then the journal is full. Its log comes on top: about four times `checkpoint_pages`. No limit.
+    pub bytes_max: Option<u64>,
+    /// Claimed events, runs and batches that nobody ended are handed out again after this time. Five minutes.
+    pub lease_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("journal"),
+            queue_max: 4_096,
+            commit_events_max: 1_024,
+            readers: 2,
+            read_queue_max: 4_096,
+            checkpoint_pages: 4_096,
+            bytes_max: None,
+            lease_ms: 300_000,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults, in this folder.
+    #[must_use]
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
+    }
+}

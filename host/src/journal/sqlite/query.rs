@@ -1,0 +1,209 @@
+//! What is on record: listings, newest first, and single rows with what hangs on them.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use super::{
+    deliveries,
+    error::StoreError,
+    events::{self, Shelf},
+    wire::{self, Columns, Json, Whole},
+};
+use crate::{
+    event::{Event, EventId, MessageId, Name, RunId},
+    journal::{
+        Attempt, AttemptRecord, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Page,
+        RunRecord, RunState, WorkFilter,
+    },
+};
+
+/// The longest page, whatever is asked for.
+const PAGE_MAX: usize = 1_000;
+
+/// Columns of `runs r` and its event's id, as [`read_run`] reads them.
+const RUN: &str = "SELECT r.seq, e.id, r.event, r.generation, r.workspace, r.rule, r.revision, r.state, r.attempts, r.due_at, \
+     r.failure, r.stages FROM runs r LEFT JOIN events e ON e.seq = r.event";
+
+/// Columns of `deliveries d`, its event's and its batch's id, as [`read_delivery`] reads them.
+const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d.state, d.attempts, d.created_at, d.due_at, \
+     d.settled_at, d.failure, d.last_status FROM deliveries d LEFT JOIN events e ON e.seq = d.event \
+     LEFT JOIN batches b ON b.seq = d.batch";
+
+/// Events, without their bodies.
+pub(super) fn events(view: &Connection, filter: &EventFilter) -> Result<Page<EventRecord>, StoreError> {
+    let select = format!("SELECT e.seq, e.generation, e.routed, length(e.body), {} FROM events e", events::COLUMNS);
+    let mut listing = Listing::new(&select, "e", filter.limit);
+    listing.only("e.workspace = ?", Some(&filter.workspace));
+    listing.only("e.source = ?", filter.source.as_ref());
+    listing.only("e.type = ?", filter.event_type.as_ref());
+    let before = filter.before.map(Whole);
+    listing.only("e.seq < ?", before.as_ref());
+    listing.read(view, |row| {
+        let record = read_event(&mut Columns::of(row), events::read)?;
+        Ok((record.seq, record))
+    })
+}
+
+/// One event, with its body and what became of it.
+pub(super) fn event(view: &Connection, workspace: &Name, id: EventId) -> Result<Option<EventHistory>, StoreError> {
+    let select = format!(
+        "SELECT e.seq, e.generation, e.routed, length(e.body), {}, e.body FROM events e WHERE e.workspace = ?1 AND e.id = ?2",
+        events::COLUMNS
+    );
+    let read = |row: &Row<'_>| read_event(&mut Columns::of(row), events::read_whole);
+    let Some(event) = view.prepare_cached(&select)?.query_row(params![workspace, id], read).optional()? else {
+        return Ok(None);
+    };
+    let mut runs = view.prepare_cached(&format!("{RUN} WHERE r.workspace = ?1 AND r.event = ?2 ORDER BY r.seq"))?;
+    let runs = runs.query_map(params![workspace, Whole(event.seq)], read_run)?.map(|run| Ok(run?.1));
+    let runs = runs.collect::<rusqlite::Result<_>>()?;
+    let mut deliveries = view.prepare_cached(&format!("{DELIVERY} WHERE d.workspace = ?1 AND d.event = ?2 ORDER BY d.seq"))?;
+    let deliveries = deliveries.query_map(params![workspace, Whole(event.seq)], read_delivery)?.collect::<Result<_, _>>()?;
+    Ok(Some((event, runs, deliveries)))
+}
+
+/// Runs.
+pub(super) fn runs(view: &Connection, filter: &WorkFilter<RunState>) -> Result<Page<RunRecord>, StoreError> {
+    let mut listing = Listing::new(RUN, "r", filter.limit);
+    listing.only("r.workspace = ?", Some(&filter.workspace));
+    listing.only("r.rule = ?", filter.rule.as_ref());
+    match filter.state {
+        Some(RunState::Dead) => listing.when("r.state = 5"),
+        _ => listing.only("r.state = ?", filter.state.as_ref()),
+    }
+    let before = filter.before.map(Whole);
+    listing.only("r.seq < ?", before.as_ref());
+    listing.read(view, read_run)
+}
+
+/// Deliveries.
+pub(super) fn deliveries(view: &Connection, filter: &WorkFilter<DeliveryState>) -> Result<Page<DeliveryRecord>, StoreError> {
+    let mut listing = Listing::new(DELIVERY, "d", filter.limit);
+    listing.only("d.workspace = ?", Some(&filter.workspace));
+    listing.only("d.rule = ?", filter.rule.as_ref());
+    listing.only("d.destination = ?", filter.destination.as_ref());
+    match filter.state {
+        Some(DeliveryState::Dead) => listing.when("d.state = 2"),
+        _ => listing.only("d.state = ?", filter.state.as_ref()),
+    }
+    let before = filter.before.map(Whole);
+    listing.only("d.seq < ?", before.as_ref());
+    listing.read(view, |row| read_delivery(row).map(|record| (record.seq, record)))
+}
+
+/// One delivery, with the bytes that are sent and its attempts.
+pub(super) fn delivery(view: &Connection, workspace: &Name, id: MessageId) -> Result<Option<DeliveryHistory>, StoreError> {
+    let mut select = view.prepare_cached(&format!("{DELIVERY} WHERE d.workspace = ?1 AND d.id = ?2"))?;
+    let Some(record) = select.query_row(params![workspace, id], read_delivery).optional()? else { return Ok(None) };
+    let delivery = deliveries::read(view, &mut Shelf::default(), workspace, record.seq)?;
+    let sql = "SELECT number, started_at, duration_ms, status, failure, response_headers, response_body FROM attempts \
+               WHERE workspace = ?1 AND delivery = ?2 ORDER BY number";
+    let mut attempts = view.prepare_cached(sql)?;
+    let attempts = attempts.query_map(params![workspace, Whole(record.seq)], read_attempt)?.collect::<Result<_, _>>()?;
+    Ok(Some((delivery, record, attempts)))
+}
+
+/// A listing, newest first, made of the conditions that were asked for: an index serves only what the statement names.
+struct Listing<'l> {
+    select: &'l str,
+    table: &'l str,
+    conditions: Vec<&'l str>,
+    values: Vec<&'l dyn ToSql>,
+    limit: usize,
+}
+
+impl<'l> Listing<'l> {
+    fn new(select: &'l str, table: &'l str, limit: usize) -> Self {
+        Self { select, table, conditions: Vec::new(), values: Vec::new(), limit: limit.min(PAGE_MAX) }
+    }
+
+    /// Where a value was given, only rows that fit it.
+    fn only<T: ToSql>(&mut self, condition: &'l str, value: Option<&'l T>) {
+        if let Some(value) = value {
+            self.conditions.push(condition);
+            self.values.push(value);
+        }
+    }
+
+    /// Only such rows, told in a way that a partial index can be recognised by.
+    fn when(&mut self, condition: &'l str) {
+        self.conditions.push(condition);
+    }
+
+    /// Reads a page, and one row more to know whether another follows.
+    fn read<T>(self, view: &Connection, read: impl FnMut(&Row<'_>) -> rusqlite::Result<(u64, T)>) -> Result<Page<T>, StoreError> {
+        let Self { select, table, conditions, values, limit } = self;
+        // The limit is text: there are few page sizes, and a bound one would have to outlive the conditions.
+        let sql = format!("{select} WHERE {} ORDER BY {table}.seq DESC LIMIT {}", conditions.join(" AND "), limit + 1);
+        let mut rows = view.prepare_cached(&sql)?.query_map(&values[..], read)?.collect::<Result<Vec<_>, _>>()?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|(seq, _)| *seq);
+        Ok(Page { items: rows.into_iter().map(|(_, item)| item).collect(), next })
+    }
+}
+
+fn read_event<'r>(
+    columns: &mut Columns<'r>,
+    read: impl FnOnce(&mut Columns<'r>) -> rusqlite::Result<Event>,
+) -> rusqlite::Result<EventRecord> {
+    let (seq, generation, routed) = (columns.whole()?, columns.take()?, columns.take()?);
+    let body_bytes = columns.whole()?;
+    Ok(EventRecord { seq, generation, routed, event: Arc::new(read(columns)?), body_bytes })
+}
+
+/// A run and its own place in the journal.
+fn read_run(row: &Row<'_>) -> rusqlite::Result<(u64, RunRecord)> {
+    let mut columns = Columns::of(row);
+    let (cursor, event, seq, generation): (_, EventId, _, u32) =
+        (columns.whole()?, columns.take()?, columns.whole()?, columns.take()?);
+    let (workspace, rule): (Name, Name) = (columns.take()?, columns.take()?);
+    let run = RunRecord {
+        id: RunId::of(&workspace, event, generation, &rule),
+        event,
+        seq,
+        generation,
+        rule,
+        revision: columns.whole()?,
+        state: columns.take()?,
+        attempts: columns.take()?,
+        due_at: columns.take()?,
+        failure: columns.take()?,
+        stages: columns.take::<Json<_>>()?.0,
+    };
+    Ok((cursor, run))
+}
+
+fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
+    let mut columns = Columns::of(row);
+    Ok(DeliveryRecord {
+        seq: columns.whole()?,
+        id: columns.take()?,
+        event: columns.take()?,
+        batch: columns.take()?,
+        rule: columns.take()?,
+        destination: columns.take()?,
+        state: columns.take()?,
+        attempts: columns.take()?,
+        created_at: columns.take()?,
+        due_at: columns.take()?,
+        settled_at: columns.take()?,
+        failure: columns.take()?,
+        last_status: columns.take()?,
+    })
+}
+
+fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
+    let mut columns = Columns::of(row);
+    let number = columns.take()?;
+    let attempt = Attempt {
+        started_at: columns.take()?,
+        duration_ms: columns.whole()?,
+        status: columns.take()?,
+        failure: columns.take()?,
+        response_headers: wire::headers_of(columns.take()?),
+        response_body: columns.bytes()?,
+    };
+    Ok(AttemptRecord { number, attempt })
+}

@@ -1,0 +1,119 @@
+//! Runs: made when an event is routed, ended once. Whatever follows from an end is stored with it, so that a run that is ended has
+//! all its deliveries, and one that is not has none.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{
+    commit::Writing,
+    error::StoreError,
+    events::{self, Shelf},
+    lease::{Leases, RunKey, Terms, Waiting},
+    outcome::{Ending, Source, SourceOf},
+    wire::{self, Columns, Whole},
+};
+use crate::{
+    event::{Name, RunId, Timestamp},
+    journal::{Claim, Lane, NewRun, Routed, Run, RunEnd, RunState},
+};
+
+/// Freezes which rules matched. An event that was routed before keeps the runs it has.
+pub(super) fn route(writing: &mut Writing<'_>, routed: &[Routed]) -> Result<(), StoreError> {
+    for one in routed {
+        if let Some(workspace) = events::mark_routed(writing, one.seq, one.generation)? {
+            for run in &one.runs {
+                insert(writing, one, &workspace, run)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &NewRun) -> Result<(), StoreError> {
+    let ending = run.outcome.as_ref().map_or_else(|| Ending::none_yet(writing.now), Ending::of);
+    let sql = "INSERT INTO runs (workspace, event, generation, rule, revision, state, attempts, created_at, due_at, failure, stages) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '[]') ON CONFLICT (workspace, event, generation, rule) DO NOTHING";
+    let inserted = writing.sql.prepare_cached(sql)?.execute(params![
+        workspace,
+        Whole(routed.seq),
+        routed.generation,
+        run.rule,
+        Whole(routed.revision),
+        ending.state,
+        ending.counted,
+        writing.now,
+        ending.due_at,
+        ending.failure,
+    ])?;
+    if inserted == 0 {
+        return Ok(());
+    }
+    mark_pending(writing, &ending, workspace, &run.rule);
+    let source = Source { workspace, rule: &run.rule, revision: routed.revision, of: SourceOf::Event(routed.seq) };
+    ending.follow(writing, &source)
+}
+
+/// Ends or puts off runs. One that is not pending any more was ended before: the second end changes nothing.
+pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), StoreError> {
+    for end in ends {
+        let ending = Ending::of(&end.outcome);
+        if let Some(revision) = update(writing, end, &ending)? {
+            mark_pending(writing, &ending, &end.lane.workspace, &end.lane.name);
+            let of = SourceOf::Event(end.seq);
+            ending.follow(writing, &Source { workspace: &end.lane.workspace, rule: &end.lane.name, revision, of })?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the run's revision, where it was pending.
+fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
+    let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5 \
+               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 RETURNING revision";
+    let values = params![
+        ending.state,
+        ending.counted,
+        ending.due_at,
+        ending.failure,
+        wire::stages(&end.stages),
+        end.lane.workspace,
+        Whole(end.seq),
+        end.generation,
+        end.lane.name,
+    ];
+    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
+}
+
+fn mark_pending(writing: &mut Writing<'_>, ending: &Ending<'_>, workspace: &Name, rule: &Name) {
+    if ending.state == RunState::Pending {
+        writing.marks.runs.insert(Lane { workspace: workspace.clone(), name: rule.clone() });
+    }
+}
+
+/// Hands out pending runs of one rule.
+pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, terms: &Terms) -> Result<Claim<Run>, StoreError> {
+    let waiting = Waiting {
+        sql: "SELECT event, generation, due_at FROM runs WHERE workspace = ?1 AND rule = ?2 AND state = 0 ORDER BY due_at, seq",
+        params: params![lane.workspace, lane.name],
+        key: &|row| {
+            let mut columns = Columns::of(row);
+            let key = (columns.whole()?, columns.take()?, lane.name.clone());
+            Ok((key, columns.take()?))
+        },
+    };
+    let mut shelf = Shelf::default();
+    leases.claim(sql, terms, &waiting, |view, (seq, generation, _)| read(view, &mut shelf, lane, *seq, *generation))
+}
+
+fn read(view: &Connection, shelf: &mut Shelf, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
+    let event = shelf.event(view, seq)?;
+    let id = RunId::of(&lane.workspace, event.id, generation, &lane.name);
+    let sql =
+        "SELECT revision, attempts, created_at FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
+    let values = params![lane.workspace, Whole(seq), generation, lane.name];
+    let (revision, failed, created_at) = view.prepare_cached(sql)?.query_row(values, |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.whole()?, columns.take::<u32>()?, columns.take::<Timestamp>()?))
+    })?;
+    let attempt = failed.saturating_add(1);
+    Ok(Run { id, seq, generation, lane: lane.clone(), revision, attempt, created_at, event })
+}
