@@ -8,10 +8,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -24,6 +25,10 @@ use crate::event::Timestamp;
 
 /// Far more than the control plane needs; sled's own default is a gibibyte.
 const CACHE_BYTES_MAX: u64 = 16 << 20;
+/// How long sled's lock is waited for: this often,
+const LOCK_TRIES_MAX: u32 = 500;
+/// with this pause.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Where the revision is kept; no entry's key begins like this.
 const REVISION_KEY: &[u8] = b"\0revision";
 
@@ -36,6 +41,12 @@ pub enum DatabaseError {
     /// sled itself.
     #[error("the control plane's database failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// sled's own lock is held, although ours is not.
+    #[error("{} is locked by another program", file.display())]
+    Locked {
+        /// sled's file.
+        file: PathBuf,
+    },
     /// sled panicked, or holds what was never written.
     #[error("the control plane's database is damaged")]
     Damaged,
@@ -108,10 +119,11 @@ impl Store {
 
     fn open_as_is(folder: &Path) -> Result<OpenedStore, DatabaseError> {
         durable::make_folder(folder)?;
+        let path = folder.join("db");
+        await_release(&path)?;
         // Without its own flusher: each write flushes.
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES_MAX).flush_every_ms(None);
         let db = fenced(|| config.open())?;
-        let path = folder.join("db");
         let file = File::open(&path).map_err(FileSystemError::when("open", &path))?;
         let store = Self { db, file };
         let (revision, documents) = store.content()?;
@@ -154,6 +166,26 @@ fn not_revision(pair: &sled::Result<(sled::IVec, sled::IVec)>) -> bool {
 
 fn read(key: &[u8], value: &[u8]) -> Option<(Entry, Value)> {
     Some((std::str::from_utf8(key).ok()?.parse().ok()?, serde_json::from_slice(value).ok()?))
+}
+
+/// After a database was closed in this process, sled's threads may hold its lock for a moment longer. sled tells a held lock like any
+/// other failure, which must not be taken for damage; so it is waited for here.
+fn await_release(path: &Path) -> Result<(), DatabaseError> {
+    let failed = FileSystemError::when("lock", path);
+    for _ in 0..LOCK_TRIES_MAX {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error).into()),
+        };
+        match file.try_lock() {
+            // Closing the handle gives the lock up again.
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
+        }
+    }
+    Err(DatabaseError::Locked { file: path.to_owned() })
 }
 
 fn set_aside(folder: &Path, now: Timestamp) -> Result<PathBuf, FileSystemError> {

@@ -233,7 +233,7 @@ async fn a_lost_or_damaged_database_is_rebuilt_from_the_records() {
     let destroy: [fn(&Path); 3] = [
         |folder| fs::remove_dir_all(folder.join("hub")).expect("removed"),
         |folder| fs::write(folder.join("hub/db"), [0x55; 5000]).expect("overwritten"),
-        |folder| fs::write(folder.join("hub/conf"), "nonsense").expect("overwritten"),
+        |folder| fs::write(folder.join("hub/conf"), [0xAA; 50]).expect("overwritten"),
     ];
     for destroy in destroy {
         world = world.again(destroy).await;

@@ -68,7 +68,7 @@ fn secrets_are_resolved_where_the_client_is() {
     let mut file = read(GOOD, "hub.toml").expect("a good file");
     let errors = file.resolve_secrets(&|_| None, &folder.path().join("nowhere")).expect_err("neither is there");
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "hub.toml:3:41: sources.github.verify.secret: the environment variable GITHUB_WEBHOOK_SECRET is not set");
+    assert_eq!(told[0], "hub.toml:3:40: sources.github.verify.secret: the environment variable GITHUB_WEBHOOK_SECRET is not set");
     assert!(told[1].starts_with("hub.toml:11:10: destinations.crm.secret: cannot read crm.key: "), "{told:?}");
 }
 
