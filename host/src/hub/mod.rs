@@ -1,1 +1,211 @@
-//! stub of the hub part
+//! The control plane: which sources, destinations, plugins and rules there are. It reads the hub file, checks and commits revisions,
+//! keeps secrets sealed, and hands each flow its piece of an immutable snapshot.
+//!
+//! The hub knows the parts, no part knows the hub: each part has its own spec, and here they are put together. The running host reads
+//! the [`Snapshot`] and nothing else; it never waits for a disk.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
+//! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
+//! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `seal`, `keys` | secrets, and the two keys that lie in clear |
+//! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; sled, which follows; components' bytes |
+//! | `snapshot`, `history` | what the host reads; rules as they were |
+
+mod apply;
+mod check;
+mod component;
+mod draft;
+mod durable;
+mod entry;
+pub mod file;
+mod history;
+mod keys;
+mod open;
+mod revision;
+mod seal;
+mod snapshot;
+mod spec;
+mod store;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+pub use draft::{Applied, Change, Draft, Generated, What};
+pub use durable::FileSystemError;
+pub use entry::{Document, Kind, KindError, Problem};
+pub use keys::KeysError;
+pub use open::{Opened, Options};
+pub use seal::SealError;
+pub use snapshot::Snapshot;
+pub use store::DatabaseError;
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    event::{Clock, Digest, Name},
+    plugin,
+};
+use entry::Entry;
+
+/// The control plane of one data folder.
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+/// Shared with the commits that run beside the caller.
+struct Inner {
+    /// Held by the draft that is being applied.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// All entries. Changed only by whose turn it is.
+    state: ArcSwap<snapshot::State>,
+    /// Made of `state`, right after it.
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    seal: seal::Seal,
+    keys: keys::Keys,
+    catalogue: component::Catalogue,
+    revisions: revision::Revisions,
+    /// `None` once closed.
+    disk: Mutex<Option<Disk>>,
+    former: history::Former,
+    clock: Clock,
+}
+
+/// What only one process may have open. Dropped in this order.
+struct Disk {
+    store: store::Store,
+    _lock: File,
+}
+
+/// What the hub did not do, and whose it is to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The draft is wrong; everything that is, at once.
+    #[error("{} of the draft's values are refused, the first: {}", .0.len(), first(.0))]
+    Invalid(Vec<Problem>),
+    /// There is nothing of this name.
+    #[error("no {} is called `{name}`", kind.singular())]
+    NotFound {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: Name,
+    },
+    /// Rules use what would be deleted.
+    #[error("{}", first(.0))]
+    InUse(Vec<Problem>),
+    /// There is no room for it.
+    #[error("there are {max} {what} already, which is the limit")]
+    Conflict {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// The component cannot be a plugin.
+    #[error(transparent)]
+    Refused(#[from] plugin::LoadError),
+    /// The data folder did not serve.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why the data folder did not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk.
+    #[error(transparent)]
+    FileSystem(#[from] FileSystemError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A secret.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Another process has it.
+    #[error("another process has the data folder open: {} is locked", lock.display())]
+    InUse {
+        /// The file.
+        lock: PathBuf,
+    },
+    /// [`Hub::close`] was called.
+    #[error("the hub is closed")]
+    Closed,
+    /// The work was given up half way; the runtime is stopping, or it panicked.
+    #[error("the work on the data folder stopped")]
+    Stopped(#[source] tokio::task::JoinError),
+}
+
+impl Hub {
+    /// What the running host reads; follows each apply.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        self.inner.snapshot.clone()
+    }
+
+    /// One entry's document; of its secrets only `{ "ref": "${X}" }` or `{ "set": true }`.
+    #[must_use]
+    pub fn get(&self, workspace: &Name, kind: Kind, name: &Name) -> Option<Value> {
+        let key = (kind, name.clone());
+        let state = self.inner.state.load();
+        state.item(workspace, &key).map(|item| seal::shown(&Entry::new(workspace, &key), &item.document))
+    }
+
+    /// All entries of a kind in the order of their names, as [`get`](Self::get) shows them.
+    #[must_use]
+    pub fn list(&self, workspace: &Name, kind: Kind) -> Vec<(Name, Value)> {
+        let standing = self.inner.state.load().workspace(workspace);
+        let of_kind = standing.iter().filter(|(key, _)| key.0 == kind);
+        of_kind.map(|(key, item)| (key.1.clone(), seal::shown(&Entry::new(workspace, key), &item.document))).collect()
+    }
+
+    /// Whether this is the admin key; takes the same time whichever letter is wrong.
+    #[must_use]
+    pub fn authorize(&self, presented: &str) -> bool {
+        self.inner.keys.is_admin(presented)
+    }
+
+    /// Keeps a component, so that plugins can name its digest, and compiles it. One that is no plugin is not kept.
+    ///
+    /// # Errors
+    /// [`HubError::Refused`] with what its author should mend, [`HubError::Conflict`] at the limit, [`HubError::Store`] where the
+    /// disk failed.
+    pub async fn put_component(&self, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
+        let catalogue = &self.inner.catalogue;
+        let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
+        let components = catalogue.components.clone();
+        let put = tokio::task::spawn_blocking(move || components.put(&digest, &bytes));
+        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::FileSystem)? {
+            true => Ok((digest, exports)),
+            false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
+        }
+    }
+
+    /// Closes the stores and unlocks the folder; later applies fail. What was applied is on disk already.
+    pub fn close(&self) {
+        self.inner.disk().take();
+    }
+}
+
+impl Inner {
+    fn disk(&self) -> MutexGuard<'_, Option<Disk>> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn first(problems: &[Problem]) -> String {
+    problems.first().map(ToString::to_string).unwrap_or_default()
+}

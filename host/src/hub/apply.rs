@@ -1,0 +1,162 @@
+//! Applying a draft: check, seal, commit, swap. Drafts take turns, so that each is checked against what it changes; readers never
+//! wait. From the commit on nothing is left to chance: it runs to its end even if whoever asked has gone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    Disk, FileSystemError, Hub, HubError, Inner, StoreError,
+    check::{Findings, Parts, check},
+    draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
+    entry::{Entry, Key, Kind},
+    revision::Record,
+    snapshot::{Item, Snapshot, State},
+};
+use crate::event::Name;
+
+/// The most entries, of all workspaces together.
+const ENTRIES_MAX: usize = 250_000;
+
+impl Hub {
+    /// Applies a draft to a workspace, whole or not at all. When this returns, the revision is on disk and in effect.
+    ///
+    /// # Errors
+    /// [`HubError::Invalid`] and [`HubError::InUse`] with all that is wrong, [`HubError::NotFound`] for a deletion of what is not
+    /// there, [`HubError::Conflict`] at a limit, [`HubError::Store`] where the disk failed. Nothing has changed then.
+    pub async fn apply(&self, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let state = self.inner.state.load_full();
+        let standing = state.workspace(workspace);
+        let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal)?;
+        let parts = verdict(check(&standing, &proposal.edits, &self.inner.catalogue).await, &proposal)?;
+        if proposal.edits.is_empty() {
+            return Ok(Applied { revision: state.revision, ..Applied::default() });
+        }
+        let commit = Commit {
+            workspace: workspace.clone(),
+            documents: sealed(&self.inner, workspace, proposal.edits)?,
+            parts,
+            generated: proposal.generated,
+        };
+        let inner = self.inner.clone();
+        let committed = tokio::task::spawn_blocking(move || {
+            let applied = commit.run(&inner, &state);
+            drop(turn);
+            applied
+        });
+        committed.await.map_err(StoreError::Stopped)?
+    }
+}
+
+fn verdict(checked: Result<Parts, Findings>, proposal: &Proposal) -> Result<Parts, HubError> {
+    let mut problems = proposal.problems.clone();
+    match checked {
+        Ok(parts) if problems.is_empty() => Ok(parts),
+        Ok(_) => Err(HubError::Invalid(problems)),
+        Err(findings) => {
+            problems.extend(findings.problems);
+            if problems.is_empty() {
+                return Err(HubError::InUse(findings.in_use));
+            }
+            problems.extend(findings.in_use);
+            Err(HubError::Invalid(problems))
+        }
+    }
+}
+
+fn sealed(inner: &Inner, workspace: &Name, edits: Edits) -> Result<BTreeMap<Key, Option<Value>>, StoreError> {
+    let seal = |(key, clear): (Key, Option<Value>)| {
+        let entry = Entry::new(workspace, &key);
+        Ok((key, clear.map(|clear| inner.seal.seal(&entry, clear)).transpose()?))
+    };
+    edits.into_iter().map(seal).collect()
+}
+
+/// A checked draft.
+struct Commit {
+    workspace: Name,
+    /// What changes, secrets sealed; `None`: deleted.
+    documents: BTreeMap<Key, Option<Value>>,
+    parts: Parts,
+    generated: Vec<Generated>,
+}
+
+impl Commit {
+    fn run(self, inner: &Inner, before: &State) -> Result<Applied, HubError> {
+        let disk = inner.disk();
+        let disk = disk.as_ref().ok_or(StoreError::Closed)?;
+        let revision = inner.revisions.highest().map_err(StoreError::FileSystem)?.max(before.revision) + 1;
+        let after = self.onto(before, revision);
+        if after.len() > ENTRIES_MAX && after.len() > before.len() {
+            return Err(HubError::Conflict { what: "entries", max: ENTRIES_MAX });
+        }
+        self.record(inner, before, &after).map_err(StoreError::FileSystem)?;
+        // The revision stands; what follows cannot undo it, and the next start mends what fails of it.
+        self.follow(disk, before, &after);
+        let rules_changed =
+            self.parts.keys().chain(self.documents.keys()).any(|(kind, _)| matches!(kind, Kind::Rule | Kind::Plugin));
+        let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);
+        inner.state.store(Arc::new(after));
+        inner.snapshot.store(Arc::new(snapshot));
+        tracing::info!(revision, workspace = %self.workspace, changes = self.documents.len(), "a revision was applied");
+        Ok(Applied { revision, changes: self.changes(before), generated: self.generated })
+    }
+
+    /// The state after it.
+    fn onto(&self, before: &State, revision: u64) -> State {
+        let mut workspace = Arc::unwrap_or_clone(before.workspace(&self.workspace));
+        for key in self.documents.iter().filter(|(_, document)| document.is_none()).map(|(key, _)| key) {
+            workspace.remove(key);
+        }
+        for (key, part) in &self.parts {
+            let document = self.documents.get(key).cloned().flatten();
+            let document = document.or_else(|| workspace.get(key).map(|item| item.document.clone()));
+            if let Some(document) = document {
+                workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone() }));
+            }
+        }
+        let mut after = State { revision, workspaces: before.workspaces.clone() };
+        after.workspaces.insert(self.workspace.clone(), Arc::new(workspace));
+        after.workspaces.retain(|_, workspace| !workspace.is_empty());
+        after
+    }
+
+    /// Commits it.
+    fn record(&self, inner: &Inner, before: &State, after: &State) -> Result<(), FileSystemError> {
+        let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
+        let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.documents());
+        inner.revisions.commit(record, full)?;
+        if let Err(error) = inner.revisions.prune() {
+            tracing::warn!(%error, "old revisions were not removed");
+        }
+        Ok(())
+    }
+
+    /// Lets the database follow. One that missed a revision gets everything.
+    fn follow(&self, disk: &Disk, before: &State, after: &State) {
+        let followed = match disk.store.revision() {
+            Ok(revision) if revision == before.revision => {
+                let changes = self.documents.iter();
+                let changes = changes.map(|(key, document)| (Entry::new(&self.workspace, key), document.as_ref()));
+                disk.store.write(after.revision, &changes.collect())
+            }
+            _ => disk.store.align(after.revision, &after.documents()),
+        };
+        if let Err(error) = followed {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the database did not follow; the next start will mend it");
+        }
+    }
+
+    fn changes(&self, before: &State) -> Vec<Change> {
+        let change = |(key, document): (&Key, &Option<Value>)| {
+            let what = match document {
+                None => What::Deleted,
+                Some(_) if before.item(&self.workspace, key).is_some() => What::Updated,
+                Some(_) => What::Created,
+            };
+            Change { kind: key.0, name: key.1.clone(), what }
+        };
+        self.documents.iter().map(change).collect()
+    }
+}

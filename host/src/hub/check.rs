@@ -1,0 +1,152 @@
+//! Whether a proposal may become a revision: every changed entry fits its part, every name that a rule uses is there, every component
+//! is compiled. All problems are told at once; only what passes is refined, and only refined entries reach a snapshot.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    component::Catalogue,
+    draft::Edits,
+    entry::{Key, Kind, Problem},
+    snapshot::{Item, Part, Workspace, plugins_of},
+    spec::{Specs, references, unknown_reference},
+};
+use crate::{
+    dispatch,
+    event::{Invalid, Name},
+    plugin,
+};
+
+/// The refined entries: the changed ones, and rules that have to be joined with changed plugins.
+pub(super) type Parts = BTreeMap<Key, Part>;
+
+/// Why a proposal is refused.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    /// Deletions of what a rule uses.
+    pub(super) in_use: Vec<Problem>,
+}
+
+/// Checks `edits` to the entries there are.
+pub(super) async fn check(standing: &Workspace, edits: &Edits, catalogue: &Catalogue) -> Result<Parts, Findings> {
+    let mut check = Check { standing, edits, parts: Parts::new(), findings: Findings::default() };
+    let specs = check.read();
+    let plugins = check.bind(&specs, catalogue).await;
+    check.refine_ends(&specs);
+    check.refine_rules(&specs, &plugins);
+    check.find_used();
+    let Findings { problems, in_use } = &check.findings;
+    if problems.is_empty() && in_use.is_empty() { Ok(check.parts) } else { Err(check.findings) }
+}
+
+struct Check<'a> {
+    standing: &'a Workspace,
+    edits: &'a Edits,
+    parts: Parts,
+    findings: Findings,
+}
+
+impl Check<'_> {
+    /// Reads the changed entries, and the unchanged rules that use a changed plugin.
+    fn read(&mut self) -> Specs {
+        let (standing, edits) = (self.standing, self.edits);
+        let put = |bound: &Arc<plugin::Bound>| matches!(edits.get(&(Kind::Plugin, bound.name.clone())), Some(Some(_)));
+        let changed = edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
+        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| rule.chain.iter().any(put));
+        let mut specs = Specs::default();
+        for (key, document) in changed.chain(joined.map(|(key, item, _)| (key, &item.document))) {
+            if let Err(misfit) = specs.read(key, document) {
+                self.problem(key, misfit);
+            }
+        }
+        specs
+    }
+
+    /// All plugins of the workspace, ready to be joined with rules; those that fail are missing.
+    async fn bind(&mut self, specs: &Specs, catalogue: &Catalogue) -> HashMap<Name, Arc<plugin::Bound>> {
+        let mut plugins = plugins_of(self.standing);
+        plugins.retain(|name, _| !self.edits.contains_key(&(Kind::Plugin, name.clone())));
+        for (name, spec) in &specs.plugins {
+            match catalogue.bind(name, spec).await {
+                Ok(bound) => {
+                    plugins.insert(name.clone(), bound.clone());
+                    self.parts.insert((Kind::Plugin, name.clone()), Part::Plugin(bound));
+                }
+                Err(invalid) => self.problem(&(Kind::Plugin, name.clone()), invalid),
+            }
+        }
+        plugins
+    }
+
+    fn refine_ends(&mut self, specs: &Specs) {
+        for (name, spec) in &specs.sources {
+            self.keep((Kind::Source, name.clone()), spec.refine().map(|source| Part::Source(Arc::new(source))));
+        }
+        for (name, spec) in &specs.destinations {
+            self.keep((Kind::Destination, name.clone()), spec.refine().map(|refined| Part::Destination(Arc::new(refined))));
+        }
+    }
+
+    fn refine_rules(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
+        let known = self.known();
+        for (name, spec) in &specs.rules {
+            let key = (Kind::Rule, name.clone());
+            let unknown: Vec<_> = references(spec).filter(|(_, named)| !known.contains(named)).collect();
+            for (pointer, named) in &unknown {
+                // That an unchanged rule uses what is deleted is told at what is deleted.
+                if self.edits.contains_key(&key) {
+                    self.problem(&key, unknown_reference(pointer.clone(), named, &known));
+                }
+            }
+            // A plugin that failed has told of it; the rule is not blamed as well.
+            if unknown.is_empty() && spec.plugins.iter().all(|name| plugins.contains_key(name)) {
+                self.keep(key, spec.refine(name, plugins).map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
+            }
+        }
+    }
+
+    /// Finds what is deleted although a rule that stays uses it.
+    fn find_used(&mut self) {
+        let mut in_use = Vec::new();
+        for ((_, rule_name), _, rule) in standing_rules(self.standing, self.edits) {
+            let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
+            let destinations = rule.destinations.iter().map(|name| (Kind::Destination, name.clone()));
+            for used in plugins.chain(destinations).filter(|used| matches!(self.edits.get(used), Some(None))) {
+                in_use.push(Problem::new(&used, Invalid::at("", format!("the rule `{rule_name}` uses it"))));
+            }
+        }
+        self.findings.in_use = in_use;
+    }
+
+    /// What there would be.
+    fn known(&self) -> BTreeSet<Key> {
+        let stays = self.standing.keys().filter(|key| !self.edits.contains_key(key));
+        let comes = self.edits.iter().filter(|(_, document)| document.is_some()).map(|(key, _)| key);
+        stays.chain(comes).filter(|(kind, _)| matches!(kind, Kind::Plugin | Kind::Destination)).cloned().collect()
+    }
+
+    fn keep(&mut self, key: Key, part: Result<Part, Invalid>) {
+        match part {
+            Ok(part) => drop(self.parts.insert(key, part)),
+            Err(invalid) => self.problem(&key, invalid),
+        }
+    }
+
+    fn problem(&mut self, key: &Key, invalid: impl Into<Invalid>) {
+        self.findings.problems.push(Problem::new(key, invalid.into()));
+    }
+}
+
+/// The rules that the proposal neither changes nor deletes.
+fn standing_rules<'a>(
+    standing: &'a Workspace,
+    edits: &'a Edits,
+) -> impl Iterator<Item = (&'a Key, &'a Item, &'a dispatch::Rule)> {
+    standing.iter().filter(|(key, _)| !edits.contains_key(key)).filter_map(|(key, item)| match &item.part {
+        Part::Rule(_, rule) => Some((key, &**item, &**rule)),
+        _ => None,
+    })
+}

@@ -1,0 +1,197 @@
+//! What is asked of the hub, and what came of it: a draft is set against the entries there are, and what remains is what changes.
+//!
+//! Here a secret that is not given again is kept, and one that was never given is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    HubError, StoreError,
+    entry::{Entry, Key, Kind, Problem},
+    keys::random,
+    seal::{Seal, SealError},
+    snapshot::Workspace,
+    spec::secret_pointers,
+};
+use crate::{
+    event::{Invalid, Name},
+    sign,
+};
+
+/// The largest document: sealed, it stays below what sled keeps in its own file (DESIGN, "Stores").
+const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+
+/// Changes to one workspace, made whole or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// A document: created or replaced. `None`: deleted.
+    pub entries: BTreeMap<(Kind, Name), Option<Value>>,
+    /// Whether everything that is not named goes.
+    pub prune: bool,
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The revision that now holds; an older one where nothing changed.
+    pub revision: u64,
+    /// In the order of kind and name. Empty: it all was so already.
+    pub changes: Vec<Change>,
+    /// Secrets that were made, told this once.
+    pub generated: Vec<Generated>,
+}
+
+/// One changed entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The entry's kind.
+    pub kind: Kind,
+    /// The entry's name.
+    pub name: Name,
+    /// What happened to it.
+    pub what: What,
+}
+
+/// What happened to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was not there.
+    Created,
+    /// It was there with another document.
+    Updated,
+    /// It is gone.
+    Deleted,
+}
+
+/// A signing secret that was made for a destination that came without one.
+#[derive(Clone)]
+pub struct Generated {
+    /// Whose.
+    pub destination: Name,
+    /// `whsec_...`
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Generated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Generated").field("destination", &self.destination).finish_non_exhaustive()
+    }
+}
+
+/// What really changes, secrets in clear; `None`: deleted.
+pub(super) type Edits = BTreeMap<Key, Option<Value>>;
+
+/// A draft, set against what there is.
+#[derive(Default)]
+pub(super) struct Proposal {
+    pub(super) edits: Edits,
+    pub(super) generated: Vec<Generated>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Proposal {
+    pub(super) fn of(workspace: &Name, standing: &Workspace, draft: Draft, seal: &Seal) -> Result<Self, HubError> {
+        let named: BTreeSet<Key> = draft.entries.keys().cloned().collect();
+        let mut proposal = Self::default();
+        for (key, document) in draft.entries {
+            match document {
+                Some(document) => proposal.put(workspace, standing, key, document, seal)?,
+                None if standing.contains_key(&key) => drop(proposal.edits.insert(key, None)),
+                None => return Err(HubError::NotFound { kind: key.0, name: key.1 }),
+            }
+        }
+        if draft.prune {
+            proposal.edits.extend(standing.keys().filter(|key| !named.contains(key)).map(|key| (key.clone(), None)));
+        }
+        Ok(proposal)
+    }
+
+    fn put(
+        &mut self,
+        workspace: &Name,
+        standing: &Workspace,
+        key: Key,
+        mut document: Value,
+        seal: &Seal,
+    ) -> Result<(), HubError> {
+        if document.to_string().len() > DOCUMENT_BYTES_MAX {
+            let message = format!("the entry is larger than {DOCUMENT_BYTES_MAX} bytes, which is the limit");
+            self.problems.push(Problem::new(&key, Invalid::at("", message)));
+            return Ok(());
+        }
+        let unsealed = |document: &Value| seal.unseal(&Entry::new(workspace, &key), document.clone());
+        let before = standing.get(&key).map(|item| unsealed(&item.document)).transpose().map_err(StoreError::Seal)?;
+        for pointer in secret_pointers(key.0, &document) {
+            if let Err(invalid) = settle_secret(&mut document, &pointer, before.as_ref()) {
+                self.problems.push(Problem::new(&key, invalid));
+            }
+        }
+        if key.0 == Kind::Destination {
+            self.generated.extend(give_secret(&key.1, &mut document, before.as_ref())?);
+        }
+        if before.as_ref() != Some(&document) {
+            self.edits.insert(key, Some(document));
+        }
+        Ok(())
+    }
+}
+
+/// Brings one secret of a document into its clear form, or tells what is wrong with it. What is no secret at all is left to its spec.
+fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) -> Result<(), Invalid> {
+    let Some(secret) = document.pointer_mut(pointer) else { return Ok(()) };
+    if let Some(text) = secret.as_str() {
+        if text.starts_with("${") || text.starts_with("file:") {
+            let message = format!("`{text}` is a reference, which only the command line resolves: give the secret itself");
+            return Err(Invalid::at(pointer, message));
+        }
+        *secret = json!({ "value": text });
+    } else if is_shown_form(secret) {
+        let kept = before.and_then(|before| before.pointer(pointer)).filter(|kept| kept.get("ref") == secret.get("ref"));
+        *secret = kept.cloned().ok_or_else(|| Invalid::at(pointer, "there is no such secret to keep: give its text"))?;
+    }
+    Ok(())
+}
+
+/// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
+fn is_shown_form(secret: &Value) -> bool {
+    secret.as_object().is_some_and(|fields| fields.len() == 1 && (fields.contains_key("ref") || secret["set"] == true))
+}
+
+/// A destination that comes without a signing secret keeps the one it has, or gets one.
+fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Result<Option<Generated>, StoreError> {
+    let Some(fields) = document.as_object_mut().filter(|fields| !fields.contains_key("secret")) else { return Ok(None) };
+    if let Some(kept) = before.and_then(|before| before.get("secret")) {
+        fields.insert("secret".to_owned(), kept.clone());
+        return Ok(None);
+    }
+    let secret = sign::Key::text_of(&*random().map_err(SealError::CannotSeal)?);
+    fields.insert("secret".to_owned(), json!({ "value": secret }));
+    Ok(Some(Generated { destination: name.clone(), secret }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(given: Value, before: Option<Value>) -> Result<Value, Invalid> {
+        let mut document = json!({ "secret": given });
+        let before = before.map(|secret| json!({ "secret": secret }));
+        settle_secret(&mut document, "/secret", before.as_ref()).map(|()| document["secret"].take())
+    }
+
+    #[test]
+    fn a_secret_is_given_kept_or_refused() {
+        assert_eq!(settled(json!("s"), None), Ok(json!({ "value": "s" })));
+        let clear = json!({ "value": "s", "ref": "${X}" });
+        assert_eq!(settled(clear.clone(), None), Ok(clear.clone()));
+        assert_eq!(settled(json!({ "ref": "${X}" }), Some(clear.clone())), Ok(clear.clone()));
+        assert_eq!(settled(json!({ "set": true }), Some(json!({ "value": "s" }))), Ok(json!({ "value": "s" })));
+
+        assert!(settled(json!({ "set": true }), None).is_err());
+        assert!(settled(json!({ "ref": "${Y}" }), Some(clear.clone())).is_err(), "another reference");
+        assert!(settled(json!({ "set": true }), Some(clear)).is_err(), "a reference is kept by its name");
+        assert!(settled(json!("${X}"), None).is_err(), "unresolved");
+        assert_eq!(settled(json!({ "sealed": "AAAA" }), None), Ok(json!({ "sealed": "AAAA" })), "left to the spec to refuse");
+    }
+}

@@ -1,0 +1,109 @@
+//! Files that are there whole or not at all, and still there after a power cut: written beside, synced, renamed, and the
+//! folder synced.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::keys::random;
+
+/// What the file system refused.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}: {source}", path.display())]
+pub struct FileSystemError {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileSystemError {
+    /// For `map_err`.
+    pub(super) fn when<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + use<'a> {
+        move |source| Self { doing, path: path.to_owned(), source }
+    }
+}
+
+/// A file that only the owner reads.
+pub(super) const PRIVATE: u32 = 0o600;
+/// A file that holds nothing in clear.
+pub(super) const SHARED: u32 = 0o644;
+
+/// How unfinished files end, which [`sweep`] removes.
+const UNFINISHED: &str = ".tmp";
+
+/// Writes the file, in the place of an older one if there is one.
+pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileSystemError> {
+    let beside = unfinished(path)?;
+    let written = write_new(&beside, bytes, mode).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What cannot be removed now goes with the next sweep.
+        let _ = fs::remove_file(&beside);
+    }
+    written.map_err(FileSystemError::when("write", path))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the folder, for the owner alone, where there is none.
+pub(super) fn make_folder(folder: &Path) -> Result<(), FileSystemError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(FileSystemError::when("make the folder", folder))
+}
+
+/// Makes renames and removals in the folder last.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), FileSystemError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileSystemError::when("sync", folder))
+}
+
+/// Removes what an interrupted [`write`] left.
+pub(super) fn sweep(folder: &Path) -> Result<(), FileSystemError> {
+    for path in files(folder)? {
+        if path.to_string_lossy().ends_with(UNFINISHED) {
+            fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The paths in a folder, in no order.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, FileSystemError> {
+    let read = || fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<_>>();
+    read().map_err(FileSystemError::when("list", folder))
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A name of its own for each write, so that two of the same file do not meet.
+fn unfinished(path: &Path) -> Result<PathBuf, FileSystemError> {
+    let random = random::<8>().map_err(FileSystemError::when("name", path))?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}{UNFINISHED}", hex::encode(*random)));
+    Ok(PathBuf::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leftovers_are_swept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        write(&path, b"one", PRIVATE).expect("written");
+        write(&path, b"two", PRIVATE).expect("written again");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, PRIVATE);
+
+        fs::write(folder.path().join("b.json.0123.tmp"), b"half").expect("left over");
+        sweep(folder.path()).expect("swept");
+        assert_eq!(files(folder.path()).expect("listed"), [path]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Secrets in a hub file are written as `${NAME}`, `file:path`, or the text itself. The client resolves them; the reference goes with
+//! the value, so that an export gives back what was applied.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use serde_json::json;
+
+use super::{FileError, HubFile, dotted};
+use crate::hub::spec::secret_pointers;
+
+/// A secret in a file of its own is a key or a token, not a book.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+impl HubFile {
+    /// Puts the values of variables and files into the place of references to them. Paths are relative to `base`, the hub file's folder.
+    ///
+    /// # Errors
+    /// Each reference that does not resolve, with its place.
+    pub fn resolve_secrets(&mut self, env: &dyn Fn(&str) -> Option<String>, base: &Path) -> Result<(), Vec<FileError>> {
+        let mut errors = Vec::new();
+        for (key, document) in &mut self.entries {
+            for pointer in secret_pointers(key.0, document) {
+                let Some(secret) = document.pointer_mut(&pointer) else { continue };
+                let Some(text) = secret.as_str() else { continue };
+                match resolved(text, env, base) {
+                    Ok(Some(value)) => *secret = json!({ "value": value, "ref": text }),
+                    Ok(None) => {}
+                    Err(message) => {
+                        let at = self.places.get(key).map_or(0, |places| places.of(&pointer));
+                        errors.push(self.lines.error(at, &dotted(key.0, key.1.as_str(), &pointer), &message));
+                    }
+                }
+            }
+        }
+        errors.sort_by_key(|error| (error.line, error.column));
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// What a reference stands for; `None`: the text is the secret itself.
+fn resolved(text: &str, env: &dyn Fn(&str) -> Option<String>, base: &Path) -> Result<Option<String>, String> {
+    if let Some(path) = text.strip_prefix("file:") {
+        let value = read_file(&base.join(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
+        return filled(value.trim_end_matches(['\r', '\n']), path).map(Some);
+    }
+    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|name| is_variable(name)) {
+        let value = env(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        return filled(&value, name).map(Some);
+    }
+    if text.contains("${") {
+        return Err("a secret is `${NAME}` as a whole, `file:path`, or the text itself".to_owned());
+    }
+    Ok(None)
+}
+
+fn filled(value: &str, origin: &str) -> Result<String, String> {
+    if value.is_empty() { Err(format!("{origin} is empty")) } else { Ok(value.to_owned()) }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,156 @@
+//! Hub files, good and bad, as their authors write them.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+
+const GOOD: &str = r#"
+[sources.github]
+verify = { scheme = "github", secret = "${GITHUB_WEBHOOK_SECRET}" }
+
+[plugins.redact]
+path = "plugins/redact.wasm"
+config = { fields = ["sender.email"] }
+
+[destinations.crm]
+url = "https://crm.example.com/hooks"
+secret = "file:crm.key"
+
+[rules.new-issues]
+match.type = ["issues"]
+match.data.action = ["opened", { prefix = "re" }]
+plugins = ["redact"]
+destinations = ["crm"]
+"#;
+
+fn key(kind: Kind, name: &str) -> Key {
+    (kind, name.parse().expect("a name"))
+}
+
+fn told(text: &str) -> Vec<String> {
+    read(text, "hub.toml").expect_err("a bad file").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_good_file_becomes_a_draft() {
+    let mut file = read(GOOD, "hub.toml").expect("a good file");
+    let rule = json!({
+        "match": { "type": ["issues"], "data": { "action": ["opened", { "prefix": "re" }] } },
+        "plugins": ["redact"],
+        "destinations": ["crm"],
+    });
+    assert_eq!(file.entries[&key(Kind::Rule, "new-issues")], rule);
+    let redact = key(Kind::Plugin, "redact");
+    assert_eq!(file.plugin_paths, [(redact.1.clone(), PathBuf::from("plugins/redact.wasm"))]);
+
+    let digest = Digest::of(b"component");
+    file.set_digest(&redact.1, &digest);
+    let draft = file.into_draft();
+    assert!(draft.prune && draft.entries.len() == 4);
+    let plugin = json!({ "digest": digest.to_string(), "config": { "fields": ["sender.email"] } });
+    assert_eq!(draft.entries[&redact], Some(plugin));
+}
+
+#[test]
+fn secrets_are_resolved_where_the_client_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("crm.key"), "whsec_x\n").expect("written");
+    let mut file = read(GOOD, "hub.toml").expect("a good file");
+    let env = |name: &str| (name == "GITHUB_WEBHOOK_SECRET").then(|| "hush".to_owned());
+    file.resolve_secrets(&env, folder.path()).expect("resolved");
+    let secret = &file.entries[&key(Kind::Source, "github")]["verify"]["secret"];
+    assert_eq!(secret, &json!({ "value": "hush", "ref": "${GITHUB_WEBHOOK_SECRET}" }));
+    let secret = &file.entries[&key(Kind::Destination, "crm")]["secret"];
+    assert_eq!(secret, &json!({ "value": "whsec_x", "ref": "file:crm.key" }));
+
+    let mut file = read(GOOD, "hub.toml").expect("a good file");
+    let errors = file.resolve_secrets(&|_| None, &folder.path().join("nowhere")).expect_err("neither is there");
+    let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(told[0], "hub.toml:3:40: sources.github.verify.secret: the environment variable GITHUB_WEBHOOK_SECRET is not set");
+    assert!(told[1].starts_with("hub.toml:11:10: destinations.crm.secret: cannot read crm.key: "), "{told:?}");
+}
+
+#[test]
+fn a_reference_is_a_whole_text() {
+    let mut file = read("[destinations.a]\nurl = \"x\"\nsecret = \"Bearer ${X}\"", "f").expect("a good file");
+    assert_eq!(file.resolve_secrets(&|_| Some("x".into()), ".".as_ref()).map_err(|errors| errors.len()), Err(1));
+}
+
+#[test]
+fn all_errors_are_told_with_place_and_nearest_name() {
+    let text = r#"
+[destination.x]
+url = "https://x"
+
+[destinations.crm]
+urll = "https://crm.example.com"
+
+[destinations.Bad]
+url = "https://bad"
+
+[destinations.late]
+url = 1979-05-27
+
+[plugins.both]
+path = "a.wasm"
+digest = "sha256:00"
+
+[plugins.neither]
+
+[rules.x]
+plugns = ["both"]
+
+[rules.y]
+destinations = ["crn", "crm"]
+plugins = "both"
+
+[rules.z]
+destinations = ["crm", "crn"]
+"#;
+    assert_eq!(
+        told(text),
+        [
+            "hub.toml:2:2: destination: unknown table; there are sources, destinations, plugins and rules, did you mean `destinations`?",
+            "hub.toml:6:1: destinations.crm.urll: unknown key, did you mean `url`?",
+            "hub.toml:8:15: destinations.Bad: `Bad` is not a name: 1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit",
+            "hub.toml:12:7: destinations.late.url: dates and times are not used here; write a text in quotes",
+            "hub.toml:15:8: plugins.both.path: a plugin has a `path` or a `digest`, not both",
+            "hub.toml:18:10: plugins.neither: a plugin needs the `path` of its component, or its `digest`",
+            "hub.toml:21:1: rules.x.plugns: unknown key, did you mean `plugins`?",
+            "hub.toml:25:11: rules.y.plugins: expected a sequence, found string",
+            "hub.toml:28:24: rules.z.destinations[1]: no destination is called `crn`, did you mean `crm`?",
+        ]
+    );
+}
+
+#[test]
+fn errors_of_syntax_come_alone_and_with_their_place() {
+    let told = told("[rules.x]\nplugins = [\n\n[destinations.y]\nurll = 1\n");
+    assert!(!told.is_empty() && told.iter().all(|error| error.starts_with("hub.toml:")), "{told:?}");
+    assert!(!told.iter().any(|error| error.contains("urll")), "{told:?}");
+}
+
+#[test]
+fn what_is_no_table_is_told() {
+    assert_eq!(told("rules = 1"), ["hub.toml:1:1: rules: expected a table of rules"]);
+    assert_eq!(told("rules.a = 1"), ["hub.toml:1:7: rules.a: expected a table, found integer"]);
+    assert!(read("", "hub.toml").is_ok_and(|file| file.entries.is_empty()));
+}
+
+#[test]
+fn the_servers_problems_are_found_in_the_file() {
+    let file = read(GOOD, "hub.toml").expect("a good file");
+    let located = |kind, name: &str, pointer: &str| {
+        let problem = Problem { kind, name: name.into(), pointer: pointer.into(), message: "no".into() };
+        file.locate(&problem).to_string()
+    };
+    assert_eq!(
+        located(Kind::Rule, "new-issues", "/match/data/action/1/prefix"),
+        "hub.toml:15:43: rules.new-issues.match.data.action[1].prefix: no"
+    );
+    assert_eq!(located(Kind::Plugin, "redact", "/digest"), "hub.toml:6:8: plugins.redact.path: no");
+    assert_eq!(located(Kind::Rule, "new-issues", "/batch"), "hub.toml:13:8: rules.new-issues.batch: no");
+    assert_eq!(located(Kind::Rule, "elsewhere", ""), "hub.toml:1:1: rules.elsewhere: no");
+}

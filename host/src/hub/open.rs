@@ -1,0 +1,178 @@
+//! Opening the hub: the folder is locked, the keys are read, the records and the database are brought to one state, and that state is
+//! checked and refined like any draft.
+//!
+//! Records and database: what the records tell counts, and the database follows. Only where the database is newer (its revision was
+//! committed, since it is written after the record, and the record was lost since) it counts, and a new record is written of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::{
+    Disk, FileSystemError, Hub, HubError, Inner, StoreError,
+    check::check,
+    component::{Catalogue, Components},
+    draft::Edits,
+    durable,
+    entry::{Documents, Key, Kind},
+    history::Former,
+    keys::Keys,
+    revision::{Record, Revisions},
+    seal::Seal,
+    snapshot::{Item, Snapshot, State, Workspace},
+    store::Store,
+};
+use crate::{
+    event::{Clock, Name, Timestamp},
+    plugin::Plugins,
+};
+
+/// Settings of this part.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `main.key` and `admin.key` in it.
+    pub folder: PathBuf,
+}
+
+/// An open hub, and what there is to say about it.
+pub struct Opened {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// Whether the admin key is new, and should be shown.
+    pub admin_key_made: bool,
+    /// For the operator: what was damaged and how it was mended.
+    pub notes: Vec<String>,
+}
+
+impl Hub {
+    /// Opens the hub in its folder, and makes there what is missing.
+    ///
+    /// # Errors
+    /// [`HubError::Store`] where the folder is in use, a key is lost or the disk failed; [`HubError::Invalid`] where a stored entry no longer
+    /// fits, as when its component's file is gone: the host must not run without a rule or a plugin that it had.
+    pub async fn open(options: &Options, plugins: Arc<Plugins>, clock: Clock) -> Result<Opened, HubError> {
+        let folder = options.folder.clone();
+        let now = clock();
+        let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
+        let catalogue = Catalogue { components: loaded.components, plugins };
+        let state = refined(loaded.revision, loaded.documents, &loaded.seal, &catalogue).await?;
+        load_former(&loaded.former, &catalogue).await;
+        let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
+        let inner = Inner {
+            turn: Arc::default(),
+            state: ArcSwap::from_pointee(state),
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            seal: loaded.seal,
+            keys: loaded.keys,
+            catalogue,
+            revisions: loaded.revisions,
+            disk: Mutex::new(Some(loaded.disk)),
+            former: Former::default(),
+            clock,
+        };
+        let hub = Arc::new(Self { inner: Arc::new(inner) });
+        Ok(Opened { hub, admin_key_made: loaded.admin_key_made, notes: loaded.notes })
+    }
+}
+
+/// What lies on disk, not yet refined.
+struct Loaded {
+    keys: Keys,
+    admin_key_made: bool,
+    seal: Seal,
+    components: Components,
+    revisions: Revisions,
+    disk: Disk,
+    revision: u64,
+    documents: Documents,
+    /// Digests of plugins in the records.
+    former: BTreeSet<String>,
+    notes: Vec<String>,
+}
+
+impl Loaded {
+    fn from(folder: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        durable::make_folder(folder)?;
+        let lock = lock(&folder.join("hub.lock"))?;
+        durable::sweep(folder)?;
+        let revisions = Revisions::open(folder.join("revisions"))?;
+        let opened_keys = Keys::open(folder, revisions.is_empty()?)?;
+        let mut told = revisions.newest()?;
+        let opened = Store::open(&folder.join("hub"), now)?;
+        let mut notes = opened_keys.notes;
+        notes.append(&mut told.notes);
+        notes.extend(opened.notes);
+
+        if opened.revision > told.revision {
+            notes.push(format!("the record of revision {} is lost; it was taken from the database", opened.revision));
+            let record = Record::new(opened.revision, told.revision, &Name::default_workspace(), now, &BTreeMap::new());
+            revisions.commit(record, Some(opened.documents.clone()))?;
+            (told.revision, told.documents) = (opened.revision, opened.documents);
+        } else if (opened.revision, &opened.documents) != (told.revision, &told.documents) {
+            opened.store.align(told.revision, &told.documents)?;
+        }
+        Ok(Self {
+            seal: Seal::new(&opened_keys.keys.main),
+            keys: opened_keys.keys,
+            admin_key_made: opened_keys.admin_key_made,
+            components: Components::open(folder.join("components"))?,
+            revisions,
+            disk: Disk { store: opened.store, _lock: lock },
+            revision: told.revision,
+            documents: told.documents,
+            former: told.former.iter().filter(|(kind, _)| *kind == Kind::Plugin).filter_map(digest_of).collect(),
+            notes,
+        })
+    }
+}
+
+fn digest_of((_, document): &(Kind, Value)) -> Option<String> {
+    Some(document.get("digest")?.as_str()?.to_owned())
+}
+
+/// Two processes on one folder would each overwrite the other's revisions.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let open = File::options().create(true).write(true).truncate(false).open(path);
+    let file = open.map_err(FileSystemError::when("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { lock: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(FileSystemError::when("lock", path)(error).into()),
+    }
+}
+
+/// The state of these documents.
+async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &Catalogue) -> Result<State, HubError> {
+    let mut workspaces: BTreeMap<Name, BTreeMap<Key, Value>> = BTreeMap::new();
+    let mut edits: BTreeMap<Name, Edits> = BTreeMap::new();
+    for (entry, document) in documents {
+        let clear = seal.unseal(&entry, document.clone()).map_err(StoreError::Seal)?;
+        edits.entry(entry.workspace.clone()).or_default().insert(entry.key(), Some(clear));
+        workspaces.entry(entry.workspace.clone()).or_default().insert(entry.key(), document);
+    }
+    let mut state = State { revision, ..State::default() };
+    for (name, mut documents) in workspaces {
+        let edits = edits.remove(&name).unwrap_or_default();
+        let parts = check(&Workspace::new(), &edits, catalogue).await.map_err(|findings| HubError::Invalid(findings.problems))?;
+        let item = |(key, part)| documents.remove(&key).map(|document| (key, Arc::new(Item { document, part })));
+        state.workspaces.insert(name, Arc::new(parts.into_iter().filter_map(item).collect()));
+    }
+    Ok(state)
+}
+
+/// Runs may be pinned to a plugin that is no longer current: its component is compiled now, since history cannot wait for it. One
+/// that is gone is no reason not to start; the runs that need it will say so.
+async fn load_former(digests: &BTreeSet<String>, catalogue: &Catalogue) {
+    for digest in digests {
+        if let Err(reason) = catalogue.load(digest, digest).await {
+            tracing::warn!(digest, reason, "a component of an earlier revision cannot be loaded");
+        }
+    }
+}

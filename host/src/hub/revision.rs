@@ -1,0 +1,372 @@
+//! Revisions on disk. A revision is committed when its record, one file each, is synced; everything else follows from the
+//! records. A record tells what changed, and every hundredth (and each that follows a gap) also everything there is.
+//!
+//! Records carry a checksum: one that was torn is set aside and told, and what is before it still counts.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use sha2::{Digest, Sha256};
+
+use super::{
+    durable::{self, FileSystemError},
+    entry::{Documents, Entry, Key, Kind},
+};
+use crate::event::{Name, Timestamp};
+
+/// The most records that are kept, beside those back to the full one that the oldest of them needs.
+const RECORDS_MAX: usize = 1000;
+/// Revisions from one full record to the next.
+const FULL_EVERY: u64 = 100;
+
+/// One revision, as its file has it. This is the form on disk: a field may be added, none may change its meaning.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) revision: u64,
+    /// The revision that the changes were made to.
+    pub(super) after: u64,
+    /// Whose entries changed.
+    pub(super) workspace: Name,
+    /// When, in milliseconds since the Unix epoch.
+    pub(super) at: u64,
+    pub(super) changes: Vec<Written>,
+    /// All entries of all workspaces after the changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    full: Option<Vec<Held>>,
+}
+
+/// One changed entry; no document: deleted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Written {
+    kind: Kind,
+    name: Name,
+    document: Option<Value>,
+}
+
+/// One entry of a full record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Held {
+    workspace: Name,
+    kind: Kind,
+    name: Name,
+    document: Value,
+}
+
+/// The file: the record, and the SHA-256 of its text.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    sha256: String,
+    #[serde(borrow)]
+    record: &'a RawValue,
+}
+
+impl Record {
+    pub(super) fn new(
+        revision: u64,
+        after: u64,
+        workspace: &Name,
+        at: Timestamp,
+        changes: &BTreeMap<Key, Option<Value>>,
+    ) -> Self {
+        let written = |((kind, name), document): (&Key, &Option<Value>)| Written {
+            kind: *kind,
+            name: name.clone(),
+            document: document.clone(),
+        };
+        let changes = changes.iter().map(written).collect();
+        Self { revision, after, workspace: workspace.clone(), at: at.0, changes, full: None }
+    }
+
+    fn is_full(&self) -> bool {
+        self.full.is_some()
+    }
+
+    fn apply_to(self, documents: &mut Documents) {
+        for change in self.changes {
+            let entry = Entry { workspace: self.workspace.clone(), kind: change.kind, name: change.name };
+            match change.document {
+                Some(document) => drop(documents.insert(entry, document)),
+                None => drop(documents.remove(&entry)),
+            }
+        }
+    }
+}
+
+/// What the records tell: the documents as of a revision.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// 0: nothing was ever applied.
+    pub(super) revision: u64,
+    pub(super) documents: Documents,
+    /// Every document of the records that were read, for whoever needs what is no longer current.
+    pub(super) former: Vec<(Kind, Value)>,
+    /// For the operator.
+    pub(super) notes: Vec<String>,
+}
+
+/// The folder of records. Keeps nothing in memory: what is there is what the folder lists.
+#[derive(Debug, Clone)]
+pub(super) struct Revisions {
+    folder: PathBuf,
+}
+
+impl Revisions {
+    pub(super) fn open(folder: PathBuf) -> Result<Self, FileSystemError> {
+        durable::make_folder(&folder)?;
+        durable::sweep(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// Whether no record was ever written here.
+    pub(super) fn is_empty(&self) -> Result<bool, FileSystemError> {
+        Ok(self.highest()? == 0)
+    }
+
+    /// The highest number that was ever given, damaged records included: no number is given twice.
+    pub(super) fn highest(&self) -> Result<u64, FileSystemError> {
+        Ok(durable::files(&self.folder)?.iter().filter_map(|path| number_of(path)).max().unwrap_or(0))
+    }
+
+    /// Whether the record of `revision`, made to `after`, has to be a full one.
+    pub(super) fn is_full_due(&self, revision: u64, after: u64) -> Result<bool, FileSystemError> {
+        let listed = self.listed()?;
+        let gap = listed.last_key_value().is_none_or(|(newest, _)| *newest != after);
+        let last_full = listed.iter().rev().find(|(_, path)| is_full(path)).map_or(0, |(revision, _)| *revision);
+        Ok(gap || last_full == 0 || revision >= last_full + FULL_EVERY)
+    }
+
+    /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
+    pub(super) fn commit(&self, mut record: Record, all: Option<Documents>) -> Result<(), FileSystemError> {
+        record.full = all.map(|all| {
+            let held = |(Entry { workspace, kind, name }, document)| Held { workspace, kind, name, document };
+            all.into_iter().map(held).collect()
+        });
+        let path = self.folder.join(format!("{:020}{}", record.revision, if record.is_full() { FULL } else { DELTA }));
+        durable::write(&path, &encoded(&record, &path)?, durable::SHARED)
+    }
+
+    /// Removes the records that are older than any that has to be kept.
+    pub(super) fn prune(&self) -> Result<(), FileSystemError> {
+        let listed = self.listed()?;
+        let Some((oldest_kept, _)) = listed.iter().rev().nth(RECORDS_MAX - 1) else { return Ok(()) };
+        let Some((base, _)) = listed.range(..=oldest_kept).rev().find(|(_, path)| is_full(path)) else { return Ok(()) };
+        for path in listed.range(..base).map(|(_, path)| path) {
+            fs::remove_file(path).map_err(FileSystemError::when("remove", path))?;
+        }
+        durable::sync_folder(&self.folder)
+    }
+
+    /// The newest state that good records tell. A damaged record is set aside and told of.
+    pub(super) fn newest(&self) -> Result<Told, FileSystemError> {
+        let listed = self.listed()?;
+        let mut notes = Vec::new();
+        let mut told = None;
+        for (_, path) in listed.iter().rev().filter(|(_, path)| is_full(path)) {
+            match self.read_or_set_aside(path, &mut notes)? {
+                Some(record) => told = Some(begun_with(record)),
+                None => continue,
+            }
+            break;
+        }
+        let mut told = told.unwrap_or_default();
+        for path in listed.range(told.revision + 1..).map(|(_, path)| path).filter(|path| path.exists()) {
+            if let Some(record) = self.read_or_set_aside(path, &mut notes)? {
+                told.follow(record, &mut notes);
+            }
+        }
+        told.notes = notes;
+        Ok(told)
+    }
+
+    /// The documents as of a revision; `None` where the records no longer tell.
+    pub(super) fn at(&self, revision: u64) -> Option<Documents> {
+        let listed = self.listed().ok()?;
+        let (base, _) = listed.range(..=revision).rev().find(|(_, path)| is_full(path))?;
+        let mut records = listed.range(*base..=revision).map(|(_, path)| read(path));
+        let mut told = begun_with(records.next()?.ok()?);
+        for record in records {
+            told.follow(record.ok()?, &mut Vec::new());
+        }
+        (told.revision == revision).then_some(told.documents)
+    }
+
+    fn listed(&self) -> Result<BTreeMap<u64, PathBuf>, FileSystemError> {
+        let good = |path: &PathBuf| path.extension() == Some(OsStr::new("json"));
+        let numbered = |path: PathBuf| number_of(&path).map(|number| (number, path));
+        Ok(durable::files(&self.folder)?.into_iter().filter(good).filter_map(numbered).collect())
+    }
+
+    fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, FileSystemError> {
+        match read(path) {
+            Ok(record) => Ok(Some(record)),
+            Err(ReadError::FileSystem(error)) => Err(error),
+            Err(ReadError::Damaged) => {
+                let aside = path.with_extension("json.damaged");
+                fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
+                durable::sync_folder(&self.folder)?;
+                notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Told {
+    /// Goes on to the next record, if it was made to this state or tells everything.
+    fn follow(&mut self, record: Record, notes: &mut Vec<String>) {
+        self.former.extend(record.changes.iter().filter_map(|change| Some((change.kind, change.document.clone()?))));
+        if record.is_full() {
+            *self = Self { former: std::mem::take(&mut self.former), ..begun_with(record) };
+        } else if record.after == self.revision {
+            self.revision = record.revision;
+            record.apply_to(&mut self.documents);
+        } else {
+            notes.push(format!("revision {} was made to {}, which is lost, and is ignored", record.revision, record.after));
+        }
+    }
+}
+
+fn begun_with(record: Record) -> Told {
+    let entry = |held: Held| (Entry { workspace: held.workspace, kind: held.kind, name: held.name }, held.document);
+    let documents = record.full.unwrap_or_default().into_iter().map(entry).collect();
+    Told { revision: record.revision, documents, ..Told::default() }
+}
+
+/// How the file of a record ends.
+const DELTA: &str = ".json";
+/// How the file of a full record ends.
+const FULL: &str = ".full.json";
+
+fn is_full(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(FULL)
+}
+
+fn number_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.get(..20)?.parse().ok()
+}
+
+enum ReadError {
+    FileSystem(FileSystemError),
+    Damaged,
+}
+
+fn read(path: &Path) -> Result<Record, ReadError> {
+    let bytes = fs::read(path).map_err(|error| ReadError::FileSystem(FileSystemError::when("read", path)(error)))?;
+    decoded(&bytes).ok_or(ReadError::Damaged)
+}
+
+fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
+    let encode = || {
+        let record = serde_json::value::to_raw_value(record)?;
+        serde_json::to_vec(&Envelope { sha256: checksum(&record), record: &record })
+    };
+    encode().map_err(|error| FileSystemError::when("write", path)(error.into()))
+}
+
+fn decoded(bytes: &[u8]) -> Option<Record> {
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
+    (envelope.sha256 == checksum(envelope.record)).then(|| serde_json::from_str(envelope.record.get()).ok()).flatten()
+}
+
+fn checksum(record: &RawValue) -> String {
+    hex::encode(Sha256::digest(record.get()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    struct World {
+        revisions: Revisions,
+        documents: Documents,
+        revision: u64,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let revisions = Revisions::open(folder.path().join("revisions")).expect("opened");
+            Self { revisions, documents: Documents::new(), revision: 0, _folder: folder }
+        }
+
+        /// Commits revisions up to this one, each of which sets `sources/a` to its number.
+        fn commit_to(&mut self, last: u64) {
+            let workspace = Name::default_workspace();
+            for revision in self.revision + 1..=last {
+                let key: Key = (Kind::Source, "a".parse().expect("a name"));
+                let changes = BTreeMap::from([(key.clone(), Some(json!({ "n": revision })))]);
+                self.documents.insert(Entry::new(&workspace, &key), json!({ "n": revision }));
+                let record = Record::new(revision, self.revision, &workspace, Timestamp(revision), &changes);
+                let full = self.revisions.is_full_due(revision, self.revision).expect("listed");
+                self.revisions.commit(record, full.then(|| self.documents.clone())).expect("committed");
+                self.revision = revision;
+            }
+        }
+
+        fn tear(&self, revision: u64) {
+            let path = self.revisions.listed().expect("listed")[&revision].clone();
+            let bytes = fs::read(&path).expect("read");
+            fs::write(&path, &bytes[..bytes.len() - 9]).expect("torn");
+        }
+    }
+
+    #[test]
+    fn records_tell_the_newest_state_and_every_one_before() {
+        let mut world = World::new();
+        assert!(world.revisions.is_empty().expect("listed"));
+        world.commit_to(205);
+        let told = world.revisions.newest().expect("told");
+        assert_eq!((told.revision, told.documents, told.notes), (205, world.documents.clone(), vec![]));
+        let full = world.revisions.listed().expect("listed").into_values().filter(|path| is_full(path)).count();
+        assert_eq!(full, 3, "1, 101 and 201");
+        for revision in [1, 57, 101, 204] {
+            let documents = world.revisions.at(revision).expect("kept");
+            assert_eq!(documents.into_values().collect::<Vec<_>>(), [json!({ "n": revision })]);
+        }
+        assert_eq!(world.revisions.at(206), None);
+    }
+
+    #[test]
+    fn a_torn_record_is_set_aside_and_its_number_not_given_again() {
+        let mut world = World::new();
+        world.commit_to(5);
+        world.tear(5);
+        let told = world.revisions.newest().expect("told");
+        assert_eq!((told.revision, told.notes.len()), (4, 1));
+        assert_eq!(world.revisions.highest().expect("listed"), 5);
+        assert!(world.revisions.is_full_due(6, 4).is_ok());
+        assert!(world.revisions.newest().expect("told again").notes.is_empty(), "told once");
+    }
+
+    #[test]
+    fn a_gap_ends_the_state_until_the_next_full_record() {
+        let mut world = World::new();
+        world.commit_to(120);
+        world.tear(110);
+        let told = world.revisions.newest().expect("told");
+        assert_eq!(told.revision, 109);
+        assert_eq!(told.notes.len(), 11, "one torn, ten without their base");
+        world.tear(101);
+        assert_eq!(world.revisions.newest().expect("told").revision, 100, "from the full record before");
+    }
+
+    #[test]
+    fn old_records_go_but_for_what_the_oldest_kept_one_needs() {
+        let mut world = World::new();
+        world.commit_to(RECORDS_MAX as u64 + 150);
+        world.revisions.prune().expect("pruned");
+        let listed = world.revisions.listed().expect("listed");
+        assert_eq!(listed.keys().next(), Some(&101), "the full record before 151, the oldest kept");
+        assert_eq!(world.revisions.at(100), None);
+        assert!(world.revisions.at(151).is_some());
+    }
+}

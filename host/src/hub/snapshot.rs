@@ -1,0 +1,118 @@
+//! What the running host reads: the parts' books, made of the refined entries and never changed again. A new one takes the place
+//! of the old in one step, between two events.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::entry::{Documents, Entry, Key};
+use crate::{deliver, dispatch, event::Name, ingest, journal::Lane, plugin, route};
+
+/// The whole control plane as of one revision.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The newest revision of any workspace; 0 before the first.
+    pub revision: u64,
+    /// Flow 1's piece.
+    pub ingest: ingest::Book,
+    /// Flow 2's piece.
+    pub dispatch: dispatch::Book,
+    /// Flow 3's piece.
+    pub deliver: deliver::Book,
+}
+
+/// All entries as of one revision: documents, and what they were refined to. Cloned and changed by each apply, so the workspaces
+/// that it does not touch are shared.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    pub(super) revision: u64,
+    pub(super) workspaces: BTreeMap<Name, Arc<Workspace>>,
+}
+
+/// The entries of one workspace.
+pub(super) type Workspace = BTreeMap<Key, Arc<Item>>;
+
+/// One entry.
+pub(super) struct Item {
+    /// Its secrets are sealed.
+    pub(super) document: Value,
+    pub(super) part: Part,
+}
+
+/// An entry, refined and ready to be put into its part's book.
+#[derive(Clone)]
+pub(super) enum Part {
+    Source(Arc<ingest::Source>),
+    Destination(Arc<deliver::Destination>),
+    Plugin(Arc<plugin::Bound>),
+    Rule(route::Pattern, Arc<dispatch::Rule>),
+}
+
+impl State {
+    pub(super) fn workspace(&self, name: &Name) -> Arc<Workspace> {
+        self.workspaces.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn item(&self, workspace: &Name, key: &Key) -> Option<&Arc<Item>> {
+        self.workspaces.get(workspace)?.get(key)
+    }
+
+    pub(super) fn documents(&self) -> Documents {
+        self.all().map(|(workspace, key, item)| (Entry::new(workspace, key), item.document.clone())).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.workspaces.values().map(|workspace| workspace.len()).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Name, &Key, &Item)> {
+        self.workspaces.iter().flat_map(|(name, workspace)| workspace.iter().map(move |(key, item)| (name, key, &**item)))
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of `state`. Of a workspace where no rule changed since `before`, the rules and their index are `before`'s: what
+    /// an apply costs grows with its own workspace only.
+    pub(super) fn of(state: &State, before: &Self, changed: impl Fn(&Name) -> bool) -> Self {
+        let mut snapshot = Self { revision: state.revision, ..Self::default() };
+        for (workspace, (_, name), item) in state.all() {
+            match &item.part {
+                Part::Source(source) => {
+                    snapshot.ingest.sources.insert((workspace.clone(), name.clone()), source.clone());
+                }
+                Part::Destination(destination) => {
+                    let lane = Lane { workspace: workspace.clone(), name: name.clone() };
+                    snapshot.deliver.destinations.insert(lane, destination.clone());
+                }
+                Part::Plugin(_) | Part::Rule(..) => {}
+            }
+        }
+        for (name, workspace) in &state.workspaces {
+            let kept = before.dispatch.workspaces.get(name).filter(|_| !changed(name)).cloned();
+            let rules = kept.unwrap_or_else(|| Arc::new(rules_of(state.revision, workspace)));
+            snapshot.dispatch.workspaces.insert(name.clone(), rules);
+        }
+        snapshot
+    }
+}
+
+fn rules_of(revision: u64, workspace: &Workspace) -> dispatch::Rules {
+    let parts = workspace.values().filter_map(|item| match &item.part {
+        Part::Rule(pattern, rule) => Some((pattern.clone(), rule.clone())),
+        _ => None,
+    });
+    let (patterns, rules) = parts.unzip();
+    dispatch::Rules { revision, rules, index: route::Index::new(patterns) }
+}
+
+/// A workspace's plugins, as rules are refined with them.
+pub(super) fn plugins_of(workspace: &Workspace) -> HashMap<Name, Arc<plugin::Bound>> {
+    let bound = |(key, item): (&Key, &Arc<Item>)| match &item.part {
+        Part::Plugin(bound) => Some((key.1.clone(), bound.clone())),
+        _ => None,
+    };
+    workspace.iter().filter_map(bound).collect()
+}

@@ -1,0 +1,116 @@
+//! The hub's list of the parts: which spec a document of each kind is read into, where that spec holds secrets, and which other
+//! entries it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    entry::{Key, Kind},
+    wording::{Misfit, nearest, token},
+};
+use crate::{
+    deliver, dispatch,
+    event::{Invalid, Name},
+    ingest, plugin, verify,
+};
+
+/// Entries of one workspace, read into their parts' specs but not refined.
+#[derive(Default)]
+pub(super) struct Specs {
+    pub(super) sources: BTreeMap<Name, ingest::Spec>,
+    pub(super) destinations: BTreeMap<Name, deliver::Spec>,
+    pub(super) plugins: BTreeMap<Name, plugin::Spec>,
+    pub(super) rules: BTreeMap<Name, dispatch::Spec>,
+}
+
+impl Specs {
+    /// Reads one document, its secrets in clear.
+    pub(super) fn read(&mut self, (kind, name): &Key, document: &Value) -> Result<(), Misfit> {
+        let name = name.clone();
+        match kind {
+            Kind::Source => drop(self.sources.insert(name, typed(document)?)),
+            Kind::Destination => drop(self.destinations.insert(name, typed(document)?)),
+            Kind::Plugin => drop(self.plugins.insert(name, typed(document)?)),
+            Kind::Rule => drop(self.rules.insert(name, typed(document)?)),
+        }
+        Ok(())
+    }
+}
+
+fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
+}
+
+/// What a rule names, each with its place within the rule.
+pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String, Key)> {
+    let all = |field: &'static str, kind, names: &[Name]| {
+        let place = move |(at, name): (usize, &Name)| (format!("/{field}/{at}"), (kind, name.clone()));
+        names.iter().enumerate().map(place).collect::<Vec<_>>()
+    };
+    all("plugins", Kind::Plugin, &rule.plugins).into_iter().chain(all("destinations", Kind::Destination, &rule.destinations))
+}
+
+/// A rule names what is not there.
+pub(super) fn unknown_reference(pointer: String, (kind, name): &Key, known: &BTreeSet<Key>) -> Misfit {
+    let known = known.iter().filter(|(other, _)| other == kind).map(|(_, name)| name.as_str());
+    let nearest = nearest(name.as_str(), known);
+    Misfit { nearest, ..Misfit::at(pointer, format!("no {} is called `{name}`", kind.singular())) }
+}
+
+impl From<Misfit> for Invalid {
+    fn from(misfit: Misfit) -> Self {
+        misfit.into_invalid()
+    }
+}
+
+/// The places of the secrets that this document has, as concrete JSON pointers.
+pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
+    let (root, patterns): (&str, &[&str]) = match kind {
+        Kind::Source => ("/verify", verify::SECRETS),
+        Kind::Destination => ("", deliver::SECRETS),
+        Kind::Plugin | Kind::Rule => ("", &[]),
+    };
+    patterns.iter().flat_map(|pattern| expand(document, &format!("{root}{pattern}"))).collect()
+}
+
+/// What a pattern stands for in this document: `*` is each item of a list, or each member of an object.
+fn expand(document: &Value, pattern: &str) -> Vec<String> {
+    let Some((before, after)) = pattern.split_once("/*") else {
+        return document.pointer(pattern).filter(|value| !value.is_null()).map(|_| pattern.to_owned()).into_iter().collect();
+    };
+    let tokens: Vec<String> = match document.pointer(before) {
+        Some(Value::Array(items)) => (0..items.len()).map(|at| format!("/{at}")).collect(),
+        Some(Value::Object(members)) => members.keys().map(|key| token(key)).collect(),
+        _ => Vec::new(),
+    };
+    tokens.iter().flat_map(|token| expand(document, &format!("{before}{token}{after}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::hub::wording::did_you_mean;
+
+    #[test]
+    fn a_pattern_stands_for_what_is_there() {
+        let document = json!({ "a": [{ "s": 1 }, {}, { "s": 2 }], "b": { "x/y": "z" }, "n": null });
+        assert_eq!(expand(&document, "/a/*/s"), ["/a/0/s", "/a/2/s"]);
+        assert_eq!(expand(&document, "/b/*"), ["/b/x~1y"]);
+        for absent in ["/n", "/c", "/c/*", "/n/*"] {
+            assert!(expand(&document, absent).is_empty(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_reference_comes_with_the_nearest_name_of_its_kind() {
+        let key = |kind, name: &str| (kind, name.parse::<Name>().expect("a name"));
+        let known = BTreeSet::from([key(Kind::Plugin, "crn"), key(Kind::Destination, "crm")]);
+        let invalid = Invalid::from(unknown_reference("/destinations/0".into(), &key(Kind::Destination, "cmr"), &known));
+        assert_eq!(invalid, Invalid::at("/destinations/0", format!("no destination is called `cmr`{}", did_you_mean("crm"))));
+    }
+}
