@@ -64,10 +64,18 @@ pub(crate) fn settings() -> String {
     wit::config::all()
 }
 
-/// Without it the host sees only that `unreachable` was reached.
+/// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.
 fn report_panics() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| crate::log::error!("{panic}"))));
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let text = panic.payload_as_str().unwrap_or("without a text");
+            match panic.location() {
+                Some(at) => crate::log::error!("panicked at {}:{}: {text}", at.file(), at.line()),
+                None => crate::log::error!("panicked: {text}"),
+            }
+        }));
+    });
 }
 
 impl<P: export::Filter> wit_filter::Guest for P {

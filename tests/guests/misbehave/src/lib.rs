@@ -29,8 +29,10 @@ pub enum Mode {
         #[serde(default = "Mode::many_messages")]
         messages: usize,
     },
-    /// Calls itself until the stack is full.
+    /// Calls itself until the engine's stack is full.
     Recurse,
+    /// The same with large frames, which are in the guest's own memory: it runs out of its lowest addresses first.
+    RecurseWide,
     /// Logs so many lines, with control characters, and one that is too long.
     Chatter {
         /// More than a call may log.
@@ -72,7 +74,8 @@ pub fn misbehave(event: Event, mode: Mode) -> Result<Outcome> {
         Mode::Panic => panic!("told to panic"),
         Mode::Flood { bytes } => emit(Message::bytes(vec![b'x'; bytes])),
         Mode::Many { messages } => emit_all((0..messages).map(|_| Message::bytes([]))),
-        Mode::Recurse => emit(Message::text(recurse(0).to_string())),
+        Mode::Recurse => emit(Message::text(recurse(black_box(0)).to_string())),
+        Mode::RecurseWide => emit(Message::text(recurse_wide(0).to_string())),
         Mode::Chatter { lines } => {
             log::info!("{}", "long ".repeat(1_000));
             (0..lines).for_each(|line| log::info!("\u{1b}[31mline\r\n{line}"));
@@ -100,9 +103,14 @@ fn eat() -> ! {
     }
 }
 
-/// Uses the answer of its own call, so that it cannot become a loop.
+/// Does to the answer of its own call what makes it no loop, and takes no address, so that nothing is in the guest's memory.
 fn recurse(depth: u64) -> u64 {
-    if black_box(false) { depth } else { recurse(black_box(depth) + 1) ^ black_box(depth) }
+    if depth == u64::MAX { 0 } else { recurse(depth + 1).rotate_left(1) ^ depth }
+}
+
+fn recurse_wide(depth: u64) -> u64 {
+    let frame = black_box([depth; 128]);
+    if frame[0] == u64::MAX { 0 } else { recurse_wide(depth + 1).rotate_left(1) ^ frame[1] }
 }
 
 #[cfg(test)]
