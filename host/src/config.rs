@@ -34,7 +34,7 @@ impl Config {
             deliver: deliver::Options::default(),
             net: net::Options::default(),
             plugin: plugin::Options::default(),
-            journal: journal::Options { folder: data.join("journal"), ..journal::Options::default() },
+            journal: journal::Options::in_folder(data.join("journal")),
             data,
         }
     }

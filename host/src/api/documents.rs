@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     event::Name,
-    hub::{Draft, HubError, Kind},
+    hub::{Draft, HubError, Kind, KindError},
     ingest::Problem,
 };
 
@@ -51,15 +51,7 @@ async fn apply(
     Checked(query): Checked<ApplyQuery>,
     Document(request): Document<ApplyRequest>,
 ) -> Result<Json<Applied>, Problem> {
-    let tables = [
-        (Kind::Source, request.sources),
-        (Kind::Destination, request.destinations),
-        (Kind::Plugin, request.plugins),
-        (Kind::Rule, request.rules),
-    ];
-    let entries = tables
-        .into_iter()
-        .flat_map(|(kind, table)| table.into_iter().map(move |(name, document)| ((kind, name), Some(Value::Object(document)))));
+    let entries = request.into_entries().map(|(key, document)| (key, Some(document)));
     commit(&parts, Draft { entries: entries.collect(), prune: query.prune }).await
 }
 
@@ -73,7 +65,7 @@ async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Js
 async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
     let found = parts.hub.get(&Name::default_workspace(), kind, &name);
-    found.map(Json).ok_or_else(|| unknown(kind, &name))
+    found.map(Json).ok_or_else(|| hub_problem(&HubError::NotFound { kind, name }))
 }
 
 async fn put(
@@ -105,9 +97,6 @@ async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Map<String
 
 async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Applied>, Problem> {
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
-    if parts.hub.get(&Name::default_workspace(), kind, &name).is_none() {
-        return Err(unknown(kind, &name));
-    }
     commit(&parts, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
 }
 
@@ -129,14 +118,7 @@ async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
 }
 
 fn kind(text: &str) -> Result<Kind, Problem> {
-    text.parse().map_err(|_| {
-        let detail = format!("`{text}` is none of sources, destinations, plugins, rules");
-        Problem::new(StatusCode::NOT_FOUND, "unknown-route", detail)
-    })
-}
-
-fn unknown(kind: Kind, name: &Name) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("there is no `{name}` among the {}", kind.as_str()))
+    text.parse().map_err(|error: KindError| Problem::new(StatusCode::NOT_FOUND, "unknown-route", error.to_string()))
 }
 
 /// A JSON body, refused with a problem that says where it is wrong.
@@ -159,5 +141,21 @@ async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
 }
 
 fn hub_problem(error: &HubError) -> Problem {
-    todo_replace(error)
+    let (status, kind) = match error {
+        HubError::Invalid(problems) | HubError::InUse(problems) => {
+            let problems: Vec<SpecProblem> = problems.iter().map(SpecProblem::of).collect();
+            let kind = if matches!(error, HubError::InUse(_)) { "in-use" } else { "invalid-document" };
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, format!("nothing was applied: {error}"));
+            return problem.with("problems", json!(problems));
+        }
+        HubError::Store(store) => {
+            tracing::error!(error = store as &dyn std::error::Error, "the hub's stores did not serve");
+            let detail = "the hub's stores did not serve; see the log";
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", detail).retry_after(5);
+        }
+        HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
+        HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),
+        HubError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "component-refused"),
+    };
+    Problem::new(status, kind, error.to_string())
 }

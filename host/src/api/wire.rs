@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     event::{Attribute, Event, Failure, Header, Name, Timestamp},
+    hub::{self, Kind},
     journal::{AttemptRecord, Delivery, DeliveryRecord, DeliveryState, EventRecord, Page, RunRecord, RunState},
 };
 
@@ -27,6 +28,31 @@ pub struct ApplyRequest {
     /// By name.
     #[serde(default)]
     pub rules: BTreeMap<Name, Map<String, Value>>,
+}
+
+impl ApplyRequest {
+    /// A request of these documents; what is no object is refused by the server as it stands.
+    #[must_use]
+    pub fn of(entries: &BTreeMap<(Kind, Name), Value>) -> Self {
+        let table = |kind| {
+            let of_kind = entries.iter().filter(move |((other, _), _)| *other == kind);
+            of_kind.map(|((_, name), document)| (name.clone(), document.as_object().cloned().unwrap_or_default())).collect()
+        };
+        Self {
+            sources: table(Kind::Source),
+            destinations: table(Kind::Destination),
+            plugins: table(Kind::Plugin),
+            rules: table(Kind::Rule),
+        }
+    }
+
+    /// All documents, by kind and name.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = ((Kind, Name), Value)> {
+        let Self { sources, destinations, plugins, rules } = self;
+        let tables = [(Kind::Source, sources), (Kind::Destination, destinations), (Kind::Plugin, plugins), (Kind::Rule, rules)];
+        let entries = tables.map(|(kind, table)| table.into_iter().map(move |(name, document)| ((kind, name), document.into())));
+        entries.into_iter().flatten()
+    }
 }
 
 /// What `POST /v1/apply` and every `PUT` and `DELETE` of a document answer.
@@ -53,13 +79,26 @@ pub struct ComponentStored {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SpecProblem {
     /// `sources`, `destinations`, `plugins` or `rules`.
-    pub kind: String,
+    pub kind: Kind,
     /// The document's name.
     pub name: String,
     /// A JSON pointer (RFC 6901) within the document.
     pub pointer: String,
     /// What is wrong, and how to mend it.
     pub message: String,
+}
+
+impl From<SpecProblem> for hub::Problem {
+    fn from(SpecProblem { kind, name, pointer, message }: SpecProblem) -> Self {
+        Self { kind, name, pointer, message }
+    }
+}
+
+impl SpecProblem {
+    pub(super) fn of(problem: &hub::Problem) -> Self {
+        let hub::Problem { kind, name, pointer, message } = problem.clone();
+        Self { kind, name, pointer, message }
+    }
 }
 
 pub(super) fn time(at: Timestamp) -> Value {

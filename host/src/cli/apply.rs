@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = Client::new(&arguments.hub)?;
     upload(&client, &mut hub_file, folder).await?;
     let path = if arguments.prune { "/v1/apply?prune=true" } else { "/v1/apply" };
-    let applied: Applied = match client.post(path, &request(&hub_file)).await {
+    let applied: Applied = match client.post(path, &ApplyRequest::of(&hub_file.entries)).await {
         Ok(applied) => applied,
         Err(error) => bail!(located(error, &hub_file)),
     };
@@ -48,13 +48,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Makes a component of each file that a plugin names, uploads it, and puts its digest in the path's place.
 async fn upload(client: &Client, hub_file: &mut HubFile, folder: &Path) -> anyhow::Result<()> {
-    for (name, path) in hub_file.plugin_paths().to_vec() {
-        let component = component(&folder.join(&path))?;
+    for (name, path) in hub_file.plugin_paths.clone() {
+        let component = component(&folder.join(&path)).with_context(|| format!("plugins.{name}"))?;
         let stored: ComponentStored = client
             .upload(Method::POST, "/v1/components", component)
             .await
             .with_context(|| format!("plugins.{name}: {} was refused", path.display()))?;
-        hub_file.set_digest(&name, &stored.digest);
+        hub_file.set_digest(&name, &stored.digest.parse()?);
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub(super) fn component(path: &Path) -> anyhow::Result<Bytes> {
 fn located(error: anyhow::Error, hub_file: &HubFile) -> anyhow::Error {
     let Some(Refused { problem, .. }) = error.downcast_ref::<Refused>() else { return error };
     let problems: Vec<SpecProblem> = serde_json::from_value(problem["problems"].clone()).unwrap_or_default();
-    let errors: Vec<FileError> = problems.iter().map(|p| hub_file.locate(&p.kind, &p.name, &p.pointer, &p.message)).collect();
+    let errors: Vec<FileError> = problems.into_iter().map(|problem| hub_file.locate(&problem.into())).collect();
     if errors.is_empty() { error } else { all(&errors) }
 }
 
@@ -94,9 +94,4 @@ pub(super) fn tell(applied: &Applied, json: bool) -> anyhow::Result<()> {
     let nothing = if applied.changes.is_empty() { ", nothing to change" } else { "" };
     println!("revision {}{nothing}", applied.revision);
     Ok(())
-}
-
-fn request(hub_file: &HubFile) -> ApplyRequest {
-    let _ = hub_file;
-    ApplyRequest::default()
 }

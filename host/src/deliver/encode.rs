@@ -123,7 +123,7 @@ mod tests {
             header("content-length", "0"),
         ];
         let mut destination = fake::destination("https://example.com/");
-        destination.headers = vec![(header::AUTHORIZATION, HeaderValue::from_static("ours"))];
+        destination.headers = vec![(http::header::AUTHORIZATION, HeaderValue::from_static("ours"))];
         let request = encode(&delivery, &destination, Timestamp(0)).expect("it is good");
         let all = |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
         assert_eq!(all("x-twice"), [b"1", b"2"]);

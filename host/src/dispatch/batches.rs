@@ -65,7 +65,7 @@ async fn claim(parts: &Parts, batches_max: usize, folds: &mut JoinSet<()>) -> u6
 }
 
 async fn fold(parts: Parts, batch: Batch) {
-    let (stages, outcome) = match rule_of(&parts, &batch.lane, batch.revision) {
+    let (stages, outcome) = match rule_of(&parts, &batch.lane, batch.revision).await {
         None => (Vec::new(), Outcome::Dead(revision_gone(batch.revision))),
         Some(rule) => match rule.folder() {
             None => (Vec::new(), plan::of_collected(&rule, &batch)),

@@ -16,7 +16,7 @@ mod runs;
 pub use collect::Collected;
 pub use rule::{BatchSpec, Rule, Spec, Target};
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use arc_swap::access::DynAccess;
 use tokio::{sync::watch, task::JoinHandle};
@@ -33,7 +33,7 @@ use crate::{
 pub struct Rules {
     /// The revision it belongs to.
     pub revision: u64,
-    /// In the order of the index's numbers.
+    /// In the order of the index's numbers, which is that of their names.
     pub rules: Vec<Arc<Rule>>,
     /// Finds them.
     pub index: route::Index,
@@ -46,11 +46,22 @@ pub struct Book {
     pub workspaces: HashMap<Name, Arc<Rules>>,
 }
 
+impl Rules {
+    /// The rule of this name.
+    #[must_use]
+    pub fn named(&self, name: &Name) -> Option<&Arc<Rule>> {
+        self.rules.binary_search_by(|rule| rule.name.cmp(name)).ok().map(|number| &self.rules[number])
+    }
+}
+
 /// Rules as they were: runs and batches are pinned to the revision that matched them.
 pub trait History: Send + Sync {
     /// The rule as of that revision; `None` where it is no longer kept.
-    fn rule_at(&self, workspace: &Name, revision: u64, rule: &Name) -> Option<Arc<Rule>>;
+    fn rule_at<'a>(&'a self, workspace: &'a Name, revision: u64, rule: &'a Name) -> Found<'a>;
 }
+
+/// What [`History`] finds.
+pub type Found<'a> = Pin<Box<dyn Future<Output = Option<Arc<Rule>>> + Send + 'a>>;
 
 /// Settings of this part.
 #[derive(Clone, Debug)]

@@ -26,7 +26,8 @@ impl Work for Runs {
 
     const WHAT: &'static str = "runs";
 
-    const LEASE_MS: u64 = 60_000;
+    /// The journal's own lease, as its default is.
+    const LEASE_MS: u64 = 300_000;
 
     fn marked(&self) -> &Lanes {
         &self.parts.journal.feed().runs
@@ -41,7 +42,7 @@ impl Work for Runs {
     }
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
-        let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision) {
+        let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision).await {
             Some(rule) => self.run(&rule, &run).await,
             None => (Vec::new(), Outcome::Dead(revision_gone(run.revision))),
         };
@@ -69,8 +70,8 @@ impl Runs {
 }
 
 /// The rule as of the revision that matched.
-pub(super) fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Option<Arc<Rule>> {
-    parts.history.rule_at(&lane.workspace, revision, &lane.name)
+pub(super) async fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Option<Arc<Rule>> {
+    parts.history.rule_at(&lane.workspace, revision, &lane.name).await
 }
 
 pub(super) fn revision_gone(revision: u64) -> Failure {

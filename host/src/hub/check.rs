@@ -14,7 +14,7 @@ use super::{
     spec::{Specs, references, unknown_reference},
 };
 use crate::{
-    dispatch,
+    deliver, dispatch,
     event::{Invalid, Name},
     plugin,
 };
@@ -50,12 +50,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reads the changed entries, and the unchanged rules that use a changed plugin.
+    /// Reads the changed entries, and the unchanged rules that use a changed plugin or destination.
     fn read(&mut self) -> Specs {
         let (standing, edits) = (self.standing, self.edits);
-        let put = |bound: &Arc<plugin::Bound>| matches!(edits.get(&(Kind::Plugin, bound.name.clone())), Some(Some(_)));
+        let put = |used: Key| matches!(edits.get(&used), Some(Some(_)));
         let changed = edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
-        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| rule.chain.iter().any(put));
+        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| uses(rule).any(put));
         let mut specs = Specs::default();
         for (key, document) in changed.chain(joined.map(|(key, item, _)| (key, &item.document))) {
             if let Err(misfit) = specs.read(key, document) {
@@ -92,6 +92,7 @@ impl Check<'_> {
 
     fn refine_rules(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
         let known = self.known();
+        let destinations = self.destinations();
         for (name, spec) in &specs.rules {
             let key = (Kind::Rule, name.clone());
             let unknown: Vec<_> = references(spec).filter(|(_, named)| !known.contains(named)).collect();
@@ -101,9 +102,12 @@ impl Check<'_> {
                     self.problem(&key, unknown_reference(pointer.clone(), named, &known));
                 }
             }
-            // A plugin that failed has told of it; the rule is not blamed as well.
-            if unknown.is_empty() && spec.plugins.iter().all(|name| plugins.contains_key(name)) {
-                self.keep(key, spec.refine(name, plugins).map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
+            // What failed itself has told of it; the rule is not blamed as well.
+            let plugins_are_good = spec.plugins.iter().all(|name| plugins.contains_key(name));
+            let destinations_are_good = spec.destinations.iter().all(|name| destinations.contains_key(name));
+            if unknown.is_empty() && plugins_are_good && destinations_are_good {
+                let refined = spec.refine(name, plugins, &destinations);
+                self.keep(key, refined.map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
             }
         }
     }
@@ -112,13 +116,21 @@ impl Check<'_> {
     fn find_used(&mut self) {
         let mut in_use = Vec::new();
         for ((_, rule_name), _, rule) in standing_rules(self.standing, self.edits) {
-            let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
-            let destinations = rule.destinations.iter().map(|name| (Kind::Destination, name.clone()));
-            for used in plugins.chain(destinations).filter(|used| matches!(self.edits.get(used), Some(None))) {
+            for used in uses(rule).filter(|used| matches!(self.edits.get(used), Some(None))) {
                 in_use.push(Problem::new(&used, Invalid::at("", format!("the rule `{rule_name}` uses it"))));
             }
         }
         self.findings.in_use = in_use;
+    }
+
+    /// What rules have to know of the destinations that there would be; those that fail are missing.
+    fn destinations(&self) -> BTreeMap<Name, dispatch::Collected> {
+        let stays = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.part));
+        let all = stays.chain(self.parts.iter()).filter_map(|((_, name), part)| match part {
+            Part::Destination(destination) => Some((name.clone(), collected(destination.format()))),
+            _ => None,
+        });
+        all.collect()
     }
 
     /// What there would be.
@@ -138,6 +150,20 @@ impl Check<'_> {
     fn problem(&mut self, key: &Key, invalid: impl Into<Invalid>) {
         self.findings.problems.push(Problem::new(key, invalid.into()));
     }
+}
+
+/// What a batch becomes on its way to a destination of this format.
+pub(super) fn collected(format: deliver::Format) -> dispatch::Collected {
+    match format {
+        deliver::Format::Raw => dispatch::Collected::JsonArray,
+        deliver::Format::CloudeventsBatch => dispatch::Collected::CloudEvents,
+    }
+}
+
+/// The plugins and destinations that a rule names.
+fn uses(rule: &dispatch::Rule) -> impl Iterator<Item = Key> {
+    let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
+    plugins.chain(rule.targets.iter().map(|target| (Kind::Destination, target.name.clone())))
 }
 
 /// The rules that the proposal neither changes nor deletes.

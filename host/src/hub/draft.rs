@@ -2,7 +2,10 @@
 //!
 //! Here a secret that is not given again is kept, and one that was never given is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde_json::{Value, json};
 
@@ -51,6 +54,18 @@ pub struct Change {
     pub name: Name,
     /// What happened to it.
     pub what: What,
+}
+
+/// `created rule new-issues`
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.what {
+            What::Created => "created",
+            What::Updated => "updated",
+            What::Deleted => "deleted",
+        };
+        write!(f, "{what} {} {}", self.kind.singular(), self.name)
+    }
 }
 
 /// What happened to an entry.

@@ -2,17 +2,20 @@
 //! rules are refined again from the kept records.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use serde_json::Value;
+
 use super::{
     Hub,
+    check::collected,
     component::Catalogue,
-    entry::{Documents, Entry, Kind},
+    entry::{Documents, Kind},
     spec::Specs,
 };
-use crate::{dispatch, event::Name};
+use crate::{deliver, dispatch, event::Name};
 
 /// The most former rule sets that are kept in memory.
 const KEPT_MAX: usize = 16;
@@ -27,23 +30,33 @@ pub(super) struct Former {
 }
 
 impl dispatch::History for Hub {
-    /// Reads records from disk where the revision is neither current nor among those asked for last; that takes milliseconds.
-    fn rule_at(&self, workspace: &Name, revision: u64, rule: &Name) -> Option<Arc<dispatch::Rule>> {
-        let snapshot = self.inner.snapshot.load();
-        if revision > snapshot.revision {
-            return None;
-        }
-        let current = snapshot.dispatch.workspaces.get(workspace).filter(|rules| revision >= rules.revision);
-        if let Some(rules) = current {
-            return rules.rules.iter().find(|found| found.name == *rule).cloned();
-        }
+    /// Reads records from disk where the revision is neither current nor among those asked for last, which takes milliseconds; and
+    /// loads components that only that revision used, which takes a compilation each.
+    fn rule_at<'a>(&'a self, workspace: &'a Name, revision: u64, rule: &'a Name) -> dispatch::Found<'a> {
+        Box::pin(async move {
+            let snapshot = self.inner.snapshot.load_full();
+            if revision > snapshot.revision {
+                return None;
+            }
+            match snapshot.dispatch.workspaces.get(workspace).filter(|rules| revision >= rules.revision) {
+                Some(rules) => rules.named(rule).cloned(),
+                None => self.former_rules(workspace, revision).await?.get(rule).cloned(),
+            }
+        })
+    }
+}
+
+impl Hub {
+    async fn former_rules(&self, workspace: &Name, revision: u64) -> Option<Rules> {
         let place = (workspace.clone(), revision);
         if let Some(rules) = self.inner.former.get(&place) {
-            return rules.get(rule).cloned();
+            return Some(rules);
         }
-        let rules = Arc::new(rules_of(workspace, &self.inner.revisions.at(revision)?, &self.inner.catalogue));
-        self.inner.former.keep(place, rules.clone());
-        rules.get(rule).cloned()
+        let inner = Arc::clone(&self.inner);
+        let documents = tokio::task::spawn_blocking(move || inner.revisions.at(revision)).await.ok()??;
+        let rules = Arc::new(rules_of(workspace, &documents, &self.inner.catalogue).await);
+        self.inner.former.keep(place, Arc::clone(&rules));
+        Some(rules)
     }
 }
 
@@ -65,15 +78,31 @@ impl Former {
 }
 
 /// Rules that can no longer be refined, because a component is gone or the spec has moved on, are missing.
-fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue) -> HashMap<Name, Arc<dispatch::Rule>> {
+async fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue) -> HashMap<Name, Arc<dispatch::Rule>> {
     let mut specs = Specs::default();
-    let concerned = |entry: &Entry| entry.workspace == *workspace && matches!(entry.kind, Kind::Plugin | Kind::Rule);
-    for (entry, document) in documents.iter().filter(|(entry, _)| concerned(entry)) {
-        // What does not fit is missing, like the rest of what cannot be refined.
-        let _ = specs.read(&entry.key(), document);
+    let mut destinations = BTreeMap::new();
+    for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
+        match entry.kind {
+            Kind::Source => {}
+            // Its secrets are sealed, and of no concern to a rule.
+            Kind::Destination => drop(destinations.insert(entry.name.clone(), collected(format_of(document)))),
+            // What does not fit is missing, like the rest of what cannot be refined.
+            Kind::Plugin | Kind::Rule => drop(specs.read(&entry.key(), document)),
+        }
     }
-    let bind = |(name, spec): (&Name, &_)| Some((name.clone(), catalogue.plugins.bind(name.clone(), spec).ok()?));
-    let plugins = specs.plugins.iter().filter_map(bind).collect();
-    let refine = |(name, spec): (&Name, &dispatch::Spec)| Some((name.clone(), Arc::new(spec.refine(name, &plugins).ok()?.1)));
+    let mut plugins = HashMap::new();
+    for (name, spec) in &specs.plugins {
+        if let Ok(bound) = catalogue.bind(name, spec).await {
+            plugins.insert(name.clone(), bound);
+        }
+    }
+    let refine = |(name, spec): (&Name, &dispatch::Spec)| {
+        let (_, rule) = spec.refine(name, &plugins, &destinations).ok()?;
+        Some((name.clone(), Arc::new(rule)))
+    };
     specs.rules.iter().filter_map(refine).collect()
+}
+
+fn format_of(destination: &Value) -> deliver::Format {
+    destination.get("format").and_then(|format| serde_json::from_value(format.clone()).ok()).unwrap_or_default()
 }

@@ -295,14 +295,15 @@ async fn a_rule_is_found_as_it_was() {
     world.apply(delete(Kind::Rule, "issues")).await.expect("deleted");
     let world = world.again(|_| ()).await;
 
-    let hash = |revision| world.hub.rule_at(&workspace, revision, &name("issues")).map(|rule| rule.hash);
-    assert!(hash(1).is_some() && hash(2).is_some());
-    assert_ne!(hash(1), hash(2));
-    assert_eq!(hash(2), hash(3), "another entry changed");
-    assert_eq!(hash(2), hash(2), "from memory");
-    assert_eq!(hash(4), None, "deleted");
-    assert_eq!(hash(5), None, "never was");
-    assert!(world.hub.rule_at(&name("other"), 1, &name("issues")).is_none());
+    let issues = name("issues");
+    let hash = async |revision| world.hub.rule_at(&workspace, revision, &issues).await.map(|rule| rule.hash);
+    assert!(hash(1).await.is_some() && hash(2).await.is_some());
+    assert_ne!(hash(1).await, hash(2).await);
+    assert_eq!(hash(2).await, hash(3).await, "another entry changed");
+    assert_eq!(hash(2).await, hash(2).await, "from memory");
+    assert_eq!(hash(4).await, None, "deleted");
+    assert_eq!(hash(5).await, None, "never was");
+    assert!(world.hub.rule_at(&name("other"), 1, &name("issues")).await.is_none());
 }
 
 #[tokio::test]
@@ -317,5 +318,5 @@ async fn other_workspaces_keep_their_rules_as_they_are() {
     let rules = |snapshot: &super::Snapshot| snapshot.dispatch.workspaces[&Name::default_workspace()].clone();
     assert!(Arc::ptr_eq(&rules(&before), &rules(&after)));
     assert_eq!((after.revision, after.dispatch.workspaces[&other].revision), (2, 2));
-    assert!(world.hub.rule_at(&Name::default_workspace(), 2, &name("issues")).is_some());
+    assert!(world.hub.rule_at(&Name::default_workspace(), 2, &name("issues")).await.is_some());
 }

@@ -18,9 +18,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::event::Name;
 
-/// Where a [`Spec`] holds secrets.
-pub const SECRETS: &[&str] = &["/verify/secret", "/verify/secrets/*"];
-
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
 pub struct Book {

@@ -1,7 +1,5 @@
 //! What guests do, and what is made of it.
 
-use std::time::Duration;
-
 use super::{
     guest::{DROP, KEEP, SPIN},
     *,
