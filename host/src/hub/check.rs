@@ -11,10 +11,10 @@ use super::{
     draft::Edits,
     entry::{Key, Kind, Problem},
     snapshot::{Item, Part, Workspace, plugins_of},
-    spec::{Specs, references, unknown_reference},
+    spec::{Specs, collected, references, unknown_reference},
 };
 use crate::{
-    dispatch,
+    dispatch::{self, Collected},
     event::{Invalid, Name},
     plugin,
 };
@@ -50,12 +50,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reads the changed entries, and the unchanged rules that use a changed plugin.
+    /// Reads the changed entries, and the unchanged rules that are joined with a changed one.
     fn read(&mut self) -> Specs {
         let (standing, edits) = (self.standing, self.edits);
-        let put = |bound: &Arc<plugin::Bound>| matches!(edits.get(&(Kind::Plugin, bound.name.clone())), Some(Some(_)));
+        let put = |used: Key| matches!(edits.get(&used), Some(Some(_)));
         let changed = edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
-        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| rule.chain.iter().any(put));
+        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| used_by(rule).any(put));
         let mut specs = Specs::default();
         for (key, document) in changed.chain(joined.map(|(key, item, _)| (key, &item.document))) {
             if let Err(misfit) = specs.read(key, document) {
@@ -92,6 +92,7 @@ impl Check<'_> {
 
     fn refine_rules(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
         let known = self.known();
+        let destinations = self.destinations();
         for (name, spec) in &specs.rules {
             let key = (Kind::Rule, name.clone());
             let unknown: Vec<_> = references(spec).filter(|(_, named)| !known.contains(named)).collect();
@@ -101,9 +102,14 @@ impl Check<'_> {
                     self.problem(&key, unknown_reference(pointer.clone(), named, &known));
                 }
             }
-            // A plugin that failed has told of it; the rule is not blamed as well.
-            if unknown.is_empty() && spec.plugins.iter().all(|name| plugins.contains_key(name)) {
-                self.keep(key, spec.refine(name, plugins).map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
+            // What it names and has failed has told of it; the rule is not blamed as well.
+            let ready = |(_, (kind, name)): (_, Key)| match kind {
+                Kind::Plugin => plugins.contains_key(&name),
+                _ => destinations.contains_key(&name),
+            };
+            if unknown.is_empty() && references(spec).all(ready) {
+                let refined = spec.refine(name, plugins, &destinations);
+                self.keep(key, refined.map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
             }
         }
     }
@@ -112,9 +118,7 @@ impl Check<'_> {
     fn find_used(&mut self) {
         let mut in_use = Vec::new();
         for ((_, rule_name), _, rule) in standing_rules(self.standing, self.edits) {
-            let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
-            let destinations = rule.destinations.iter().map(|name| (Kind::Destination, name.clone()));
-            for used in plugins.chain(destinations).filter(|used| matches!(self.edits.get(used), Some(None))) {
+            for used in used_by(rule).filter(|used| matches!(self.edits.get(used), Some(None))) {
                 in_use.push(Problem::new(&used, Invalid::at("", format!("the rule `{rule_name}` uses it"))));
             }
         }
@@ -128,6 +132,14 @@ impl Check<'_> {
         stays.chain(comes).filter(|(kind, _)| matches!(kind, Kind::Plugin | Kind::Destination)).cloned().collect()
     }
 
+    /// The destinations there would be, and how each takes batches.
+    fn destinations(&self) -> BTreeMap<Name, Collected> {
+        let standing = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.document));
+        let put = self.edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
+        let destinations = standing.chain(put).filter(|((kind, _), _)| *kind == Kind::Destination);
+        destinations.filter_map(|((_, name), document)| Some((name.clone(), collected(document)?))).collect()
+    }
+
     fn keep(&mut self, key: Key, part: Result<Part, Invalid>) {
         match part {
             Ok(part) => drop(self.parts.insert(key, part)),
@@ -138,6 +150,12 @@ impl Check<'_> {
     fn problem(&mut self, key: &Key, invalid: impl Into<Invalid>) {
         self.findings.problems.push(Problem::new(key, invalid.into()));
     }
+}
+
+/// What a refined rule is joined with.
+fn used_by(rule: &dispatch::Rule) -> impl Iterator<Item = Key> {
+    let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
+    plugins.chain(rule.targets.iter().map(|target| (Kind::Destination, target.name.clone())))
 }
 
 /// The rules that the proposal neither changes nor deletes.

@@ -2,15 +2,15 @@
 //! rules are refined again from the kept records.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
     Hub,
     component::Catalogue,
-    entry::{Documents, Entry, Kind},
-    spec::Specs,
+    entry::{Documents, Kind},
+    spec::{Specs, collected},
 };
 use crate::{dispatch, event::Name};
 
@@ -67,13 +67,21 @@ impl Former {
 /// Rules that can no longer be refined, because a component is gone or the spec has moved on, are missing.
 fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue) -> HashMap<Name, Arc<dispatch::Rule>> {
     let mut specs = Specs::default();
-    let concerned = |entry: &Entry| entry.workspace == *workspace && matches!(entry.kind, Kind::Plugin | Kind::Rule);
-    for (entry, document) in documents.iter().filter(|(entry, _)| concerned(entry)) {
-        // What does not fit is missing, like the rest of what cannot be refined.
-        let _ = specs.read(&entry.key(), document);
+    let mut destinations = BTreeMap::new();
+    for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
+        match entry.kind {
+            Kind::Source => {}
+            // Its secrets stay sealed: a rule only needs to know how it takes batches.
+            Kind::Destination => destinations.extend(collected(document).map(|how| (entry.name.clone(), how))),
+            // What does not fit is missing, like the rest of what cannot be refined.
+            Kind::Plugin | Kind::Rule => drop(specs.read(&entry.key(), document)),
+        }
     }
     let bind = |(name, spec): (&Name, &_)| Some((name.clone(), catalogue.plugins.bind(name.clone(), spec).ok()?));
     let plugins = specs.plugins.iter().filter_map(bind).collect();
-    let refine = |(name, spec): (&Name, &dispatch::Spec)| Some((name.clone(), Arc::new(spec.refine(name, &plugins).ok()?.1)));
+    let refine = |(name, spec): (&Name, &dispatch::Spec)| {
+        let (_, rule) = spec.refine(name, &plugins, &destinations).ok()?;
+        Some((name.clone(), Arc::new(rule)))
+    };
     specs.rules.iter().filter_map(refine).collect()
 }
