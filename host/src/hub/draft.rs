@@ -25,13 +25,19 @@ use crate::{
 /// The largest document: sealed, it stays below what sled keeps in its own file (DESIGN, "Stores").
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
-/// Changes to one workspace, made whole or not at all.
-#[derive(Clone, Debug, Default)]
+/// Changes to one workspace, made whole or not at all. Its secrets are in clear, so it shows nothing but names.
+#[derive(Clone, Default)]
 pub struct Draft {
     /// A document: created or replaced. `None`: deleted.
     pub entries: BTreeMap<(Kind, Name), Option<Value>>,
     /// Whether everything that is not named goes.
     pub prune: bool,
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("entries", &self.entries.keys()).field("prune", &self.prune).finish()
+    }
 }
 
 /// What an apply did.
@@ -88,8 +94,8 @@ pub struct Generated {
     pub secret: String,
 }
 
-impl std::fmt::Debug for Generated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Generated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Generated").field("destination", &self.destination).finish_non_exhaustive()
     }
 }
@@ -175,7 +181,10 @@ fn is_shown_form(secret: &Value) -> bool {
 
 /// A destination that comes without a signing secret keeps the one it has, or gets one.
 fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Result<Option<Generated>, StoreError> {
-    let Some(fields) = document.as_object_mut().filter(|fields| !fields.contains_key("secret")) else { return Ok(None) };
+    let Some(fields) = document.as_object_mut() else { return Ok(None) };
+    if fields.get("secret").is_some_and(|secret| !secret.is_null()) {
+        return Ok(None);
+    }
     if let Some(kept) = before.and_then(|before| before.get("secret")) {
         fields.insert("secret".to_owned(), kept.clone());
         return Ok(None);

@@ -14,7 +14,7 @@ mod tests;
 
 pub use error::FileError;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde_json::{Value, json};
 use toml::{
@@ -32,8 +32,7 @@ use crate::event::{Digest, Name};
 use error::dotted;
 use place::{Lines, Places};
 
-/// A hub file that reads well.
-#[derive(Debug)]
+/// A hub file that reads well. Once its secrets are resolved they are in clear, so it shows nothing but names.
 pub struct HubFile {
     /// The entries as JSON. Secrets are as written until they are resolved; a plugin with a path has no digest until it is set.
     pub entries: BTreeMap<(Kind, Name), Value>,
@@ -93,6 +92,12 @@ impl HubFile {
         };
         let path = dotted(problem.kind, &problem.name, pointer);
         self.lines.error(places.map_or(0, |places| places.of(pointer)), &path, &problem.message)
+    }
+}
+
+impl fmt::Debug for HubFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubFile").field("entries", &self.entries.keys()).finish_non_exhaustive()
     }
 }
 
