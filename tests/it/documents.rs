@@ -1,8 +1,17 @@
 //! What the documents say is so: the snippets in them are applied, the files they name are there.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use sluicebox_tests::{Host, guests};
+use sluicebox_tests::{Host, Receiver, guests, process};
+use standardwebhooks::Webhook;
+use tempfile::TempDir;
+
+use crate::story::SECRET;
 
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).expect(name)
@@ -20,29 +29,37 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     found
 }
 
-/// The README's hub file, but for its plugins' paths, which are put into place by the client.
+/// The README's plugin and hub file, as a newcomer would try them; only the receiver's address is ours.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_readmes_hub_file_applies() {
-    let host = Host::start().await;
-    let blocks = blocks(&page("README.md"), "toml");
-    assert!(!blocks.is_empty(), "the README shows a hub file");
-    for hub in blocks {
-        let mut hub: toml::Table = toml::from_str(&hub).expect("TOML");
-        for (name, plugin) in hub.get_mut("plugins").and_then(toml::Value::as_table_mut).into_iter().flatten() {
-            let digest = host.upload(guests::component(name)).await.expect("a component");
-            let plugin = plugin.as_table_mut().expect("a plugin");
-            assert!(plugin.remove("path").is_some());
-            plugin.insert("digest".into(), digest.into());
-        }
-        host.apply(&toml::to_string(&hub).expect("TOML")).await;
+async fn the_readmes_plugin_and_hub_file_work() {
+    let (host, receiver, folder) = (Host::start().await, Receiver::start().await, TempDir::new().expect("a folder"));
+    let [hub] = &blocks(&page("README.md"), "toml")[..] else { panic!("one hub file") };
+    let hub = hub.replace("https://sales.example.com", receiver.url());
+    fs::write(folder.path().join("hub.toml"), hub).expect("a file");
+    fs::write(folder.path().join("big_orders.wasm"), guests::module("big-orders")).expect("a file");
+    let mut apply = Command::new(process::binary());
+    apply.args(["apply", "hub.toml", "--url", host.url(), "--key", host.key()]).env("SHOP_SECRET", SECRET);
+    let output = apply.current_dir(folder.path()).output().expect("an end");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    for (id, cents) in [("small", 9_999), ("big", 12_300)] {
+        let body = format!("{{\"type\":\"order.created\",\"id\":7,\"total_cents\":{cents}}}");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let webhook = Webhook::new(SECRET).expect("a secret");
+        let signature = webhook.sign(id, i64::try_from(now).expect("a time"), body.as_bytes()).expect("a signature");
+        let headers = [("webhook-id", id), ("webhook-timestamp", &now.to_string()), ("webhook-signature", &signature)];
+        host.post("shop", &headers, body).await;
     }
+    let received = receiver.wait_for("/hooks", 1).await;
+    assert_eq!(received[0].body, "{\"text\":\"order 7 over 123 EUR\"}");
+    assert_eq!(received.len(), 1);
     host.stop().await;
 }
 
 /// The README's plugin is, word for word, one that is built and run by these tests.
 #[test]
 fn the_readmes_plugin_is_one_that_is_tested() {
-    let source = page("plugins/only-humans/src/lib.rs") + &page("tests/guests/readme/src/lib.rs");
+    let source = page("tests/guests/big-orders/src/lib.rs");
     let blocks = blocks(&page("README.md"), "rust");
     assert!(!blocks.is_empty(), "the README shows a plugin");
     for block in blocks {
@@ -53,7 +70,7 @@ fn the_readmes_plugin_is_one_that_is_tested() {
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["README.md", "docs/ARCHITECTURE.md", "CHANGELOG.md"] {
+    for name in ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "CHANGELOG.md"] {
         let page = page(name);
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))
@@ -69,12 +86,12 @@ fn the_files_that_pages_name_are_there() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/ARCHITECTURE.md"] {
+    for name in ["README.md", "docs/plugins.md"] {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();
                 let command = if words[0] == "plugin" { &words[..2] } else { &words[..1] };
-                let help = Command::new(sluicebox_tests::process::binary()).args(command).arg("--help").output().expect("an end");
+                let help = Command::new(process::binary()).args(command).arg("--help").output().expect("an end");
                 assert!(help.status.success(), "{line}");
                 let help = String::from_utf8_lossy(&help.stdout).into_owned();
                 for flag in line.split_whitespace().filter(|word| word.starts_with("--")) {

@@ -11,7 +11,7 @@ use super::{
     draft::Edits,
     entry::{Key, Kind, Problem},
     snapshot::{Item, Part, Workspace, plugins_of},
-    spec::{Specs, collected, references, unknown_reference},
+    spec::{Specs, references, unknown_reference},
 };
 use crate::{
     deliver, dispatch,
@@ -138,14 +138,6 @@ impl Check<'_> {
         let stays = self.standing.keys().filter(|key| !self.edits.contains_key(key));
         let comes = self.edits.iter().filter(|(_, document)| document.is_some()).map(|(key, _)| key);
         stays.chain(comes).filter(|(kind, _)| matches!(kind, Kind::Plugin | Kind::Destination)).cloned().collect()
-    }
-
-    /// The destinations there would be, and how each takes batches.
-    fn destinations(&self) -> BTreeMap<Name, Collected> {
-        let standing = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.document));
-        let put = self.edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
-        let destinations = standing.chain(put).filter(|((kind, _), _)| *kind == Kind::Destination);
-        destinations.filter_map(|((_, name), document)| Some((name.clone(), collected(document)?))).collect()
     }
 
     fn keep(&mut self, key: Key, part: Result<Part, Invalid>) {

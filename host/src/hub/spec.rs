@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
@@ -11,10 +11,9 @@ use super::{
     wording::{Misfit, nearest, token},
 };
 use crate::{
-    deliver::{self, Format},
-    dispatch::{self, Collected},
+    deliver, dispatch,
     event::{Invalid, Name},
-    ingest, plugin,
+    ingest, plugin, verify,
 };
 
 /// Entries of one workspace, read into their parts' specs but not refined.
@@ -54,16 +53,6 @@ pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String,
     all("plugins", Kind::Plugin, &rule.plugins).into_iter().chain(all("destinations", Kind::Destination, &rule.destinations))
 }
 
-/// What a batch without a plugin becomes on its way to the destination of this document, its secrets sealed or not; `None`: it fits
-/// no destination.
-pub(super) fn collected(destination: &Value) -> Option<Collected> {
-    let format = destination.get("format").map_or(Ok(Format::default()), Format::deserialize).ok()?;
-    Some(match format {
-        Format::Raw => Collected::JsonArray,
-        Format::CloudeventsBatch => Collected::CloudEvents,
-    })
-}
-
 /// A rule names what is not there.
 pub(super) fn unknown_reference(pointer: String, (kind, name): &Key, known: &BTreeSet<Key>) -> Misfit {
     let known = known.iter().filter(|(other, _)| other == kind).map(|(_, name)| name.as_str());
@@ -79,12 +68,12 @@ impl From<Misfit> for Invalid {
 
 /// The places of the secrets that this document has, as concrete JSON pointers.
 pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
-    let patterns = match kind {
-        Kind::Source => ingest::SECRETS,
-        Kind::Destination => deliver::SECRETS,
-        Kind::Plugin | Kind::Rule => &[],
+    let (root, patterns): (&str, &[&str]) = match kind {
+        Kind::Source => ("/verify", verify::SECRETS),
+        Kind::Destination => ("", deliver::SECRETS),
+        Kind::Plugin | Kind::Rule => ("", &[]),
     };
-    patterns.iter().flat_map(|pattern| expand(document, pattern)).collect()
+    patterns.iter().flat_map(|pattern| expand(document, &format!("{root}{pattern}"))).collect()
 }
 
 /// What a pattern stands for in this document: `*` is each item of a list, or each member of an object.
