@@ -1,9 +1,14 @@
 //! Checkpoints: what was committed to the log is copied into the file beside the committer, not in it. The same thread forgets leases
 //! that are over. Neither is in anybody's way, and neither is needed for correctness at a given moment.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 
 use super::{Shared, error::StoreError};

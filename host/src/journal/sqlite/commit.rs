@@ -1,9 +1,15 @@
 //! The committing thread: the only one that writes. It takes everything that waits into one transaction, so that the cost of a sync
 //! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender},
+    },
+    time::Instant,
+};
 
-use crossbeam_channel::Receiver;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -123,10 +129,11 @@ impl Marks {
 pub(super) struct Committer {
     /// The only one that writes.
     pub(super) connection: Connection,
-    /// What waits, in order.
+    /// What waits, in order. Of std, not of crossbeam, whose bounded queue keeps what is in it when the receiver is gone: who waits
+    /// for a committer that died would wait for ever.
     pub(super) orders: Receiver<Order>,
     /// Wakes the thread that makes checkpoints.
-    pub(super) tidy: crossbeam_channel::Sender<Tidy>,
+    pub(super) tidy: SyncSender<Tidy>,
     /// Leases, feed, clock and metrics.
     pub(super) shared: Arc<Shared>,
     /// The most events in one transaction.
@@ -138,7 +145,6 @@ impl Committer {
     pub(super) fn run(mut self) {
         while let Ok(Order::Write(first)) = self.orders.recv() {
             let (commands, stop) = self.gather(first);
-            self.shared.metrics.queued.set(i64::try_from(self.orders.len()).unwrap_or(i64::MAX));
             self.commit(commands);
             if stop {
                 break;
@@ -148,11 +154,14 @@ impl Committer {
 
     /// Everything that waits, as far as it fits into one transaction; and whether to stop after it.
     fn gather(&self, first: Command) -> (Vec<Command>, bool) {
+        let queued = &self.shared.metrics.queued;
+        queued.dec();
         let mut weight = first.work.weight();
         let mut commands = vec![first];
         while weight < self.commit_events_max && commands.len() < self.commit_events_max {
             match self.orders.try_recv() {
                 Ok(Order::Write(next)) => {
+                    queued.dec();
                     weight += next.work.weight();
                     commands.push(next);
                 }

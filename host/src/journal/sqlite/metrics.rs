@@ -14,7 +14,7 @@ pub(super) struct Metrics {
     pub(super) commits: Counter,
     /// Transactions that failed.
     pub(super) failures: Counter,
-    /// What the committer has not taken yet.
+    /// What the committer has not taken yet; also what the share of appends in the queue is measured by.
     pub(super) queued: Gauge,
     /// The write-ahead log's size.
     pub(super) log_pages: Gauge,

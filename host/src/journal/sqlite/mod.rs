@@ -28,9 +28,8 @@ mod tests;
 
 pub use options::Options;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc::TrySendError};
 
-use crossbeam_channel::TrySendError;
 use prometheus_client::registry::Registry;
 use rusqlite::Connection;
 
@@ -73,7 +72,7 @@ struct SqliteJournal {
     queues: Queues,
     /// Taken by whoever stops them.
     threads: Mutex<Option<Threads>>,
-    appends_max: usize,
+    appends_max: i64,
     lease_ms: u64,
 }
 
@@ -85,7 +84,7 @@ impl SqliteJournal {
         resume::resume(&writer, &shared.feed)?;
         let shared = Arc::new(shared);
         let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
-        let appends_max = (options.queue_max - options.queue_max / 4).max(1);
+        let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
         Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms: options.lease_ms })
     }
 
@@ -118,12 +117,14 @@ impl SqliteJournal {
 /// Sends work to the committer. What it does not take is handed out again, as after a commit that failed.
 fn send(queues: &Queues, shared: &Shared, work: Work) -> Pending<()> {
     let (answer, pending) = Pending::new();
-    let (command, error) = match queues.orders.try_send(Order::Write(Command { work, answer })) {
+    shared.metrics.queued.inc();
+    let (order, error) = match queues.orders.try_send(Order::Write(Command { work, answer })) {
         Ok(()) => return pending,
         Err(TrySendError::Full(order)) => (order, JournalError::Busy),
         Err(TrySendError::Disconnected(order)) => (order, JournalError::Closed),
     };
-    if let Order::Write(command) = command {
+    shared.metrics.queued.dec();
+    if let Order::Write(command) = order {
         shared.put_off(&command.work);
     }
     Pending::ready(Err(error))
@@ -135,7 +136,7 @@ impl Journal for SqliteJournal {
     }
 
     fn append(&self, events: Vec<Event>) -> Pending<()> {
-        if self.queues.orders.len() >= self.appends_max {
+        if self.shared.metrics.queued.get() >= self.appends_max {
             return Pending::ready(Err(JournalError::Busy));
         }
         self.write(Work::Append(events))

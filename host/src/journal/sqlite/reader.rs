@@ -1,6 +1,10 @@
 //! The reading threads: claims and listings, each from a view of its own of what is committed.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use std::sync::{
+    Mutex, PoisonError,
+    mpsc::{Receiver, SyncSender, TrySendError},
+};
+
 use rusqlite::Connection;
 
 use crate::journal::{JournalError, Pending};
@@ -14,15 +18,16 @@ pub(super) enum Errand {
 }
 
 /// Works until it is told to stop, or nobody is left who could tell it anything.
-pub(super) fn run(connection: &Connection, errands: &Receiver<Errand>) {
-    while let Ok(Errand::Read(read)) = errands.recv() {
+pub(super) fn run(connection: &Connection, errands: &Mutex<Receiver<Errand>>) {
+    let next = || errands.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(Errand::Read(read)) = next() {
         read(connection);
     }
 }
 
 /// Sends an errand, and gives what will become of it.
 pub(super) fn send<T: Send + 'static, E: Into<JournalError>>(
-    errands: &Sender<Errand>,
+    errands: &SyncSender<Errand>,
     read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
 ) -> Pending<T> {
     let (answer, pending) = Pending::new();

@@ -2,11 +2,13 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread::{Builder, JoinHandle},
 };
 
-use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
 use super::{
@@ -25,7 +27,7 @@ pub(super) struct Threads {
     committer: JoinHandle<()>,
     readers: Vec<JoinHandle<()>>,
     tidier: JoinHandle<()>,
-    tidy: Sender<Tidy>,
+    tidy: SyncSender<Tidy>,
     /// Ours until the last thread has stopped.
     _folder: Folder,
 }
@@ -34,9 +36,9 @@ pub(super) struct Threads {
 #[derive(Clone, Debug)]
 pub(super) struct Queues {
     /// To the committer.
-    pub(super) orders: Sender<Order>,
+    pub(super) orders: SyncSender<Order>,
     /// To the readers.
-    pub(super) errands: Sender<Errand>,
+    pub(super) errands: SyncSender<Errand>,
 }
 
 impl Threads {
@@ -47,9 +49,9 @@ impl Threads {
         options: &Options,
         shared: &Arc<Shared>,
     ) -> Result<(Self, Queues), StoreError> {
-        let (tidy, notices) = bounded(1);
-        let (orders, order) = bounded(options.queue_max.max(1));
-        let (errands, errand) = bounded(options.read_queue_max.max(1));
+        let (tidy, notices) = sync_channel(1);
+        let (orders, order) = sync_channel(options.queue_max.max(1));
+        let (errands, errand) = sync_channel(options.read_queue_max.max(1));
         let path = folder.file();
         let tidier = start_tidier(&path, notices, options, shared)?;
         let committer = Committer {
@@ -60,9 +62,9 @@ impl Threads {
             commit_events_max: options.commit_events_max,
         };
         let committer = Builder::new().name("journal-commit".to_owned()).spawn(move || committer.run())?;
-        let mut readers = Vec::new();
+        let (errand, mut readers) = (Arc::new(Mutex::new(errand)), Vec::new());
         for number in 0..options.readers.max(1) {
-            let (connection, errand) = (schema::open_reader(&path)?, errand.clone());
+            let (connection, errand) = (schema::open_reader(&path)?, Arc::clone(&errand));
             let run = move || reader::run(&connection, &errand);
             readers.push(Builder::new().name(format!("journal-read-{number}")).spawn(run)?);
         }
@@ -87,7 +89,7 @@ impl Threads {
 
 fn start_tidier(
     path: &Path,
-    notices: crossbeam_channel::Receiver<Tidy>,
+    notices: Receiver<Tidy>,
     options: &Options,
     shared: &Arc<Shared>,
 ) -> Result<JoinHandle<()>, StoreError> {

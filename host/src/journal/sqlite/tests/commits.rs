@@ -1,0 +1,181 @@
+//! What is acknowledged is on disk, many at once, and nobody is let down by what another asked for.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use super::*;
+use crate::journal::{
+    Feed, JournalError,
+    sqlite::{
+        Shared,
+        checkpoint::Tidy,
+        commit::{Committer, Order, Work},
+        lease::Held,
+        metrics::Metrics,
+        schema, send,
+        threads::Queues,
+    },
+};
+
+#[test]
+fn an_appended_event_survives_a_restart_byte_for_byte() {
+    let world = World::new();
+    let sent = event(b"\xff\xfe\0 not UTF-8 \x80");
+    let empty = event(b"");
+    done(world.journal.append(vec![sent.clone(), empty.clone()]));
+    let world = world.reopen();
+    let claimed = done(world.journal.claim_events(10));
+    assert_eq!(claimed.iter().map(|unrouted| &*unrouted.event).collect::<Vec<_>>(), [&sent, &empty]);
+}
+
+#[test]
+fn a_folder_has_one_process_and_is_free_after_it() {
+    let world = World::new();
+    let again = open(&Options::in_folder(world.folder.path()), clock_of(&world.clock), &mut Registry::default());
+    let Err(JournalError::Failed(error)) = again else { panic!("opened twice") };
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    world.reopen();
+}
+
+#[test]
+fn a_closed_journal_has_committed_what_waited_and_takes_no_more() {
+    let world = World::new();
+    let waiting = world.journal.append(vec![event(b"1")]);
+    done(world.journal.close());
+    done(waiting);
+    assert!(matches!(world.journal.append(vec![event(b"2")]).wait(), Err(JournalError::Closed)));
+    assert!(matches!(world.journal.claim_events(1).wait(), Err(JournalError::Closed)));
+    assert!(matches!(world.journal.close().wait(), Err(JournalError::Closed)));
+    assert_eq!(done(world.reopen_closed().journal.claim_events(9)).len(), 1);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let world = World::new();
+    let (folder, clock) = world.close();
+    let file = rusqlite::Connection::open(folder.path().join("journal.db")).expect("opens");
+    file.pragma_update(None, "user_version", 2).expect("is set");
+    drop(file);
+    let Err(JournalError::Failed(error)) = open(&Options::in_folder(folder.path()), clock_of(&clock), &mut Registry::default())
+    else {
+        panic!("opened")
+    };
+    assert!(error.to_string().contains("schema version 2"), "{error}");
+}
+
+#[test]
+fn whatever_waits_is_committed_together() {
+    let desk = Desk::new(500);
+    let answers: Vec<_> = (0..300).map(|_| desk.write(Work::Append(vec![event(b"x")]))).collect();
+    let metrics = desk.run();
+    answers.into_iter().for_each(done);
+    assert_eq!(metrics.commits.get(), 1);
+}
+
+#[test]
+fn a_transaction_has_an_upper_size() {
+    let desk = Desk::new(100);
+    let answers: Vec<_> = (0..300).map(|_| desk.write(Work::Append(vec![event(b"x")]))).collect();
+    let metrics = desk.run();
+    answers.into_iter().for_each(done);
+    assert_eq!(metrics.commits.get(), 3);
+}
+
+#[test]
+fn a_call_that_cannot_be_stored_fails_alone() {
+    let desk = Desk::new(500);
+    let (first, twice) = (event(b"1"), event(b"2"));
+    let good = desk.write(Work::Append(vec![first]));
+    let bad = desk.write(Work::Append(vec![twice.clone(), twice]));
+    let other = desk.write(Work::Append(vec![event(b"3")]));
+    desk.run();
+    done(good);
+    done(other);
+    assert!(matches!(bad.wait(), Err(JournalError::Failed(_))));
+}
+
+#[test]
+fn a_full_queue_is_busy_and_a_gone_committer_is_closed() {
+    let desk = Desk::new(1);
+    for _ in 0..QUEUE_MAX {
+        drop(desk.write(Work::Append(Vec::new())));
+    }
+    assert!(matches!(desk.write(Work::Append(Vec::new())).wait(), Err(JournalError::Busy)));
+    let Desk { queues, committer, .. } = desk;
+    let shared = Arc::clone(&committer.shared);
+    drop(committer);
+    assert!(matches!(send(&queues, &shared, Work::Append(Vec::new())).wait(), Err(JournalError::Closed)));
+}
+
+#[test]
+fn calls_in_the_queue_of_a_committer_that_dies_are_told() {
+    let desk = Desk::new(1);
+    let waiting = desk.write(Work::Append(Vec::new()));
+    drop(desk.committer);
+    assert!(matches!(waiting.wait(), Err(JournalError::Closed)));
+}
+
+#[test]
+fn a_full_disk_is_told_and_stores_nothing_of_the_call() {
+    let (folder, clock) = (TempDir::new().expect("a folder"), Arc::new(AtomicU64::new(START.0)));
+    let options = Options { bytes_max: Some(2 << 20), ..Options::in_folder(folder.path()) };
+    let journal = open(&options, clock_of(&clock), &mut Registry::default()).expect("opens");
+    let body = vec![1; 100_000];
+    let stored = (0..30).take_while(|_| journal.append(vec![event(&body)]).wait().is_ok()).count();
+    assert!(matches!(journal.append(vec![event(b"small"), event(&body)]).wait(), Err(JournalError::Full)));
+    assert!((10..30).contains(&stored), "{stored}");
+    assert_eq!(done(journal.claim_events(99)).len(), stored);
+}
+
+impl World {
+    fn close(self) -> (TempDir, Arc<AtomicU64>) {
+        let Self { journal, folder, clock } = self;
+        done(journal.close());
+        (folder, clock)
+    }
+
+    /// As after a restart, where the journal is closed already.
+    fn reopen_closed(self) -> Self {
+        let Self { journal, folder, clock } = self;
+        drop(journal);
+        Self { journal: open_at(&folder, &clock), folder, clock }
+    }
+}
+
+const QUEUE_MAX: usize = 400;
+
+/// A committer that does not work yet, so that what waits for it is known.
+struct Desk {
+    queues: Queues,
+    committer: Committer,
+    _notices: Receiver<Tidy>,
+    _folder: TempDir,
+}
+
+impl Desk {
+    fn new(commit_events_max: usize) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let options = Options::in_folder(folder.path());
+        let connection = schema::open_writer(&folder.path().join("journal.db"), &options).expect("opens");
+        let shared = Arc::new(Shared {
+            feed: Feed::default(),
+            held: Held::default(),
+            clock: Arc::new(|| START),
+            metrics: Metrics::new(&mut Registry::default()),
+        });
+        let ((orders, waiting), (errands, _), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1), sync_channel(1));
+        let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
+        Self { queues: Queues { orders, errands }, committer, _notices: notices, _folder: folder }
+    }
+
+    fn write(&self, work: Work) -> Pending<()> {
+        send(&self.queues, &self.committer.shared, work)
+    }
+
+    /// Lets it do all that waits.
+    fn run(self) -> Metrics {
+        self.queues.orders.send(Order::Stop).expect("it listens");
+        let metrics = self.committer.shared.metrics.clone();
+        self.committer.run();
+        metrics
+    }
+}
