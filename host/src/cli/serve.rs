@@ -1,6 +1,6 @@
 //! `sluicebox serve`: runs a host until it is told to stop.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, signal::unix};
@@ -29,7 +29,10 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
-    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(std::io::stderr)).init();
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
+        .init();
     let mut config = Config::at(arguments.data);
     config.net.allow_networks = arguments.allow_network;
     config.ingest.public_url = arguments.public_url;

@@ -28,7 +28,7 @@ const GITHUB_SECRET: &str = "It's a Secret to Everybody";
 const RECEIVER_SECRETS: [(&str, &str, &str); 3] = [
     ("/crm", "CRM_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ("/chat", "CHAT_SECRET", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
-    ("/archive", "ARCHIVE_SECRET", "whsec_plJ3nmyCDGBKInavdOK15jsl"),
+    ("/archive", "ARCHIVE_SECRET", "whsec_ZGVtby1vbmx5LWFyY2hpdmUtc2VjcmV0"),
 ];
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
