@@ -29,7 +29,7 @@ pub(super) enum StoreError {
         /// The newest we know.
         known: i64,
     },
-    /// An SQLite file that nobody else could have made: refused, because settings fixed at creation would be missing.
+    /// Somebody else's file: the settings that are fixed at creation are not ours.
     #[error("{} is an SQLite file, but no journal", path.display())]
     Foreign {
         /// Which.

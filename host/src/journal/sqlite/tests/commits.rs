@@ -7,7 +7,7 @@ use crate::journal::{
     Feed, JournalError,
     sqlite::{
         Shared,
-        checkpoint::Tidy,
+        checkpoint::{Tidier, Tidy},
         commit::{Committer, Order, Work},
         lease::Held,
         metrics::Metrics,
@@ -115,6 +115,33 @@ fn calls_in_the_queue_of_a_committer_that_dies_are_told() {
 }
 
 #[test]
+fn the_log_is_measured_copied_and_emptied_at_the_end() {
+    let desk = Desk::new(500);
+    let log = desk.folder.path().join("journal.db-wal");
+    let bytes = || std::fs::metadata(&log).expect("a log").len();
+    assert!(bytes() > 0);
+    let (tell, notices) = sync_channel(2);
+    tell.send(Tidy::Grown).expect("has room");
+    tell.send(Tidy::Stop).expect("has room");
+    let connection = schema::open_tidier(&desk.folder.path().join("journal.db")).expect("opens");
+    let shared = Arc::clone(&desk.committer.shared);
+    Tidier { connection, notices, shared, checkpoint_pages: 1 }.run();
+    assert!(desk.committer.shared.metrics.log_pages.get() > 0);
+    assert_eq!(bytes(), 0);
+}
+
+#[test]
+fn somebody_elses_file_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let file = rusqlite::Connection::open(folder.path().join("journal.db")).expect("opens");
+    file.execute_batch("CREATE TABLE theirs (a)").expect("made");
+    drop(file);
+    let opened = open(&Options::in_folder(folder.path()), Arc::new(|| START), &mut Registry::default());
+    let Err(JournalError::Failed(error)) = opened else { panic!("opened") };
+    assert!(error.to_string().contains("no journal"), "{error}");
+}
+
+#[test]
 fn a_full_disk_is_told_and_stores_nothing_of_the_call() {
     let (folder, clock) = (TempDir::new().expect("a folder"), Arc::new(AtomicU64::new(START.0)));
     let options = Options { bytes_max: Some(2 << 20), ..Options::in_folder(folder.path()) };
@@ -148,7 +175,7 @@ struct Desk {
     queues: Queues,
     committer: Committer,
     _notices: Receiver<Tidy>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Desk {
@@ -164,7 +191,7 @@ impl Desk {
         });
         let ((orders, waiting), (errands, _), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1), sync_channel(1));
         let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
-        Self { queues: Queues { orders, errands }, committer, _notices: notices, _folder: folder }
+        Self { queues: Queues { orders, errands }, committer, _notices: notices, folder }
     }
 
     fn write(&self, work: Work) -> Pending<()> {
