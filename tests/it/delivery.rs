@@ -62,7 +62,7 @@ async fn what_is_not_delivered_goes_on_by_itself_after_a_restart() {
     let data = folder.path().join("data");
     let host = Host::start_at(data.clone(), |_| {}).await;
     host.apply(
-        &to(&format!("{}/out", receiver.url())).replace("first = \"20ms\", max = \"50ms\"", "first = \"1s\", max = \"1s\""),
+        &to(&format!("{}/out", receiver.url())).replace("first = \"100ms\", max = \"100ms\"", "first = \"1s\", max = \"1s\""),
     )
     .await;
     host.post("open", &[], "{}").await;

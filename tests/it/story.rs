@@ -5,7 +5,7 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A destination that is tried again soon.
 pub(crate) fn destination(name: &str, url: &str) -> String {
-    format!("[destinations.{name}]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nretry = {{ first = \"20ms\", max = \"50ms\" }}\n")
+    format!("[destinations.{name}]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nretry = {{ first = \"100ms\", max = \"100ms\" }}\n")
 }
 
 /// A source that verifies nothing and takes the type from a header.

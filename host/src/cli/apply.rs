@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use reqwest::Method;
+use http::Method;
 
 use super::{
     Hub,

@@ -2,16 +2,16 @@
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Response};
+use http::Method;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::Hub;
-use crate::net;
+use crate::net::{self, SideClient, SideRequest, SideResponse};
 
 /// A host, and the key to it.
 pub(super) struct Client {
-    http: reqwest::Client,
+    http: SideClient,
     url: String,
     key: String,
 }
@@ -54,11 +54,11 @@ impl Client {
         self.ask(self.request(method, path).header("content-type", "application/wasm").body(component)).await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    fn request(&self, method: Method, path: &str) -> SideRequest {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+    async fn ask<T: DeserializeOwned>(&self, request: SideRequest) -> anyhow::Result<T> {
         let response =
             request.send().await.with_context(|| format!("no host answers at {} (is `sluicebox serve` running?)", self.url))?;
         if response.status().is_success() {
@@ -68,7 +68,7 @@ impl Client {
     }
 }
 
-async fn refusal(response: Response) -> Refused {
+async fn refusal(response: SideResponse) -> Refused {
     let status = response.status();
     let problem: Value = response.json().await.unwrap_or_default();
     let detail = problem["detail"].as_str().map_or_else(|| format!("the host answered {status}"), str::to_owned);

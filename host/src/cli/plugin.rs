@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use reqwest::Method;
+use http::Method;
 
 use super::{
     Hub,

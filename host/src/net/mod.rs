@@ -15,7 +15,7 @@ mod tls;
 
 pub use client::{Bounds, Client, Response};
 pub use error::{Class, SendError};
-pub use side::side_client;
+pub use side::{SideClient, SideRequest, SideResponse, side_client};
 
 /// Settings of what goes out.
 #[derive(Clone, Debug)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use reqwest::{Client as SideClient, RequestBuilder as SideRequest, Response as SideResponse};
+
 use super::tls;
 
 /// Unless the call says otherwise with `RequestBuilder::timeout`.
@@ -14,8 +16,8 @@ const CONNECT_TIMEOUT_MS: u64 = 10_000;
 /// # Errors
 ///
 /// None is expected; reqwest's builder can fail, and says why.
-pub fn side_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+pub fn side_client() -> Result<SideClient, reqwest::Error> {
+    SideClient::builder()
         .tls_backend_preconfigured(tls::client_config())
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::{
     Bound, Fault,
@@ -144,7 +144,13 @@ pub(super) fn store(
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_fuel(fuel)?;
-    // The tick under way does not count: a call has at least the time that it was promised.
+    // A ticker that was held up makes up for it with several ticks at once; a call has the time that it was promised all the same.
+    let (begun, promised) = (Instant::now(), Duration::from_millis(limits.time_ms));
+    store.epoch_deadline_callback(move |_| {
+        let left = promised.saturating_sub(begun.elapsed());
+        let ticks = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks) })
+    });
     store.set_epoch_deadline(limits.time_ms.saturating_add(1));
     store.set_hostcall_fuel(limits.output_bytes);
     Ok(store)
