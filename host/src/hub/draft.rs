@@ -22,7 +22,7 @@ use crate::{
     sign,
 };
 
-/// The largest document: sealed, it stays below what sled keeps in its own file (DESIGN, "Stores").
+/// The largest document: sealed, it stays below what the database keeps in its own file (DESIGN, "Stores").
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
 /// Changes to one workspace, made whole or not at all. Its secrets are in clear, so it shows nothing but names.
