@@ -10,7 +10,7 @@ use super::{
     check::{Findings, Parts, check},
     draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
     entry::{Entry, Key, Kind},
-    revision::Record,
+    revision::{RECORDS_MAX, Record},
     snapshot::{Item, Snapshot, State},
 };
 use crate::event::Name;
@@ -127,7 +127,7 @@ impl Commit {
         let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
         let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.documents());
         inner.revisions.commit(record, full)?;
-        if let Err(error) = inner.revisions.prune() {
+        if let Err(error) = inner.revisions.prune(RECORDS_MAX) {
             tracing::warn!(%error, "old revisions were not removed");
         }
         Ok(())

@@ -22,7 +22,7 @@ use crate::{
     sign,
 };
 
-/// The largest document: sealed, it stays below what sled keeps in its own file (DESIGN, "Stores").
+/// The largest document: sealed, it stays below what the database keeps in its own file (DESIGN, "Stores").
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
 /// Changes to one workspace, made whole or not at all. Its secrets are in clear, so it shows nothing but names.
@@ -198,7 +198,7 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
 mod tests {
     use super::*;
 
-    fn settled(given: Value, before: Option<Value>) -> Result<Value, Invalid> {
+    fn settled(given: &Value, before: Option<Value>) -> Result<Value, Invalid> {
         let mut document = json!({ "secret": given });
         let before = before.map(|secret| json!({ "secret": secret }));
         settle_secret(&mut document, "/secret", before.as_ref()).map(|()| document["secret"].take())
@@ -206,16 +206,16 @@ mod tests {
 
     #[test]
     fn a_secret_is_given_kept_or_refused() {
-        assert_eq!(settled(json!("s"), None), Ok(json!({ "value": "s" })));
+        assert_eq!(settled(&json!("s"), None), Ok(json!({ "value": "s" })));
         let clear = json!({ "value": "s", "ref": "${X}" });
-        assert_eq!(settled(clear.clone(), None), Ok(clear.clone()));
-        assert_eq!(settled(json!({ "ref": "${X}" }), Some(clear.clone())), Ok(clear.clone()));
-        assert_eq!(settled(json!({ "set": true }), Some(json!({ "value": "s" }))), Ok(json!({ "value": "s" })));
+        assert_eq!(settled(&clear, None), Ok(clear.clone()));
+        assert_eq!(settled(&json!({ "ref": "${X}" }), Some(clear.clone())), Ok(clear.clone()));
+        assert_eq!(settled(&json!({ "set": true }), Some(json!({ "value": "s" }))), Ok(json!({ "value": "s" })));
 
-        assert!(settled(json!({ "set": true }), None).is_err());
-        assert!(settled(json!({ "ref": "${Y}" }), Some(clear.clone())).is_err(), "another reference");
-        assert!(settled(json!({ "set": true }), Some(clear)).is_err(), "a reference is kept by its name");
-        assert!(settled(json!("${X}"), None).is_err(), "unresolved");
-        assert_eq!(settled(json!({ "sealed": "AAAA" }), None), Ok(json!({ "sealed": "AAAA" })), "left to the spec to refuse");
+        assert!(settled(&json!({ "set": true }), None).is_err());
+        assert!(settled(&json!({ "ref": "${Y}" }), Some(clear.clone())).is_err(), "another reference");
+        assert!(settled(&json!({ "set": true }), Some(clear)).is_err(), "a reference is kept by its name");
+        assert!(settled(&json!("${X}"), None).is_err(), "unresolved");
+        assert_eq!(settled(&json!({ "sealed": "AAAA" }), None), Ok(json!({ "sealed": "AAAA" })), "left to the spec to refuse");
     }
 }

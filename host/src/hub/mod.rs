@@ -10,7 +10,7 @@
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
 //! | `seal`, `keys` | secrets, and the two keys that lie in clear |
-//! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; sled, which follows; components' bytes |
+//! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `snapshot`, `history` | what the host reads; rules as they were |
 
 mod apply;

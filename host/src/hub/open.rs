@@ -5,7 +5,7 @@
 //! committed, since it is written after the record, and the record was lost since) it counts, and a new record is written of it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -21,7 +21,7 @@ use super::{
     component::{Catalogue, Components},
     draft::Edits,
     durable,
-    entry::{Documents, Key, Kind},
+    entry::{Documents, Key},
     history::Former,
     keys::Keys,
     revision::{Record, Revisions},
@@ -63,7 +63,6 @@ impl Hub {
         let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
         let catalogue = Catalogue { components: loaded.components, plugins };
         let state = refined(loaded.revision, loaded.documents, &loaded.seal, &catalogue).await?;
-        load_former(&loaded.former, &catalogue).await;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
         let inner = Inner {
             turn: Arc::default(),
@@ -92,8 +91,6 @@ struct Loaded {
     disk: Disk,
     revision: u64,
     documents: Documents,
-    /// Digests of plugins in the records.
-    former: BTreeSet<String>,
     notes: Vec<String>,
 }
 
@@ -127,14 +124,9 @@ impl Loaded {
             disk: Disk { store: opened.store, _lock: lock },
             revision: told.revision,
             documents: told.documents,
-            former: told.former.iter().filter(|(kind, _)| *kind == Kind::Plugin).filter_map(digest_of).collect(),
             notes,
         })
     }
-}
-
-fn digest_of((_, document): &(Kind, Value)) -> Option<String> {
-    Some(document.get("digest")?.as_str()?.to_owned())
 }
 
 /// Two processes on one folder would each overwrite the other's revisions.
@@ -165,14 +157,4 @@ async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &C
         state.workspaces.insert(name, Arc::new(parts.into_iter().filter_map(item).collect()));
     }
     Ok(state)
-}
-
-/// Runs may be pinned to a plugin that is no longer current: its component is compiled now, since history cannot wait for it. One
-/// that is gone is no reason not to start; the runs that need it will say so.
-async fn load_former(digests: &BTreeSet<String>, catalogue: &Catalogue) {
-    for digest in digests {
-        if let Err(reason) = catalogue.load(digest, digest).await {
-            tracing::warn!(digest, reason, "a component of an earlier revision cannot be loaded");
-        }
-    }
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::event::{Name, Timestamp};
 
 /// The most records that are kept, beside those back to the full one that the oldest of them needs.
-const RECORDS_MAX: usize = 1000;
+pub(super) const RECORDS_MAX: usize = 1000;
 /// Revisions from one full record to the next.
 const FULL_EVERY: u64 = 100;
 
@@ -104,8 +104,6 @@ pub(super) struct Told {
     /// 0: nothing was ever applied.
     pub(super) revision: u64,
     pub(super) documents: Documents,
-    /// Every document of the records that were read, for whoever needs what is no longer current.
-    pub(super) former: Vec<(Kind, Value)>,
     /// For the operator.
     pub(super) notes: Vec<String>,
 }
@@ -151,10 +149,10 @@ impl Revisions {
         durable::write(&path, &encoded(&record, &path)?, durable::SHARED)
     }
 
-    /// Removes the records that are older than any that has to be kept.
-    pub(super) fn prune(&self) -> Result<(), FileSystemError> {
+    /// Removes the records that neither are among the newest `kept_max` nor needed by the oldest of these.
+    pub(super) fn prune(&self, kept_max: usize) -> Result<(), FileSystemError> {
         let listed = self.listed()?;
-        let Some((oldest_kept, _)) = listed.iter().rev().nth(RECORDS_MAX - 1) else { return Ok(()) };
+        let Some((oldest_kept, _)) = listed.iter().rev().nth(kept_max - 1) else { return Ok(()) };
         let Some((base, _)) = listed.range(..=oldest_kept).rev().find(|(_, path)| is_full(path)) else { return Ok(()) };
         for path in listed.range(..base).map(|(_, path)| path) {
             fs::remove_file(path).map_err(FileSystemError::when("remove", path))?;
@@ -220,9 +218,8 @@ impl Revisions {
 impl Told {
     /// Goes on to the next record, if it was made to this state or tells everything.
     fn follow(&mut self, record: Record, notes: &mut Vec<String>) {
-        self.former.extend(record.changes.iter().filter_map(|change| Some((change.kind, change.document.clone()?))));
         if record.is_full() {
-            *self = Self { former: std::mem::take(&mut self.former), ..begun_with(record) };
+            *self = begun_with(record);
         } else if record.after == self.revision {
             self.revision = record.revision;
             record.apply_to(&mut self.documents);
@@ -235,7 +232,7 @@ impl Told {
 fn begun_with(record: Record) -> Told {
     let entry = |held: Held| (Entry { workspace: held.workspace, kind: held.kind, name: held.name }, held.document);
     let documents = record.full.unwrap_or_default().into_iter().map(entry).collect();
-    Told { revision: record.revision, documents, ..Told::default() }
+    Told { revision: record.revision, documents, notes: Vec::new() }
 }
 
 /// How the file of a record ends.
@@ -362,8 +359,8 @@ mod tests {
     #[test]
     fn old_records_go_but_for_what_the_oldest_kept_one_needs() {
         let mut world = World::new();
-        world.commit_to(RECORDS_MAX as u64 + 150);
-        world.revisions.prune().expect("pruned");
+        world.commit_to(250);
+        world.revisions.prune(100).expect("pruned");
         let listed = world.revisions.listed().expect("listed");
         assert_eq!(listed.keys().next(), Some(&101), "the full record before 151, the oldest kept");
         assert_eq!(world.revisions.at(100), None);

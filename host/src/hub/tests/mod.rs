@@ -1,5 +1,7 @@
 //! The hub as its callers see it, on real folders.
 
+mod plugins;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -39,8 +41,8 @@ fn destination(url: &str) -> (Kind, &'static str, Value) {
     (Kind::Destination, "crm", json!({ "url": url }))
 }
 
-fn rule(event_type: &str) -> (Kind, &'static str, Value) {
-    (Kind::Rule, "issues", json!({ "match": { "type": [event_type] }, "destinations": ["crm"] }))
+fn rule(forwarded: &str) -> (Kind, &'static str, Value) {
+    (Kind::Rule, "issues", json!({ "match": { "type": ["opened"] }, "destinations": ["crm"], "forward_headers": [forwarded] }))
 }
 
 async fn try_open(folder: &Path) -> Result<Opened, HubError> {
@@ -142,14 +144,6 @@ async fn one_bad_entry_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_component_has_to_be_uploaded_first() {
-    let world = World::new().await;
-    let digest = crate::event::Digest::of(b"nowhere").to_string();
-    let told = problems(world.apply(put(&[(Kind::Plugin, "redact", json!({ "digest": digest }))])).await);
-    assert!(told[0].pointer == "/digest" && told[0].message.contains("upload it first"), "{told:?}");
-}
-
-#[tokio::test]
 async fn applying_twice_changes_nothing() {
     let world = World::new().await;
     let draft = put(&[source("s"), destination("https://crm.example")]);
@@ -191,7 +185,9 @@ async fn a_generated_secret_is_shown_once_and_kept() {
 #[tokio::test]
 async fn no_secret_is_in_clear_on_disk() {
     let world = World::new().await;
-    let named = (Kind::Destination, "crm", json!({ "url": "https://crm.example", "secret": "canary-destination" }));
+    let secret = format!("whsec_{}", "canary".repeat(6));
+    let headers = json!({ "authorization": "canary-header" });
+    let named = (Kind::Destination, "crm", json!({ "url": "https://crm.example", "secret": secret, "headers": headers }));
     world.apply(put(&[source("canary-source"), named])).await.expect("applied");
     let world = world.again(|_| ()).await;
     for path in files(world.folder.path()) {
@@ -276,7 +272,7 @@ async fn a_torn_record_costs_no_revision_that_the_database_has() {
 #[tokio::test]
 async fn what_a_rule_uses_stays() {
     let world = World::new().await;
-    world.apply(put(&[destination("https://crm.example"), rule("opened")])).await.expect("applied");
+    world.apply(put(&[destination("https://crm.example"), rule("x-first")])).await.expect("applied");
     match world.apply(delete(Kind::Destination, "crm")).await {
         Err(HubError::InUse(problems)) => assert!(problems[0].to_string().contains("`issues` uses it"), "{problems:?}"),
         other => panic!("not refused: {other:?}"),
@@ -289,28 +285,31 @@ async fn what_a_rule_uses_stays() {
 async fn a_rule_is_found_as_it_was() {
     let world = World::new().await;
     let workspace = Name::default_workspace();
-    world.apply(put(&[destination("https://crm.example"), rule("first")])).await.expect("applied");
-    world.apply(put(&[rule("second")])).await.expect("applied");
+    world.apply(put(&[destination("https://crm.example"), rule("x-first")])).await.expect("applied");
+    world.apply(put(&[rule("x-second")])).await.expect("applied");
     world.apply(put(&[source("s")])).await.expect("applied");
     world.apply(delete(Kind::Rule, "issues")).await.expect("deleted");
     let world = world.again(|_| ()).await;
 
     let issues = name("issues");
-    let hash = async |revision| world.hub.rule_at(&workspace, revision, &issues).await.map(|rule| rule.hash);
-    assert!(hash(1).await.is_some() && hash(2).await.is_some());
-    assert_ne!(hash(1).await, hash(2).await);
-    assert_eq!(hash(2).await, hash(3).await, "another entry changed");
-    assert_eq!(hash(2).await, hash(2).await, "from memory");
-    assert_eq!(hash(4).await, None, "deleted");
-    assert_eq!(hash(5).await, None, "never was");
-    assert!(world.hub.rule_at(&name("other"), 1, &name("issues")).await.is_none());
+    let forwards = async |revision| {
+        let rule = world.hub.rule_at(&workspace, revision, &issues).await?;
+        rule.forward_headers.first().cloned()
+    };
+    assert_eq!(forwards(1).await.as_deref(), Some("x-first"));
+    assert_eq!(forwards(2).await.as_deref(), Some("x-second"));
+    assert_eq!(forwards(3).await.as_deref(), Some("x-second"), "another entry changed");
+    assert_eq!(forwards(1).await.as_deref(), Some("x-first"), "from memory");
+    assert_eq!(forwards(4).await, None, "deleted");
+    assert_eq!(forwards(5).await, None, "never was");
+    assert!(world.hub.rule_at(&name("other"), 1, &issues).await.is_none());
 }
 
 #[tokio::test]
 async fn other_workspaces_keep_their_rules_as_they_are() {
     let world = World::new().await;
     let other = name("other");
-    let draft = put(&[destination("https://crm.example"), rule("first")]);
+    let draft = put(&[destination("https://crm.example"), rule("x-first")]);
     world.apply(draft.clone()).await.expect("applied");
     let before = world.hub.snapshot().load_full();
     world.hub.apply(&other, draft).await.expect("applied");

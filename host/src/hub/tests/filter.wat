@@ -1,0 +1,30 @@
+;; The smallest plugin: a filter that keeps every event. `VERSION` is replaced, so that there can be several.
+(component
+    (type $header0 (record (field "name" string) (field "value" string)))
+    (export $header "header" (type $header0))
+    (type $attribute0 (record (field "key" string) (field "value" string)))
+    (export $attribute "attribute" (type $attribute0))
+    (type $event0 (record (field "id" string) (field "event-type" string) (field "source" string) (field "received-at" u64)
+        (field "attempt" u32) (field "content-type" (option string)) (field "headers" (list $header)) (field "body" (list u8))
+        (field "attributes" (list $attribute))))
+    (export $event "event" (type $event0))
+    (type $failure0 (record (field "code" string) (field "message" string)))
+    (export $failure "failure" (type $failure0))
+    (type $hint0 (record (field "failure" $failure) (field "after-ms" (option u64))))
+    (export $hint "retry-hint" (type $hint0))
+    (type $error0 (variant (case "reject" $failure) (case "retry" $hint)))
+    (export $error "plugin-error" (type $error0))
+    (type $verdict0 (variant (case "keep") (case "drop" string)))
+    (export $verdict "verdict" (type $verdict0))
+
+    (core module $main
+        (memory (export "memory") 1)
+        (data (i32.const 2048) "VERSION")
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+        ;; Zeros: `ok(keep)`.
+        (func (export "filter") (param i32) (result i32) (i32.const 512)))
+    (core instance $main (instantiate $main))
+    (func $filter (param "e" $event) (result (result $verdict (error $error)))
+        (canon lift (core func $main "filter") (memory $main "memory") (realloc (func $main "realloc")) string-encoding=utf8))
+    (instance $exported (export "filter" (func $filter)))
+    (export "sluicebox:plugin/filter@0.1.0" (instance $exported)))

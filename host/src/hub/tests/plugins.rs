@@ -1,0 +1,93 @@
+//! Plugins and the rules that are joined with them, with the real engine.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::event::Digest;
+
+/// A filter; each version has bytes of its own.
+fn component(version: &str) -> Bytes {
+    wat::parse_str(include_str!("filter.wat").replace("VERSION", version)).expect("a component").into()
+}
+
+fn plugin(digest: &Digest) -> (Kind, &'static str, Value) {
+    (Kind::Plugin, "redact", json!({ "digest": digest.to_string() }))
+}
+
+fn filtered_rule() -> (Kind, &'static str, Value) {
+    (Kind::Rule, "issues", json!({ "plugins": ["redact"], "destinations": ["crm"] }))
+}
+
+impl World {
+    async fn with_a_plugin() -> (Self, Digest) {
+        let world = Self::new().await;
+        let (digest, exports) = world.hub.put_component(component("1")).await.expect("stored");
+        assert!(exports.filter && !exports.transform);
+        let draft = put(&[plugin(&digest), destination("https://crm.example"), filtered_rule()]);
+        world.apply(draft).await.expect("applied");
+        (world, digest)
+    }
+
+    /// The digest that the rule runs, as of a revision.
+    async fn runs(&self, revision: u64) -> Option<Digest> {
+        let rule = self.hub.rule_at(&Name::default_workspace(), revision, &name("issues")).await?;
+        rule.chain.first().map(|bound| bound.digest)
+    }
+}
+
+#[tokio::test]
+async fn a_component_is_kept_and_compiled_again_after_a_restart() {
+    let (world, digest) = World::with_a_plugin().await;
+    let world = world.again(|_| ()).await;
+    assert_eq!(world.runs(1).await, Some(digest));
+}
+
+#[tokio::test]
+async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let applied = world.apply(put(&[plugin(&second)])).await.expect("applied");
+    assert_eq!(applied.changes.len(), 1, "the rule itself did not change: {:?}", applied.changes);
+    assert_eq!((world.runs(1).await, world.runs(2).await), (Some(first), Some(second)));
+    let world = world.again(|_| ()).await;
+    assert_eq!((world.runs(1).await, world.runs(2).await), (Some(first), Some(second)));
+}
+
+#[tokio::test]
+async fn a_plugin_that_a_rule_uses_stays() {
+    let (world, _) = World::with_a_plugin().await;
+    let refused = world.apply(delete(Kind::Plugin, "redact")).await;
+    assert!(matches!(refused, Err(HubError::InUse(_))), "{refused:?}");
+    let moved = put(&[(Kind::Rule, "issues", json!({ "destinations": ["crm"] }))]);
+    let both =
+        Draft { entries: [moved.entries, delete(Kind::Plugin, "redact").entries].into_iter().flatten().collect(), prune: false };
+    assert_eq!(world.apply(both).await.expect("once the rule lets go").changes.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_plugin_is_refused_and_not_kept() {
+    let world = World::new().await;
+    let refused = world.hub.put_component(Bytes::from_static(b"not wasm")).await;
+    assert!(matches!(refused, Err(HubError::Refused(_))), "{refused:?}");
+    assert_eq!(files(&world.folder.path().join("components")), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_component_has_to_be_uploaded_first() {
+    let world = World::new().await;
+    let draft = put(&[plugin(&Digest::of(b"nowhere")), destination("https://crm.example"), filtered_rule()]);
+    let told = problems(world.apply(draft).await);
+    assert_eq!(told.len(), 1, "the rule is not blamed: {told:?}");
+    assert!(told[0].pointer == "/digest" && told[0].message.contains("upload it first"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_host_does_not_start_without_a_component_that_a_rule_runs() {
+    let (world, digest) = World::with_a_plugin().await;
+    world.hub.close();
+    fs::remove_file(&files(&world.folder.path().join("components"))[0]).expect("removed");
+    match try_open(world.folder.path()).await.map(|_| ()) {
+        Err(HubError::Invalid(problems)) => assert!(problems[0].message.contains(&digest.to_string()), "{problems:?}"),
+        other => panic!("not refused: {other:?}"),
+    }
+}
