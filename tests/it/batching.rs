@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, Receiver, guests};
+use sluicebox_tests::{Host, Receiver, eventually, guests};
 use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -113,12 +113,35 @@ async fn a_batch_plugin_chooses_the_batch_by_its_key() {
     );
     host.apply(&hub(&receiver, &plugins)).await;
     for repository in ["a/x", "b/y", "a/x", "b/y"] {
-        let push = json!({"ref": "refs/heads/main", "repository": {"full_name": repository}, "commits": [{"id": "1", "author": {"name": "A"}}]});
+        let push =
+            json!({"ref": "refs/heads/main", "repository": {"full_name": repository}, "compare": "c", "pusher": {"name": "P"}});
         host.post("open", &[("x-type", "push")], push.to_string()).await;
     }
     let received = receiver.wait_for("/out", 2).await;
     let mut repositories: Vec<Value> = received.iter().map(|one| json_of(&one.body)["repository"].clone()).collect();
     repositories.sort_by_key(ToString::to_string);
     assert_eq!(repositories, [json!("a/x"), json!("b/y")]);
+    host.stop().await;
+}
+
+/// The batch plugin wants pushes to have a pusher: one without it makes the whole batch a dead letter, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fold_that_fails_makes_a_dead_letter_of_its_batch_only() {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    let digest = host.upload(guests::component("digest")).await.expect("a component");
+    let plugins = format!("plugins = [\"digest\"]\nbatch = {{ max_events = 1 }}\n[plugins.digest]\ndigest = \"{digest}\"\n");
+    host.apply(&hub(&receiver, &plugins)).await;
+    let push = |repository: &str| json!({"ref": "refs/heads/main", "repository": {"full_name": repository}, "compare": "c"});
+    host.post("open", &[("x-type", "push")], push("a/bad").to_string()).await;
+    let mut good = push("a/good");
+    good["pusher"] = json!({"name": "P"});
+    host.post("open", &[("x-type", "push")], good.to_string()).await;
+    receiver.wait_for("/out", 1).await;
+    let dead =
+        eventually("a dead batch", async || host.get("/v1/batches?state=dead").await.json["items"].as_array()?.first().cloned())
+            .await;
+    assert_eq!((&dead["key"], &dead["events"]), (&json!("a/bad"), &json!(1)));
+    assert_eq!(dead["failure"]["code"], "invalid-json");
+    assert_eq!(receiver.received("/out").len(), 1);
     host.stop().await;
 }

@@ -56,7 +56,7 @@ async fn payloads_arrive_byte_for_byte_unless_a_plugin_changed_them() {
     let sent: BTreeSet<Vec<u8>> = payloads.iter().map(|payload| payload.body.clone()).collect();
     assert_eq!(by_body(receiver.wait_for("/plain", payloads.len()).await), sent);
     assert_eq!(by_body(receiver.wait_for("/filtered", payloads.len()).await), sent, "all were sent by people");
-    check_redacted(&payloads, receiver.wait_for("/redacted", payloads.len()).await);
+    check_redacted(&payloads, &receiver.wait_for("/redacted", payloads.len()).await);
     let digested = receiver.wait_for("/digested", 1).await;
     let digest: Value = serde_json::from_slice(&digested[0].body).expect("JSON");
     assert_eq!(digest["repository"], "Codertocat/Hello-World");
@@ -65,7 +65,7 @@ async fn payloads_arrive_byte_for_byte_unless_a_plugin_changed_them() {
 }
 
 /// Where there is a sender, its login is masked and all else means the same; where there is none, not a byte is changed.
-fn check_redacted(payloads: &[Payload], received: Vec<Received>) {
+fn check_redacted(payloads: &[Payload], received: &[Received]) {
     let meaning = |body: &[u8]| serde_json::from_slice::<Value>(body).expect("JSON");
     let mut expected: BTreeMap<String, usize> = BTreeMap::new();
     for payload in payloads {
@@ -77,7 +77,7 @@ fn check_redacted(payloads: &[Payload], received: Vec<Received>) {
         *expected.entry(value.to_string()).or_default() += 1;
     }
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for one in &received {
+    for one in received {
         *found.entry(meaning(&one.body).to_string()).or_default() += 1;
     }
     assert_eq!(found, expected);

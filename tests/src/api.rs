@@ -50,7 +50,6 @@ impl Api {
     }
 
     /// A request without the key.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }

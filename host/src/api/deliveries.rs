@@ -1,4 +1,4 @@
-//! What goes out: runs and deliveries, each with what was tried and why it failed.
+//! What goes out: runs, batches and deliveries, each with what was tried and why it failed.
 
 use axum::{
     Json, Router,
@@ -24,6 +24,7 @@ use crate::{
 pub(super) fn routes() -> Router<Parts> {
     Router::new()
         .route("/v1/runs", get(runs))
+        .route("/v1/batches", get(batches))
         .route("/v1/deliveries", get(deliveries))
         .route("/v1/deliveries/{id}", get(delivery))
 }
@@ -52,12 +53,27 @@ impl WorkQuery {
     }
 }
 
-async fn runs(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {
-    if query.destination.is_some() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", "destination: runs have none, their deliveries do"));
+/// Only deliveries have a destination.
+fn without_destination(query: WorkQuery, what: &str) -> Result<WorkQuery, Problem> {
+    match query.destination {
+        None => Ok(query),
+        Some(_) => {
+            let detail = format!("destination: {what} have none, their deliveries do");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail))
+        }
     }
-    let page = parts.journal.runs(query.filter()?).await.map_err(|error| store_problem(&error))?;
+}
+
+async fn runs(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {
+    let filter = without_destination(query, "runs")?.filter()?;
+    let page = parts.journal.runs(filter).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::run)))
+}
+
+async fn batches(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {
+    let filter = without_destination(query, "batches")?.filter()?;
+    let page = parts.journal.batches(filter).await.map_err(|error| store_problem(&error))?;
+    Ok(Json(wire::page(&page, wire::batch)))
 }
 
 async fn deliveries(State(parts): State<Parts>, Checked(query): Checked<WorkQuery>) -> Result<Json<Value>, Problem> {

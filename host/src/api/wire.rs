@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     event::{Attribute, Event, Failure, Header, Name, Timestamp},
     hub::{self, Kind},
-    journal::{AttemptRecord, Delivery, DeliveryRecord, DeliveryState, EventRecord, Page, RunRecord, RunState},
+    journal::{
+        AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
+        RunRecord, RunState,
+    },
 };
 
 /// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
@@ -164,12 +167,40 @@ pub(super) fn run(record: &RunRecord) -> Value {
         "event": record.event.to_string(),
         "rule": record.rule,
         "revision": record.revision,
-        "state": run_state(record.state),
+        "state": name_of(&RUN_STATES, &record.state),
         "attempts": record.attempts,
         "due_at": record.due_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "stages": record.stages,
     })
+}
+
+pub(super) fn batch(record: &BatchRecord) -> Value {
+    json!({
+        "id": record.id.map(|id| id.to_string()),
+        "rule": record.rule,
+        "key": record.key,
+        "state": name_of(&BATCH_STATES, &record.state),
+        "reason": record.reason.map(flush_reason),
+        "revision": record.revision,
+        "events": record.events,
+        "bytes": record.bytes,
+        "opened_at": time(record.opened_at),
+        "due_at": record.due_at.map(time),
+        "attempts": record.attempts,
+        "failure": record.failure.as_ref().map(failure),
+        "stages": record.stages,
+    })
+}
+
+fn flush_reason(reason: FlushReason) -> &'static str {
+    match reason {
+        FlushReason::Size => "size",
+        FlushReason::Bytes => "bytes",
+        FlushReason::Age => "age",
+        FlushReason::RuleChanged => "rule-changed",
+        FlushReason::Manual => "manual",
+    }
 }
 
 pub(super) fn delivery(record: &DeliveryRecord) -> Value {
@@ -179,7 +210,7 @@ pub(super) fn delivery(record: &DeliveryRecord) -> Value {
         "batch": record.batch.map(|id| id.to_string()),
         "rule": record.rule,
         "destination": record.destination,
-        "state": delivery_state(record.state),
+        "state": name_of(&DELIVERY_STATES, &record.state),
         "attempts": record.attempts,
         "created_at": time(record.created_at),
         "due_at": record.due_at.map(time),
@@ -222,15 +253,19 @@ const RUN_STATES: [(RunState, &str); 6] = [
     (RunState::Dead, "dead"),
 ];
 
+const BATCH_STATES: [(BatchState, &str); 5] = [
+    (BatchState::Open, "open"),
+    (BatchState::Closed, "closed"),
+    (BatchState::Planned, "planned"),
+    (BatchState::Dropped, "dropped"),
+    (BatchState::Dead, "dead"),
+];
+
 const DELIVERY_STATES: [(DeliveryState, &str); 3] =
     [(DeliveryState::Waiting, "waiting"), (DeliveryState::Delivered, "delivered"), (DeliveryState::Dead, "dead")];
 
-fn run_state(state: RunState) -> &'static str {
-    RUN_STATES.iter().find(|(candidate, _)| *candidate == state).map_or("", |(_, text)| text)
-}
-
-fn delivery_state(state: DeliveryState) -> &'static str {
-    DELIVERY_STATES.iter().find(|(candidate, _)| *candidate == state).map_or("", |(_, text)| text)
+fn name_of<S: PartialEq>(states: &[(S, &'static str)], state: &S) -> &'static str {
+    states.iter().find(|(candidate, _)| candidate == state).map_or("", |(_, name)| name)
 }
 
 /// A state by its name in queries; the error names all of them.
@@ -241,6 +276,12 @@ pub(super) trait StateName: Copy + 'static {
 impl StateName for RunState {
     fn read(text: &str) -> Result<Self, String> {
         by_name(&RUN_STATES, text)
+    }
+}
+
+impl StateName for BatchState {
+    fn read(text: &str) -> Result<Self, String> {
+        by_name(&BATCH_STATES, text)
     }
 }
 

@@ -33,6 +33,8 @@ enum Command {
     Deliveries(show::DeliveryArguments),
     /// List runs: what rules and their plugins did.
     Runs(show::RunArguments),
+    /// List batches: what collects before it goes out.
+    Batches(show::BatchArguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -77,6 +79,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events(arguments) => show::events(arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
+        Command::Batches(arguments) => show::batches(arguments).await,
         Command::Plugin(command) => plugin::run(command).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `sluicebox events`, `deliveries` and `runs`: listings as tables, one thing as its JSON.
+//! `sluicebox events`, `deliveries`, `runs` and `batches`: listings as tables, one thing as its JSON.
 
 use serde_json::Value;
 
@@ -54,6 +54,20 @@ pub(super) struct RunArguments {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct BatchArguments {
+    /// In this state only: open, closed, planned, dropped or dead.
+    #[arg(long)]
+    state: Option<String>,
+    /// Of this rule only.
+    #[arg(long)]
+    rule: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+#[derive(Debug, clap::Args)]
 struct Page {
     /// How many, newest first.
     #[arg(long)]
@@ -81,6 +95,12 @@ pub(super) async fn runs(arguments: RunArguments) -> anyhow::Result<()> {
     let filters = [("state", arguments.state), ("rule", arguments.rule)];
     let columns = ["event", "rule", "revision", "state", "attempts", "failure"];
     show(&arguments.hub, "runs", None, query(filters, &arguments.page), &columns).await
+}
+
+pub(super) async fn batches(arguments: BatchArguments) -> anyhow::Result<()> {
+    let filters = [("state", arguments.state), ("rule", arguments.rule)];
+    let columns = ["opened_at", "rule", "key", "state", "reason", "events", "bytes", "attempts", "failure"];
+    show(&arguments.hub, "batches", None, query(filters, &arguments.page), &columns).await
 }
 
 fn query<const N: usize>(filters: [(&'static str, Option<String>); N], page: &Page) -> Query {

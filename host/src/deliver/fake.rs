@@ -16,8 +16,9 @@ use super::{Destination, Format, destination::Retry};
 use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
     journal::{
-        self, AttemptRecord, Batch, BatchEnd, Claim, Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed,
-        JournalError, Lane, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Settled, Unrouted, WorkFilter,
+        self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord, DeliveryState,
+        EventFilter, EventRecord, Feed, JournalError, Lane, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
+        Settled, Unrouted, WorkFilter,
     },
 };
 
@@ -157,6 +158,10 @@ impl journal::Journal for Journal {
     }
 
     fn event(&self, _: Name, _: EventId) -> Pending<Option<(EventRecord, Vec<RunRecord>, Vec<DeliveryRecord>)>> {
+        absent()
+    }
+
+    fn batches(&self, _: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>> {
         absent()
     }
 

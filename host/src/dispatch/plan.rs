@@ -19,7 +19,7 @@ pub(super) fn of_run(rule: &Rule, run: RunId, event: &Event, ended: Ended) -> Ou
         forward(rule, event, &mut message);
         match (rule.batch, key(rule, batch_key)) {
             (Some(limits), Some(key)) => joins.push(Join { key, index, message, limits, rule_hash: rule.hash }),
-            _ => match deliveries(rule, message, |target| MessageId::of_run(run, &target.name, index)) {
+            _ => match deliveries(rule, &message, |target| MessageId::of_run(run, &target.name, index)) {
                 Ok(planned) => alone.extend(planned),
                 Err(failure) => return Outcome::Dead(failure),
             },
@@ -41,7 +41,7 @@ pub(super) fn of_fold(rule: &Rule, batch: BatchId, ended: Ended) -> Outcome {
     };
     let planned = (0..)
         .zip(pieces)
-        .map(|(index, piece)| deliveries(rule, piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
+        .map(|(index, piece)| deliveries(rule, &piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
     match planned.collect::<Result<Vec<_>, _>>() {
         Ok(planned) => Outcome::Planned(planned.into_iter().flatten().collect()),
         Err(failure) => Outcome::Dead(failure),
@@ -58,7 +58,7 @@ pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
     Outcome::Planned(planned.collect())
 }
 
-fn deliveries(rule: &Rule, message: Message, id: impl Fn(&Target) -> MessageId) -> Result<Vec<NewDelivery>, Failure> {
+fn deliveries(rule: &Rule, message: &Message, id: impl Fn(&Target) -> MessageId) -> Result<Vec<NewDelivery>, Failure> {
     let targets: Vec<&Target> = match &message.route {
         None => rule.targets.iter().collect(),
         Some(route) => vec![rule.targets.iter().find(|target| target.name == *route).ok_or_else(|| {

@@ -16,9 +16,9 @@ mod sqlite;
 pub use feed::{Feed, Lane, Lanes};
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, Claim, Delivery, DeliveryRecord, DeliveryState, EventFilter,
-    EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run, RunEnd, RunRecord, RunState,
-    Settled, StageRecord, Verdict, WorkFilter,
+    Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord,
+    DeliveryState, EventFilter, EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run,
+    RunEnd, RunRecord, RunState, Settled, StageRecord, Verdict, WorkFilter,
 };
 pub use sqlite::{Options, open};
 
@@ -68,6 +68,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Runs, newest first.
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>>;
+
+    /// Batches, newest first.
+    fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>>;
 
     /// Deliveries, newest first.
     fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>>;

@@ -348,6 +348,54 @@ pub enum RunState {
     Dead,
 }
 
+/// A batch on record.
+#[derive(Clone, Debug)]
+pub struct BatchRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// Its id, as soon as its members are fixed.
+    pub id: Option<BatchId>,
+    /// The rule.
+    pub rule: Name,
+    /// The batch key.
+    pub key: String,
+    /// Where it stands.
+    pub state: BatchState,
+    /// Why it was closed.
+    pub reason: Option<FlushReason>,
+    /// The revision of the first member's run.
+    pub revision: u64,
+    /// Members.
+    pub events: u32,
+    /// Their bodies together.
+    pub bytes: u64,
+    /// When the first member joined.
+    pub opened_at: Timestamp,
+    /// When it is closed for its age, or tried next.
+    pub due_at: Option<Timestamp>,
+    /// Counted failures.
+    pub attempts: u32,
+    /// Why it was put off, dropped or given up.
+    pub failure: Option<Failure>,
+    /// What its plugin did on the last try.
+    pub stages: Vec<StageRecord>,
+}
+
+/// Where a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BatchState {
+    /// Messages may join.
+    Open,
+    /// Its members are fixed; it waits for its plugin.
+    Closed,
+    /// Its deliveries are planned.
+    Planned,
+    /// Its plugin dropped it.
+    Dropped,
+    /// Given up.
+    Dead,
+}
+
 /// A delivery on record.
 #[derive(Clone, Debug)]
 pub struct DeliveryRecord {
@@ -405,7 +453,7 @@ pub struct EventFilter {
     pub limit: usize,
 }
 
-/// Which runs or deliveries to list.
+/// Which runs, batches or deliveries to list.
 #[derive(Clone, Debug)]
 pub struct WorkFilter<S> {
     /// Of this workspace only.
@@ -414,7 +462,7 @@ pub struct WorkFilter<S> {
     pub state: Option<S>,
     /// Of this rule only.
     pub rule: Option<Name>,
-    /// To this destination only; runs have none.
+    /// To this destination only; runs and batches have none.
     pub destination: Option<Name>,
     /// Older than this cursor only.
     pub before: Option<u64>,

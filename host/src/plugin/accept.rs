@@ -47,7 +47,11 @@ pub(super) fn messages(
         let text = format!("with those of plugin `{plugin}` the chain has more than {CHAIN_MESSAGES_MAX} messages: split less");
         return Err(refused("limit-messages", text));
     }
-    let messages: Vec<Message> = emitted.into_iter().map(|message| refine(message, was)).collect::<Result<_, _>>()?;
+    let messages: Vec<Message> = emitted
+        .into_iter()
+        .map(|message| refine(message, was))
+        .collect::<Result<_, _>>()
+        .map_err(|cause: Cause| cause.told_of(plugin))?;
     if messages.iter().map(bytes_of).sum::<usize>() > room.bytes {
         let limit = mib(CHAIN_BYTES_MAX);
         let text = format!("with those of plugin `{plugin}` the chain's messages are more than {limit}: split less, or keep");
@@ -130,7 +134,7 @@ fn is_value(value: &str) -> bool {
 }
 
 fn not_allowed(name: &str, why: &str) -> Cause {
-    let text = format!("a plugin may not set the header `{}`: {why}", one_line(name));
+    let text = format!("it may not set the header `{}`: {why}", one_line(name));
     refused("header-not-allowed", text)
 }
 

@@ -75,6 +75,12 @@ impl Cause {
         Self { kind, label, failure: Failure::new(code_or(refusal.code, otherwise), one_line(&refusal.message)) }
     }
 
+    /// The same, its text naming the plugin.
+    pub(super) fn told_of(mut self, plugin: &Name) -> Self {
+        self.failure.message = format!("plugin `{plugin}`: {}", self.failure.message);
+        self
+    }
+
     pub(super) fn into_fault(self, plugin: &Name) -> Fault {
         Fault { plugin: plugin.clone(), kind: self.kind, failure: self.failure }
     }

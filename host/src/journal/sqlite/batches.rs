@@ -9,11 +9,11 @@ use super::{
     events::Shelf,
     lease::{Leases, Terms, Waiting},
     outcome::{Ending, Source, SourceOf},
-    wire::{self, BatchState, Columns, Whole},
+    wire::{self, Columns, Whole},
 };
 use crate::{
     event::{BatchId, Name, Timestamp},
-    journal::{Batch, BatchEnd, BatchLimits, Claim, FlushReason, Join, Lane, Member, RunState},
+    journal::{Batch, BatchEnd, BatchLimits, BatchState, Claim, FlushReason, Join, Lane, Member, RunState},
 };
 
 /// An open batch.

@@ -42,8 +42,9 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Batch, BatchEnd, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord,
-    Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Settled, Unrouted, WorkFilter,
+    Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
+    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
+    Settled, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -195,6 +196,10 @@ impl Journal for SqliteJournal {
 
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {
         self.view(move |sql| query::runs(sql, &filter))
+    }
+
+    fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>> {
+        self.view(move |sql| query::batches(sql, &filter))
     }
 
     fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>> {

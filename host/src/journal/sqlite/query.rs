@@ -13,8 +13,8 @@ use super::{
 use crate::{
     event::{Event, EventId, MessageId, Name, RunId},
     journal::{
-        Attempt, AttemptRecord, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Page,
-        RunRecord, RunState, WorkFilter,
+        Attempt, AttemptRecord, BatchRecord, BatchState, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
+        EventHistory, EventRecord, Page, RunRecord, RunState, WorkFilter,
     },
 };
 
@@ -24,6 +24,10 @@ const PAGE_MAX: usize = 1_000;
 /// Columns of `runs r` and its event's id, as [`read_run`] reads them.
 const RUN: &str = "SELECT r.seq, e.id, r.event, r.generation, r.workspace, r.rule, r.revision, r.state, r.attempts, r.due_at, \
      r.failure, r.stages FROM runs r LEFT JOIN events e ON e.seq = r.event";
+
+/// Columns of `batches b`, as [`read_batch`] reads them.
+const BATCH: &str = "SELECT b.seq, b.id, b.rule, b.key, b.state, b.reason, b.revision, b.events, b.bytes, b.opened_at, b.due_at, \
+     b.attempts, b.failure, b.stages FROM batches b";
 
 /// Columns of `deliveries d`, its event's and its batch's id, as [`read_delivery`] reads them.
 const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d.state, d.attempts, d.created_at, d.due_at, \
@@ -75,6 +79,17 @@ pub(super) fn runs(view: &Connection, filter: &WorkFilter<RunState>) -> Result<P
     let before = filter.before.map(Whole);
     listing.only("r.seq < ?", before.as_ref());
     listing.read(view, read_run)
+}
+
+/// Batches.
+pub(super) fn batches(view: &Connection, filter: &WorkFilter<BatchState>) -> Result<Page<BatchRecord>, StoreError> {
+    let mut listing = Listing::new(BATCH, "b", filter.limit);
+    listing.only("b.workspace = ?", Some(&filter.workspace));
+    listing.only("b.rule = ?", filter.rule.as_ref());
+    listing.only("b.state = ?", filter.state.as_ref());
+    let before = filter.before.map(Whole);
+    listing.only("b.seq < ?", before.as_ref());
+    listing.read(view, |row| read_batch(row).map(|record| (record.seq, record)))
 }
 
 /// Deliveries.
@@ -173,6 +188,26 @@ fn read_run(row: &Row<'_>) -> rusqlite::Result<(u64, RunRecord)> {
         stages: columns.take::<Json<_>>()?.0,
     };
     Ok((cursor, run))
+}
+
+fn read_batch(row: &Row<'_>) -> rusqlite::Result<BatchRecord> {
+    let mut columns = Columns::of(row);
+    Ok(BatchRecord {
+        seq: columns.whole()?,
+        id: columns.take()?,
+        rule: columns.take()?,
+        key: columns.take()?,
+        state: columns.take()?,
+        reason: columns.take()?,
+        revision: columns.whole()?,
+        events: columns.take()?,
+        bytes: columns.whole()?,
+        opened_at: columns.take()?,
+        due_at: columns.take()?,
+        attempts: columns.take()?,
+        failure: columns.take()?,
+        stages: columns.take::<Json<_>>()?.0,
+    })
 }
 
 fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {

@@ -89,6 +89,7 @@ CREATE TABLE batches (
     failure TEXT,
     stages TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
+CREATE INDEX batches_listed ON batches (workspace);
 CREATE UNIQUE INDEX batches_open ON batches (workspace, rule, key) WHERE state = 0;
 CREATE INDEX batches_aging ON batches (due_at) WHERE state = 0;
 CREATE INDEX batches_closed ON batches (due_at) WHERE state = 1;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, Stage, Timestamp},
-    journal::{DeliveryState, FlushReason, RunState, StageRecord},
+    journal::{BatchState, DeliveryState, FlushReason, RunState, StageRecord},
 };
 
 /// The columns of a row, read from left to right, so that what is selected and what is read are two lists in the same order.
@@ -131,21 +131,6 @@ as_code!(RunState { Pending = 0, Held = 1, Batched = 2, Planned = 3, Dropped = 4
 as_code!(DeliveryState { Waiting = 0, Delivered = 1, Dead = 2 });
 as_code!(BatchState { Open = 0, Closed = 1, Planned = 2, Dropped = 3, Dead = 4 });
 as_code!(FlushReason { Size = 0, Bytes = 1, Age = 2, RuleChanged = 3, Manual = 4 });
-
-/// Where a batch stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BatchState {
-    /// Messages may join.
-    Open,
-    /// Its members are fixed; it waits for its plugin.
-    Closed,
-    /// Its deliveries are planned.
-    Planned,
-    /// Its plugin dropped it.
-    Dropped,
-    /// Given up.
-    Dead,
-}
 
 /// A column of JSON text.
 pub(super) struct Json<T>(pub(super) T);
