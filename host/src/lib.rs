@@ -21,19 +21,22 @@ pub mod sign;
 pub mod verify;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context;
 use arc_swap::access::{DynAccess, Map};
+use axum::Router;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     config::Config,
     event::{Clock, Timestamp},
     hub::{Hub, Snapshot},
+    journal::Journal,
     plugin::Plugins,
 };
 
@@ -49,66 +52,100 @@ pub fn system_clock() -> Clock {
 /// Runs a host on a listener that the caller owns, until `shutdown` is ready; then finishes what is under way, within the bounds of the
 /// settings, and closes the stores.
 pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let clock = system_clock();
-    let mut registry = Registry::default();
-    let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
-    let journal = journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
-    let hub = open_hub(&config, &plugins, &clock).await?;
-    let snapshot = hub.snapshot();
-    let (stop, stopped) = watch::channel(false);
-
-    let dispatch_parts = dispatch::Parts {
-        journal: Arc::clone(&journal),
-        book: piece(Map::new(Arc::clone(&snapshot), |snapshot: &Snapshot| &snapshot.dispatch)),
-        history: Arc::clone(&hub) as Arc<dyn dispatch::History>,
-        plugins,
-        clock: Arc::clone(&clock),
-        shutdown: stopped.clone(),
-    };
-    let dispatching = dispatch::start(config.dispatch, dispatch_parts);
-    let deliver_parts = deliver::Parts {
-        journal: Arc::clone(&journal),
-        book: piece(Map::new(Arc::clone(&snapshot), |snapshot: &Snapshot| &snapshot.deliver)),
-        client: net::Client::new(&config.net),
-        clock: Arc::clone(&clock),
-        shutdown: stopped.clone(),
-    };
-    let delivering = deliver::start(&config.deliver, deliver_parts, &mut registry);
-    let ingest_parts = ingest::Parts {
-        journal: Arc::clone(&journal),
-        book: piece(Map::new(snapshot, |snapshot: &Snapshot| &snapshot.ingest)),
-        clock,
-    };
-    let ways_in = ingest::router(config.ingest.clone(), ingest_parts, &mut registry);
-    let api = api::router(api::Parts { hub: Arc::clone(&hub), journal: Arc::clone(&journal), registry: Arc::new(registry) });
-    let serving = ingest::serve(listener, ways_in.merge(api), &config.ingest, stopped);
-
-    // Senders are refused first; what they were promised is in the journal, and the flows behind it end at their own pace.
-    let stopping = async {
-        shutdown.await;
-        stop.send_replace(true);
-    };
-    tokio::join!(serving, stopping);
-    let _ = tokio::join!(dispatching, delivering);
-    journal.close().await.context("the journal could not be closed")?;
-    hub.close();
-    Ok(())
+    Host::open(config).await?.serve(listener, shutdown).await
 }
 
-/// A flow's piece of the snapshot, found anew at each load: a swap of the snapshot is seen by all flows at once.
-fn piece<T>(map: impl DynAccess<T> + Send + Sync + 'static) -> Arc<dyn DynAccess<T> + Send + Sync> {
-    Arc::new(map)
+/// A host whose stores are open and whose plugins are ready, before it takes its first event.
+pub struct Host {
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+    plugins: Arc<Plugins>,
+    journal: Arc<dyn Journal>,
+    hub: Arc<Hub>,
+    admin_key_made: bool,
 }
 
-async fn open_hub(config: &Config, plugins: &Arc<Plugins>, clock: &Clock) -> anyhow::Result<Arc<Hub>> {
-    let options = hub::Options { folder: config.data.clone() };
-    let opened = Hub::open(&options, Arc::clone(plugins), Arc::clone(clock)).await.context("the hub could not be opened")?;
-    for note in &opened.notes {
-        tracing::warn!("{note}");
+impl Host {
+    /// Opens the stores in the data folder, or makes them.
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
+        let clock = system_clock();
+        let mut registry = Registry::default();
+        let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
+        let journal =
+            journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
+        let options = hub::Options { folder: config.data.clone() };
+        let opened =
+            Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
+        for note in &opened.notes {
+            tracing::warn!("{note}");
+        }
+        Ok(Self { config, clock, registry, plugins, journal, hub: opened.hub, admin_key_made: opened.admin_key_made })
     }
-    if opened.admin_key_made {
-        let file = config.data.join("admin.key");
-        tracing::info!(file = %file.display(), "an admin key was made");
+
+    /// The file of the admin key, where this is the data folder's first start.
+    #[must_use]
+    pub fn new_admin_key(&self) -> Option<PathBuf> {
+        self.admin_key_made.then(|| self.config.data.join("admin.key"))
     }
-    Ok(opened.hub)
+
+    /// Takes events until `shutdown` is ready, then stops in order: senders are refused first; what they were promised is in the journal, and
+    /// the flows behind it end at their own pace.
+    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let behind = self.start_behind_the_journal(&stopped);
+        let router = self.router();
+        let serving = ingest::serve(listener, router, &self.config.ingest, stopped);
+        let stopping = async {
+            shutdown.await;
+            stop.send_replace(true);
+        };
+        tokio::join!(serving, stopping);
+        for flow in behind {
+            flow.await.context("a flow ended early")?;
+        }
+        self.journal.close().await.context("the journal could not be closed")?;
+        self.hub.close();
+        Ok(())
+    }
+
+    /// Flows 2 and 3.
+    fn start_behind_the_journal(&mut self, stopped: &watch::Receiver<bool>) -> [JoinHandle<()>; 2] {
+        let dispatch_parts = dispatch::Parts {
+            journal: Arc::clone(&self.journal),
+            book: self.piece(|snapshot| &snapshot.dispatch),
+            history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
+            plugins: Arc::clone(&self.plugins),
+            clock: Arc::clone(&self.clock),
+            shutdown: stopped.clone(),
+        };
+        let deliver_parts = deliver::Parts {
+            journal: Arc::clone(&self.journal),
+            book: self.piece(|snapshot| &snapshot.deliver),
+            client: net::Client::new(&self.config.net),
+            clock: Arc::clone(&self.clock),
+            shutdown: stopped.clone(),
+        };
+        let dispatching = dispatch::start(self.config.dispatch.clone(), dispatch_parts);
+        [dispatching, deliver::start(&self.config.deliver, deliver_parts, &mut self.registry)]
+    }
+
+    /// Flow 1's ways in, and the API.
+    fn router(&mut self) -> Router {
+        let ingest_parts = ingest::Parts {
+            journal: Arc::clone(&self.journal),
+            book: self.piece(|snapshot| &snapshot.ingest),
+            clock: Arc::clone(&self.clock),
+        };
+        let ways_in = ingest::router(self.config.ingest.clone(), ingest_parts, &mut self.registry);
+        // All parts have registered by now.
+        let registry = Arc::new(std::mem::take(&mut self.registry));
+        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), registry };
+        ways_in.merge(api::router(api_parts))
+    }
+
+    /// A flow's piece of the snapshot, found anew at each load: a swap of the snapshot is seen by all flows at once.
+    fn piece<T: 'static>(&self, choose: fn(&Snapshot) -> &T) -> Arc<dyn DynAccess<T> + Send + Sync> {
+        Arc::new(Map::new(self.hub.snapshot(), choose))
+    }
 }

@@ -40,7 +40,8 @@ const DOORS: [(&str, &[&str]); 13] = [
     ("hyper_rustls", &["net/"]),
     ("rustls", &["net/"]),
     ("hyper_util", &["net/", "ingest/accept.rs"]),
-    ("axum", &["ingest/", "api/"]),
+    // `lib.rs` joins the routers of both.
+    ("axum", &["ingest/", "api/", "lib.rs"]),
     ("clap", &["cli/"]),
 ];
 

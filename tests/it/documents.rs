@@ -36,7 +36,7 @@ async fn the_readmes_plugin_and_hub_file_work() {
     let [hub] = &blocks(&page("README.md"), "toml")[..] else { panic!("one hub file") };
     let hub = hub.replace("https://sales.example.com", receiver.url());
     fs::write(folder.path().join("hub.toml"), hub).expect("a file");
-    fs::write(folder.path().join("big_orders.wasm"), guests::module("big-orders")).expect("a file");
+    fs::write(folder.path().join("big_orders.wasm"), guests::plain_module("big-orders")).expect("a file");
     let mut apply = Command::new(process::binary());
     apply.args(["apply", "hub.toml", "--url", host.url(), "--key", host.key()]).env("SHOP_SECRET", SECRET);
     let output = apply.current_dir(folder.path()).output().expect("an end");

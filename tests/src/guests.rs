@@ -1,11 +1,24 @@
 //! Guests that `cargo xtask test` has built from source.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
-/// The core module of a guest, as a plain `cargo build` leaves it.
+/// The core module of a guest, as cargo leaves it.
 #[must_use]
 pub fn module(name: &str) -> Vec<u8> {
-    let file = folder().join(format!("{}.wasm", name.replace('-', "_")));
+    read(&folder(), name)
+}
+
+/// The core module that `cargo build --release` leaves where no profile for guests is named.
+#[must_use]
+pub fn plain_module(name: &str) -> Vec<u8> {
+    read(&folder().with_file_name("release"), name)
+}
+
+fn read(folder: &Path, name: &str) -> Vec<u8> {
+    let file = folder.join(format!("{}.wasm", name.replace('-', "_")));
     fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask test`", file.display()))
 }
 

@@ -12,7 +12,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) const PLUGINS: [&str; 3] = ["redact", "only-humans", "digest"];
 
 /// Guests that only tests use.
-pub(crate) const TEST_GUESTS: [&str; 3] = ["misbehave", "wrong-interface", "big-orders"];
+pub(crate) const TEST_GUESTS: [&str; 2] = ["misbehave", "wrong-interface"];
+
+/// The plugin that the README shows, built as the README says.
+pub(crate) const README_GUEST: &str = "big-orders";
 
 /// Where the built guests are.
 pub(crate) fn folder() -> PathBuf {
@@ -46,9 +49,14 @@ fn is_installed() -> bool {
     folder.read_dir().is_ok_and(|entries| entries.flatten().any(has_std))
 }
 
-/// Builds these packages as guests.
+/// Builds these packages as guests, small.
 pub(crate) fn build(packages: &[&str]) -> anyhow::Result<()> {
     let mut cargo = cargo();
     cargo.args(["build", "--profile", "guest", "--target", TARGET, "--lib"]);
     run(cargo.args(packages.iter().flat_map(|package| ["--package", package])))
+}
+
+/// Builds a package as an author does who knows of no profile.
+pub(crate) fn build_plainly(package: &str) -> anyhow::Result<()> {
+    run(cargo().args(["build", "--release", "--target", TARGET, "--package", package]))
 }

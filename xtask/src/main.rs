@@ -51,6 +51,7 @@ fn test(filter: Option<&str>) -> anyhow::Result<()> {
     step("building plugins, and guests that misbehave");
     guests::build(&guests::PLUGINS)?;
     guests::build(&guests::TEST_GUESTS)?;
+    guests::build_plainly(guests::README_GUEST)?;
     let suites = official::install()?;
     step("building the hub and its tests (the first time this takes some minutes: it contains a WebAssembly compiler)");
     run(cargo().args(["build", "--workspace", "--all-targets"]))?;

@@ -1,12 +1,16 @@
 //! `sluicebox serve`: runs a host until it is told to stop.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, signal::unix};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::config::Config;
+use crate::{Host, config::Config};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -48,5 +52,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         tracing::info!("stopping");
     };
-    crate::run(config, listener, told_to_stop).await
+    let host = Host::open(config).await?;
+    if let Some(file) = host.new_admin_key() {
+        tell_admin_key(&file)?;
+    }
+    host.serve(listener, told_to_stop).await
+}
+
+/// Shows the new admin key to the person who started the host, this once; where nobody watches, only where it is: logs hold no secrets.
+fn tell_admin_key(file: &Path) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() {
+        let key = std::fs::read_to_string(file).context("the new admin key")?;
+        println!("admin key, shown this once: {}", key.trim());
+    }
+    tracing::info!(file = %file.display(), "an admin key was made");
+    Ok(())
 }
