@@ -1,14 +1,24 @@
 //! The settings of a host: one part each, made by the part it belongs to.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use crate::{deliver, dispatch, ingest, journal, net, plugin};
+use crate::{
+    deliver, dispatch,
+    event::{Clock, Timestamp},
+    ingest, journal, net, plugin,
+};
 
 /// All settings of a host. [`Config::at`] gives the defaults, which are those of the command line.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The folder that holds everything that is kept.
     pub data: PathBuf,
+    /// Where the time comes from.
+    pub clock: Clock,
     /// What comes in.
     pub ingest: ingest::Options,
     /// Rules and plugins at work.
@@ -29,6 +39,7 @@ impl Config {
     pub fn at(data: impl Into<PathBuf>) -> Self {
         let data = data.into();
         Self {
+            clock: system_clock(),
             ingest: ingest::Options::default(),
             dispatch: dispatch::Options::default(),
             deliver: deliver::Options::default(),
@@ -38,4 +49,13 @@ impl Config {
             data,
         }
     }
+}
+
+/// The wall clock of the system.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    })
 }

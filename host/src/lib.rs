@@ -20,34 +20,25 @@ pub mod route;
 pub mod sign;
 pub mod verify;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arc_swap::access::{DynAccess, Map};
 use axum::Router;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     config::Config,
-    event::{Clock, Timestamp},
+    event::Clock,
     hub::{Hub, Snapshot},
     journal::Journal,
     plugin::Plugins,
 };
-
-/// The wall clock of the system.
-#[must_use]
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
-    })
-}
 
 /// Runs a host on a listener that the caller owns, until `shutdown` is ready; then finishes what is under way, within the bounds of the
 /// settings, and closes the stores.
@@ -69,7 +60,7 @@ pub struct Host {
 impl Host {
     /// Opens the stores in the data folder, or makes them.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let clock = system_clock();
+        let clock = Arc::clone(&config.clock);
         let mut registry = Registry::default();
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal =
@@ -89,8 +80,8 @@ impl Host {
         self.admin_key_made.then(|| self.config.data.join("admin.key"))
     }
 
-    /// Takes events until `shutdown` is ready, then stops in order: senders are refused first; what they were promised is in the journal, and
-    /// the flows behind it end at their own pace.
+    /// Takes events until `shutdown` is ready; then no connection is accepted any more, requests under way are answered, and the flows behind
+    /// the journal end what they have begun. Ends early, with an error, where one of those flows fails.
     pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
         let behind = self.start_behind_the_journal(&stopped);
@@ -100,9 +91,20 @@ impl Host {
             shutdown.await;
             stop.send_replace(true);
         };
-        tokio::join!(serving, stopping);
+        let mut flows = JoinSet::new();
         for flow in behind {
-            flow.await.context("a flow ended early")?;
+            flows.spawn(flow);
+        }
+        tokio::select! {
+            _ = async { tokio::join!(serving, stopping) } => {}
+            Some(ended) = flows.join_next() => {
+                // Events would be taken and go nowhere: better to stop, be started again, and go on from the journal.
+                ended.context("a flow behind the journal failed")?.context("a flow behind the journal failed")?;
+                bail!("a flow behind the journal ended");
+            }
+        }
+        while let Some(ended) = flows.join_next().await {
+            ended.context("a flow failed while it ended")?.context("a flow failed while it ended")?;
         }
         self.journal.close().await.context("the journal could not be closed")?;
         self.hub.close();
@@ -110,7 +112,7 @@ impl Host {
     }
 
     /// Flows 2 and 3.
-    fn start_behind_the_journal(&mut self, stopped: &watch::Receiver<bool>) -> [JoinHandle<()>; 2] {
+    fn start_behind_the_journal(&mut self, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         let dispatch_parts = dispatch::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.dispatch),
@@ -126,8 +128,9 @@ impl Host {
             clock: Arc::clone(&self.clock),
             shutdown: stopped.clone(),
         };
-        let dispatching = dispatch::start(self.config.dispatch.clone(), dispatch_parts);
-        [dispatching, deliver::start(&self.config.deliver, deliver_parts, &mut self.registry)]
+        let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts));
+        flows.push(deliver::start(&self.config.deliver, deliver_parts, &mut self.registry));
+        flows
     }
 
     /// Flow 1's ways in, and the API.

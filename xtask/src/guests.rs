@@ -42,7 +42,8 @@ pub(crate) fn install_target() -> anyhow::Result<()> {
 }
 
 fn is_installed() -> bool {
-    let asked = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(crate::root()).output();
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let asked = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).current_dir(crate::root()).output();
     let Ok(answer) = asked else { return false };
     let folder = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
     let has_std = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libstd-");

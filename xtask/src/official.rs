@@ -38,15 +38,9 @@ const SUITES: [Suite; 2] = [
         probe: &["python3", "-m", "pip", "--version"],
         install: |folder| {
             let mut pip = Command::new("python3");
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--root-user-action=ignore",
-                "--upgrade",
-            ]);
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
+            // A variable, since older versions of pip do not know the flag.
+            pip.env("PIP_ROOT_USER_ACTION", "ignore");
             pip.arg("--target").arg(folder).arg("standardwebhooks==1.1.0");
             pip
         },
@@ -69,20 +63,26 @@ impl Suites {
     }
 }
 
-/// Installs each suite's package into the target folder, where its runtime is there.
-pub(crate) fn install() -> anyhow::Result<Suites> {
-    let mut suites = Vec::new();
-    for suite in SUITES {
+/// Installs each suite's package into the target folder. A suite whose runtime or package is not to be had is left out.
+pub(crate) fn install() -> Suites {
+    let installed = |suite: &Suite| {
         let folder = target_folder().join("official").join(suite.prefix);
-        let there = is_there(suite.probe);
-        if there && !folder.join("done").exists() {
-            step(&format!("installing for the suite: {}", suite.what));
-            run(&mut (suite.install)(&folder))?;
-            std::fs::write(folder.join("done"), "")?;
-        }
-        suites.push((suite, there.then_some(folder)));
+        install_one(suite, &folder).then_some(folder)
+    };
+    Suites(SUITES.into_iter().map(|suite| (installed(&suite), suite)).map(|(folder, suite)| (suite, folder)).collect())
+}
+
+fn install_one(suite: &Suite, folder: &PathBuf) -> bool {
+    if !is_there(suite.probe) {
+        return false;
     }
-    Ok(Suites(suites))
+    let done = folder.join("done");
+    if done.exists() {
+        return true;
+    }
+    step(&format!("installing for the suite: {}", suite.what));
+    let installed = run(&mut (suite.install)(folder)).and_then(|()| Ok(std::fs::write(done, "")?));
+    installed.inspect_err(|error| eprintln!("{error:#}")).is_ok()
 }
 
 fn is_there(probe: &[&str]) -> bool {

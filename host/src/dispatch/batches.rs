@@ -21,7 +21,7 @@ const LOOK_MS_MAX: u64 = 10_000;
 const CLAIM_PAUSE_MS: u64 = 1000;
 
 /// Folds until the host stops, and then until what is under way has ended, or `drain_ms` are over.
-pub(super) async fn work_off(parts: Parts, options: &Options) {
+pub(super) async fn work_off(parts: Parts, options: Options) {
     let mut shutdown = parts.shutdown.clone();
     let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
     let mut folds = JoinSet::new();

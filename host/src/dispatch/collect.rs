@@ -23,10 +23,10 @@ pub enum Collected {
 
 impl Collected {
     /// The batch as one message. Its type is its members' where they agree, else `batch`.
-    pub(super) fn message(self, members: &[Member]) -> Message {
-        let first = members.first().map_or("", |member| member.message.event_type.as_str());
-        let agree = members.iter().all(|member| member.message.event_type == first);
-        let items: Vec<String> = members.iter().map(|member| self.item(member)).collect();
+    pub(super) fn message<'m>(self, members: impl Iterator<Item = &'m Member> + Clone) -> Message {
+        let first = members.clone().next().map_or("", |member| member.message.event_type.as_str());
+        let agree = members.clone().all(|member| member.message.event_type == first);
+        let items: Vec<String> = members.map(|member| self.item(member)).collect();
         Message {
             event_type: if agree && !first.is_empty() { first } else { "batch" }.to_owned(),
             content_type: Some(self.content_type().to_owned()),
@@ -147,16 +147,16 @@ mod tests {
     #[test]
     fn bodies_stand_in_the_array_as_they_came() {
         let members = [member("a", b"{\"n\": 1.0}"), member("a", b"<x/>"), member("a", &[0xff])];
-        let message = Collected::JsonArray.message(&members);
+        let message = Collected::JsonArray.message(members.iter());
         assert_eq!(message.body.as_deref(), Some(&br#"[{"n": 1.0},"<x/>",{"data_base64":"/w=="}]"#[..]));
         assert_eq!(message.event_type, "a");
-        assert_eq!(Collected::JsonArray.message(&[member("a", b"1"), member("b", b"2")]).event_type, "batch");
+        assert_eq!(Collected::JsonArray.message([member("a", b"1"), member("b", b"2")].iter()).event_type, "batch");
     }
 
     #[test]
     fn a_cloud_events_batch_is_json_with_the_required_attributes() {
         let members = [member("", b"{\"n\": 1.0}"), member("t", &[0xff])];
-        let message = Collected::CloudEvents.message(&members);
+        let message = Collected::CloudEvents.message(members.iter());
         assert_eq!(message.content_type.as_deref(), Some("application/cloudevents-batch+json"));
         let body: serde_json::Value = serde_json::from_slice(&message.body.expect("a body")).expect("JSON");
         assert_eq!(body[0]["specversion"], "1.0");

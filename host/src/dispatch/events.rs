@@ -25,7 +25,7 @@ async fn route_for_ever(parts: &Parts, events_max: usize) {
         match parts.journal.claim_events(events_max).await {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
-                let routed: Vec<Routed> = claimed.iter().map(|unrouted| find_rules(parts, unrouted)).collect();
+                let routed = find_all_rules(parts.clone(), claimed).await;
                 store("routes", || parts.journal.route(routed.clone())).await;
             }
             Err(error) => {
@@ -34,6 +34,12 @@ async fn route_for_ever(parts: &Parts, events_max: usize) {
             }
         }
     }
+}
+
+/// Parsing bodies is work that would hold up a thread that serves sockets.
+async fn find_all_rules(parts: Parts, claimed: Vec<Unrouted>) -> Vec<Routed> {
+    let finding = tokio::task::spawn_blocking(move || claimed.iter().map(|unrouted| find_rules(&parts, unrouted)).collect());
+    finding.await.expect("matching does not panic, and the runtime outlives its flows")
 }
 
 fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {

@@ -46,14 +46,20 @@ pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
         FaultKind::Time => TIME_ATTEMPTS_MAX,
         FaultKind::RetryAsked { .. } => ASKED_ATTEMPTS_MAX,
     };
-    let too_old = standing.now.ms_since(standing.created_at) >= ASKED_AGE_MS_MAX;
-    if standing.attempt >= tries_max || too_old {
-        return Outcome::Dead(given_up(failure, standing.attempt));
-    }
+    // Only a plugin that asks is bound by age: whatever else fails for the first time may fail after a long downtime.
     let asked_ms = match kind {
-        FaultKind::RetryAsked { after_ms } => after_ms.unwrap_or(0),
+        FaultKind::RetryAsked { after_ms } => {
+            let left_ms = ASKED_AGE_MS_MAX.saturating_sub(standing.now.ms_since(standing.created_at));
+            if left_ms == 0 {
+                return Outcome::Dead(given_up(failure, standing.attempt));
+            }
+            after_ms.unwrap_or(0).min(left_ms)
+        }
         _ => 0,
     };
+    if standing.attempt >= tries_max {
+        return Outcome::Dead(given_up(failure, standing.attempt));
+    }
     again(delay_ms(standing.attempt, standing.random).max(asked_ms), true, failure)
 }
 
@@ -122,5 +128,20 @@ mod tests {
         };
         let late = Standing { attempt: 2, created_at: Timestamp(0), now: Timestamp(ASKED_AGE_MS_MAX), random: 0.0 };
         assert!(matches!(of(fault, late), Outcome::Dead(failure) if failure.message.contains("after 2 tries")));
+    }
+
+    #[test]
+    fn a_plugin_that_asks_for_too_long_a_wait_is_called_at_the_end_of_its_time() {
+        let asked = fate(FaultKind::RetryAsked { after_ms: Some(u64::MAX) }, 1);
+        assert!(matches!(asked, Outcome::Retry { due_at: Timestamp(ASKED_AGE_MS_MAX), .. }), "{asked:?}");
+    }
+
+    #[test]
+    fn an_old_run_that_fails_for_the_first_time_is_tried_again() {
+        for kind in [FaultKind::Time, FaultKind::Trapped] {
+            let fault = Fault { plugin: "p".parse().expect("name"), kind, failure: Failure::new("code", "text") };
+            let late = Standing { attempt: 1, created_at: Timestamp(0), now: Timestamp(10 * ASKED_AGE_MS_MAX), random: 0.0 };
+            assert!(matches!(of(fault, late), Outcome::Retry { .. }), "{kind:?}");
+        }
     }
 }

@@ -118,12 +118,12 @@ async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) {
 /// Between two tries to store the same.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts flow 2. The task ends when, after `shutdown`, what was under way has ended.
-pub fn start(options: Options, parts: Parts) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let events = events::route(parts.clone(), options.events_max);
-        let runs = runs::work_off(parts.clone(), &options);
-        let batches = batches::work_off(parts, &options);
-        tokio::join!(events, runs, batches);
-    })
+/// Starts flow 2: a task each for events, runs and batches, so that none waits for another's computing. They end when, after `shutdown`,
+/// what was under way has ended; one that ends before has failed.
+pub fn start(options: &Options, parts: &Parts) -> [JoinHandle<()>; 3] {
+    [
+        tokio::spawn(events::route(parts.clone(), options.events_max)),
+        tokio::spawn(runs::work_off(parts.clone(), options.clone())),
+        tokio::spawn(batches::work_off(parts.clone(), options.clone())),
+    ]
 }

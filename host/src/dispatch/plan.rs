@@ -1,9 +1,12 @@
 //! What goes out: from a rule's messages to deliveries or batch members. Pure, and the same on every repeat, ids included.
 
-use super::rule::{Rule, Target};
+use super::{
+    collect::Collected,
+    rule::{Rule, Target},
+};
 use crate::{
     event::{BatchId, Event, Failure, Header, Message, MessageId, RunId},
-    journal::{Batch, Join, NewDelivery, Outcome},
+    journal::{Batch, Join, Member, NewDelivery, Outcome},
     plugin::{Ended, Piece},
 };
 
@@ -17,12 +20,13 @@ pub(super) fn of_run(rule: &Rule, run: RunId, event: &Event, ended: Ended) -> Ou
     for (index, piece) in (0..).zip(pieces) {
         let Piece { mut message, batch_key } = piece;
         forward(rule, event, &mut message);
+        let targets = match targets(rule, &message) {
+            Ok(targets) => targets,
+            Err(failure) => return Outcome::Dead(failure),
+        };
         match (rule.batch, key(rule, batch_key)) {
             (Some(limits), Some(key)) => joins.push(Join { key, index, message, limits, rule_hash: rule.hash }),
-            _ => match deliveries(rule, &message, |target| MessageId::of_run(run, &target.name, index)) {
-                Ok(planned) => alone.extend(planned),
-                Err(failure) => return Outcome::Dead(failure),
-            },
+            _ => alone.extend(deliveries(&targets, &message, |target| MessageId::of_run(run, &target.name, index))),
         }
     }
     if joins.is_empty() { Outcome::Planned(alone) } else { Outcome::Joined { joins, alone } }
@@ -39,39 +43,63 @@ pub(super) fn of_fold(rule: &Rule, batch: BatchId, ended: Ended) -> Outcome {
         Ended::Dropped { reason } => return Outcome::Dropped { reason },
         Ended::Messages(pieces) => pieces,
     };
-    let planned = (0..)
-        .zip(pieces)
-        .map(|(index, piece)| deliveries(rule, &piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
-    match planned.collect::<Result<Vec<_>, _>>() {
-        Ok(planned) => Outcome::Planned(planned.into_iter().flatten().collect()),
-        Err(failure) => Outcome::Dead(failure),
+    let mut planned = Vec::new();
+    for (index, piece) in (0..).zip(pieces) {
+        match targets(rule, &piece.message) {
+            Ok(targets) => {
+                planned.extend(deliveries(&targets, &piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
+            }
+            Err(failure) => return Outcome::Dead(failure),
+        }
+    }
+    Outcome::Planned(planned)
+}
+
+/// What follows from a batch that no plugin folds: one document for each destination, of the members that may go there.
+pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
+    let mut made: Vec<(Collected, Vec<usize>, Message)> = Vec::new();
+    let mut planned = Vec::new();
+    for target in &rule.targets {
+        let goes_there = |member: &Member| member.message.route.as_ref().is_none_or(|route| *route == target.name);
+        let members: Vec<usize> = (0..batch.members.len()).filter(|at| goes_there(&batch.members[*at])).collect();
+        if members.is_empty() {
+            continue;
+        }
+        // Destinations that get the same share the bytes.
+        let same = made.iter().find(|(how, of, _)| *how == target.collected && *of == members);
+        let message = match same {
+            Some((.., message)) => message.clone(),
+            None => {
+                let message = target.collected.message(members.iter().map(|at| &batch.members[*at]));
+                made.push((target.collected, members, message.clone()));
+                message
+            }
+        };
+        planned.push(NewDelivery {
+            id: MessageId::of_batch(batch.id, &target.name, 0),
+            destination: target.name.clone(),
+            message,
+        });
+    }
+    Outcome::Planned(planned)
+}
+
+/// Where a message goes: to all destinations of the rule, or to the one that a plugin chose.
+fn targets<'r>(rule: &'r Rule, message: &Message) -> Result<Vec<&'r Target>, Failure> {
+    let Some(route) = &message.route else { return Ok(rule.targets.iter().collect()) };
+    match rule.targets.iter().find(|target| target.name == *route) {
+        Some(target) => Ok(vec![target]),
+        None => {
+            let text = format!("a plugin of rule `{}` chose `{route}`, which is none of the rule's destinations", rule.name);
+            Err(Failure::new("unknown-route", text))
+        }
     }
 }
 
-/// What follows from a batch that no plugin folds.
-pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
-    let planned = rule.targets.iter().map(|target| NewDelivery {
-        id: MessageId::of_batch(batch.id, &target.name, 0),
-        destination: target.name.clone(),
-        message: target.collected.message(&batch.members),
-    });
-    Outcome::Planned(planned.collect())
-}
-
-fn deliveries(rule: &Rule, message: &Message, id: impl Fn(&Target) -> MessageId) -> Result<Vec<NewDelivery>, Failure> {
-    let targets: Vec<&Target> = match &message.route {
-        None => rule.targets.iter().collect(),
-        Some(route) => vec![rule.targets.iter().find(|target| target.name == *route).ok_or_else(|| {
-            let text = format!("a plugin of rule `{}` chose `{route}`, which is none of the rule's destinations", rule.name);
-            Failure::new("route-unknown", text)
-        })?],
-    };
-    let planned = targets.into_iter().map(|target| NewDelivery {
-        id: id(target),
-        destination: target.name.clone(),
-        message: message.clone(),
-    });
-    Ok(planned.collect())
+fn deliveries(targets: &[&Target], message: &Message, id: impl Fn(&Target) -> MessageId) -> Vec<NewDelivery> {
+    let planned =
+        targets.iter().map(|target| NewDelivery { id: id(target), destination: target.name.clone(), message: message.clone() });
+    planned.collect()
 }
 
 /// Adds the event's headers that the rule passes on, but where a plugin set one of the same name.
@@ -89,9 +117,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        dispatch::collect::Collected,
         event::{EventId, Name, Timestamp},
-        journal::BatchLimits,
+        journal::{BatchLimits, FlushReason, Lane},
     };
 
     fn name(text: &str) -> Name {
@@ -150,7 +177,7 @@ mod tests {
         assert!(
             matches!(routed("erp"), Outcome::Planned(planned) if planned.len() == 1 && planned[0].destination == name("erp"))
         );
-        assert!(matches!(routed("elsewhere"), Outcome::Dead(failure) if failure.code == "route-unknown"));
+        assert!(matches!(routed("elsewhere"), Outcome::Dead(failure) if failure.code == "unknown-route"));
     }
 
     #[test]
@@ -160,5 +187,35 @@ mod tests {
         assert!(
             matches!(outcome, Outcome::Joined { joins, alone } if joins.len() == 1 && joins[0].key.is_empty() && alone.is_empty())
         );
+    }
+
+    #[test]
+    fn a_collected_batch_goes_to_each_destination_without_what_was_routed_elsewhere() {
+        let rule = rule(Some(BatchLimits { events_max: 2, bytes_max: 100, age_ms_max: 1000 }));
+        let member = |route: Option<&str>| {
+            let event = event();
+            let message = Message { route: route.map(name), ..Message::of(&event) };
+            Member { event: Arc::new(event), message }
+        };
+        let batch = |members: Vec<Member>| Batch {
+            id: BatchId::from_bytes([0; 16]),
+            seq: 1,
+            lane: Lane { workspace: Name::default_workspace(), name: rule.name.clone() },
+            key: String::new(),
+            reason: FlushReason::Size,
+            revision: 1,
+            opened_at: Timestamp(0),
+            attempt: 1,
+            members,
+        };
+        let bodies = |batch: &Batch| {
+            let Outcome::Planned(planned) = of_collected(&rule, batch) else { panic!("planned") };
+            let told = planned.into_iter().map(|one| (one.destination.to_string(), one.message.body.expect("a document")));
+            told.collect::<Vec<_>>()
+        };
+        let both = bodies(&batch(vec![member(None), member(Some("crm"))]));
+        assert_eq!(both, [("crm".to_owned(), Bytes::from("[1,1]")), ("erp".to_owned(), Bytes::from("[1]"))]);
+        let one = bodies(&batch(vec![member(Some("erp"))]));
+        assert_eq!(one, [("erp".to_owned(), Bytes::from("[1]"))]);
     }
 }
