@@ -12,13 +12,14 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use serde_json::json;
 
 use super::{
     Book, Options, Problem, Source,
+    body::Bodies,
     extract::{Facts, text_of_header},
+    problem::method_not_allowed,
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
@@ -39,11 +40,13 @@ pub struct Parts {
 struct Ingest {
     parts: Parts,
     options: Options,
+    bodies: Bodies,
     received: Family<ReceivedLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReceivedLabels {
+    workspace: String,
     source: String,
     outcome: &'static str,
 }
@@ -52,10 +55,12 @@ struct ReceivedLabels {
 pub fn router(options: Options, parts: Parts, registry: &mut Registry) -> Router {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
-    let ingest = Arc::new(Ingest { parts, options, received });
+    let bodies = Bodies::new(&options, registry);
+    let ingest = Arc::new(Ingest { parts, options, bodies, received });
     Router::new()
         .route("/in/{source}", post(receive_default))
         .route("/w/{workspace}/in/{source}", post(receive_named))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(ingest)
 }
 
@@ -83,11 +88,7 @@ async fn answer(ingest: Arc<Ingest>, workspace: String, source: String, request:
 impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
         let outcome = self.try_receive(workspace, source, request).await;
-        // A name that nobody configured must not become a metric label.
-        let known = !matches!(&outcome, Err(problem) if problem.kind == "unknown-source");
-        let source = if known { source } else { "" }.to_owned();
-        let label = outcome.as_ref().err().map_or("accepted", |problem| problem.kind);
-        self.received.get_or_create(&ReceivedLabels { source, outcome: label }).inc();
+        self.received.get_or_create(&labels(workspace, source, outcome.as_ref().err())).inc();
         match outcome {
             Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "id": id.to_string() }))).into_response(),
             Err(problem) => problem.into_response(),
@@ -97,7 +98,7 @@ impl Ingest {
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<EventId, Problem> {
         let (key, source) = self.source(workspace, source)?;
         let (head, body) = request.into_parts();
-        let body = self.read(&source, &head.headers, body).await?;
+        let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
         let received_at = (self.parts.clock)();
         let verified = self.verify(&key.1, &source, &head, &body, received_at)?;
         let mut event = event(key, &source, &head.headers, body, received_at)?;
@@ -114,30 +115,6 @@ impl Ingest {
         let book = self.parts.book.load();
         let source = book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
-    }
-
-    /// The declared size is judged before a byte is read, the real one while reading.
-    async fn read(&self, source: &Source, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-        let max = source.body_bytes_max;
-        let too_large = || {
-            let detail = format!("the body is larger than {max} bytes, which is this source's max_body_bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
-        };
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            let detail = "send the body without a Content-Encoding";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", detail));
-        }
-        let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-        if declared.is_some_and(|bytes| bytes > max as u64) {
-            return Err(too_large());
-        }
-        let reading = Limited::new(body, max).collect();
-        match tokio::time::timeout(Duration::from_millis(self.options.body_timeout_ms), reading).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-broken", "the body ended before it was complete")),
-            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body took too long to arrive")),
-        }
     }
 
     fn verify(
@@ -186,6 +163,13 @@ impl Ingest {
     }
 }
 
+/// A name that nobody configured must not become a metric label.
+fn labels(workspace: &str, source: &str, refusal: Option<&Problem>) -> ReceivedLabels {
+    let outcome = refusal.map_or("accepted", |problem| problem.kind);
+    let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
+    ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
+}
+
 fn event(key: (Name, Name), source: &Source, headers: &HeaderMap, body: Bytes, now: Timestamp) -> Result<Event, Problem> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| {
@@ -219,4 +203,22 @@ fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
         .filter(|(name, _)| !credentials.contains(name))
         .map(|(name, value)| Header { name: name.as_str().to_owned(), value: text_of_header(value.as_bytes()) })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_one_name_are_counted_by_workspace() {
+        let slow = Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "");
+        assert_ne!(labels("a", "github", None), labels("b", "github", None));
+        assert_ne!(labels("a", "github", None), labels("a", "github", Some(&slow)));
+    }
+
+    #[test]
+    fn a_name_that_nobody_configured_is_no_label() {
+        let unknown = Problem::new(StatusCode::NOT_FOUND, "unknown-source", "");
+        assert_eq!(labels("a", "x", Some(&unknown)), labels("b", "y", Some(&unknown)));
+    }
 }
