@@ -20,7 +20,7 @@ pub mod route;
 pub mod sign;
 pub mod verify;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use anyhow::{Context, bail};
 use arc_swap::access::{DynAccess, Map};
@@ -29,7 +29,7 @@ use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     sync::watch,
-    task::{JoinHandle, JoinSet},
+    task::{JoinError, JoinHandle, JoinSet},
 };
 
 use crate::{
@@ -95,16 +95,19 @@ impl Host {
         for flow in behind {
             flows.spawn(flow);
         }
-        tokio::select! {
-            _ = async { tokio::join!(serving, stopping) } => {}
-            Some(ended) = flows.join_next() => {
+        let mut taking = pin!(async { tokio::join!(serving, stopping) });
+        loop {
+            tokio::select! {
+                _ = &mut taking => break,
+                Some(ended) = flows.join_next() => check_end(ended)?,
+            }
+            if !*stop.borrow() {
                 // Events would be taken and go nowhere: better to stop, be started again, and go on from the journal.
-                ended.context("a flow behind the journal failed")?.context("a flow behind the journal failed")?;
                 bail!("a flow behind the journal ended");
             }
         }
         while let Some(ended) = flows.join_next().await {
-            ended.context("a flow failed while it ended")?.context("a flow failed while it ended")?;
+            check_end(ended)?;
         }
         self.journal.close().await.context("the journal could not be closed")?;
         self.hub.close();
@@ -151,4 +154,9 @@ impl Host {
     fn piece<T: 'static>(&self, choose: fn(&Snapshot) -> &T) -> Arc<dyn DynAccess<T> + Send + Sync> {
         Arc::new(Map::new(self.hub.snapshot(), choose))
     }
+}
+
+/// Whether a flow's task came to its end, or failed.
+fn check_end(ended: Result<Result<(), JoinError>, JoinError>) -> anyhow::Result<()> {
+    ended.and_then(|flow| flow).context("a flow behind the journal failed")
 }
