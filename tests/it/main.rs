@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod delivery;
 mod documents;
+mod door;
 mod guests;
 mod official;
 mod path;

@@ -1,50 +1,116 @@
 //! The accept loop: hyper's connection builder under a router, because `axum::serve` bounds neither headers nor connections.
 //!
-//! A connection holds a permit, so the number of connections is bounded; further ones wait in the kernel's queue. When the host
-//! stops, no connection is accepted any more, idle ones are closed and those with a request under way may finish it.
+//! A connection holds a permit, so the number of connections is bounded; further ones wait in the kernel's queue. None keeps it by doing
+//! nothing: see `idle`. When the host stops, no connection is accepted any more, idle ones are closed and those with a request under way
+//! may finish it.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::timeout,
 };
 
-use super::Options;
+use super::{
+    Options,
+    idle::{UnderWay, version_is_told},
+};
 
 /// Serves until `shutdown` becomes true, and then until requests under way have been answered, or `drain_ms` are over.
-pub async fn serve(listener: TcpListener, router: Router, options: &Options, mut shutdown: watch::Receiver<bool>) {
-    let builder = builder(options);
-    let service = TowerToHyperService::new(router);
-    let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(options.connections_max));
-    let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
+pub async fn serve(listener: TcpListener, router: Router, options: &Options, shutdown: watch::Receiver<bool>) {
+    let connections_max = u32::try_from(options.connections_max).unwrap_or(u32::MAX);
+    let permits = Arc::new(Semaphore::new(connections_max as usize));
+    let door = Arc::new(Door::new(router, options));
+    let mut stop = pin!(stopped(shutdown.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &permits) => accepted,
-            _ = &mut stopped => break,
+            () = &mut stop => break,
         };
         let Some((stream, permit)) = accepted else { continue };
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone()).into_owned();
-        let connection = graceful.watch(connection);
+        let (door, shutdown) = (Arc::clone(&door), shutdown.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = door.serve(stream, shutdown).await {
                 tracing::debug!(error, "connection ended early");
             }
             drop(permit);
         });
     }
     drop(listener);
-    if tokio::time::timeout(Duration::from_millis(options.drain_ms), graceful.shutdown()).await.is_err() {
+    // All permits are back when all connections have ended.
+    if timeout(Duration::from_millis(options.drain_ms), permits.acquire_many(connections_max)).await.is_err() {
         tracing::warn!(drain_ms = options.drain_ms, "requests were still under way when the host stopped");
     }
 }
+
+/// Ready when the host stops, or whoever would say so is gone.
+async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    drop(shutdown.wait_for(|stop| *stop).await);
+}
+
+/// What all connections have in common.
+struct Door {
+    builder: auto::Builder<TokioExecutor>,
+    service: TowerToHyperService<Router>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+}
+
+impl Door {
+    fn new(router: Router, options: &Options) -> Self {
+        Self {
+            builder: builder(options),
+            service: TowerToHyperService::new(router),
+            header_timeout: Duration::from_millis(options.header_timeout_ms),
+            idle_timeout: Duration::from_millis(options.idle_timeout_ms),
+        }
+    }
+
+    /// Serves one connection to its end.
+    async fn serve(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
+        let told = tokio::select! {
+            told = timeout(self.header_timeout, version_is_told(&stream)) => told??,
+            () = stopped(shutdown.clone()) => false,
+        };
+        if told { self.answer(stream, shutdown).await } else { Ok(()) }
+    }
+
+    /// Answers requests until there are no more, or the connection has been idle, or the host stops.
+    async fn answer(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
+        let under_way = UnderWay::none();
+        let service = service_fn(|request| {
+            let (one, answer) = (under_way.one(), self.service.call(request));
+            async move {
+                let answer = answer.await;
+                drop(one);
+                answer
+            }
+        });
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = under_way.quiet_for(self.idle_timeout) => {}
+            () = stopped(shutdown) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        // Where no request comes any more, what is left is an answer that nobody reads.
+        tokio::select! {
+            ended = connection => ended,
+            () = under_way.quiet_for(self.idle_timeout) => Err("the last answer was not read".into()),
+        }
+    }
+}
+
+/// Why a connection ended early, as hyper tells it.
+type Failed = Box<dyn Error + Send + Sync>;
 
 type Permit = tokio::sync::OwnedSemaphorePermit;
 
@@ -82,7 +148,7 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
-        .max_concurrent_streams(128)
+        .max_concurrent_streams(options.http2_streams_max)
         .keep_alive_interval(Duration::from_millis(options.header_timeout_ms));
     builder
 }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod extract;
+mod idle;
 mod problem;
 mod receive;
 mod spec;
@@ -30,8 +31,14 @@ pub struct Book {
 pub struct Options {
     /// Connections held at once; a further one waits in the kernel's queue.
     pub connections_max: usize,
-    /// From a connection's (or the last answer's) end to the end of the next request's headers.
+    /// Requests under way at once on one HTTP/2 connection.
+    pub http2_streams_max: u32,
+    /// From a connection's beginning to its first bytes, and from those (or the last answer's end) to the end of the next request's
+    /// headers. An HTTP/2 connection is pinged as often instead, once it has begun.
     pub header_timeout_ms: u64,
+    /// A connection without a request under way for so long is closed, whatever else it does. An answer that is not read by
+    /// then has this time once more.
+    pub idle_timeout_ms: u64,
     /// From the end of the headers to the last byte of the body.
     pub body_timeout_ms: u64,
     /// The size of all headers of a request.
@@ -48,7 +55,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            http2_streams_max: 128,
             header_timeout_ms: 10_000,
+            idle_timeout_ms: 60_000,
             body_timeout_ms: 30_000,
             header_bytes_max: 32 * 1024,
             append_timeout_ms: 10_000,
