@@ -44,6 +44,7 @@ struct Ingest {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReceivedLabels {
+    workspace: String,
     source: String,
     outcome: &'static str,
 }
@@ -83,11 +84,7 @@ async fn answer(ingest: Arc<Ingest>, workspace: String, source: String, request:
 impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
         let outcome = self.try_receive(workspace, source, request).await;
-        // A name that nobody configured must not become a metric label.
-        let known = !matches!(&outcome, Err(problem) if problem.kind == "unknown-source");
-        let source = if known { source } else { "" }.to_owned();
-        let label = outcome.as_ref().err().map_or("accepted", |problem| problem.kind);
-        self.received.get_or_create(&ReceivedLabels { source, outcome: label }).inc();
+        self.received.get_or_create(&labels(workspace, source, outcome.as_ref().err())).inc();
         match outcome {
             Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "id": id.to_string() }))).into_response(),
             Err(problem) => problem.into_response(),
@@ -186,6 +183,13 @@ impl Ingest {
     }
 }
 
+/// A name that nobody configured must not become a metric label.
+fn labels(workspace: &str, source: &str, refusal: Option<&Problem>) -> ReceivedLabels {
+    let outcome = refusal.map_or("accepted", |problem| problem.kind);
+    let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
+    ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
+}
+
 fn event(key: (Name, Name), source: &Source, headers: &HeaderMap, body: Bytes, now: Timestamp) -> Result<Event, Problem> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| {
@@ -219,4 +223,22 @@ fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
         .filter(|(name, _)| !credentials.contains(name))
         .map(|(name, value)| Header { name: name.as_str().to_owned(), value: text_of_header(value.as_bytes()) })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_one_name_are_counted_by_workspace() {
+        let slow = Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "");
+        assert_ne!(labels("a", "github", None), labels("b", "github", None));
+        assert_ne!(labels("a", "github", None), labels("a", "github", Some(&slow)));
+    }
+
+    #[test]
+    fn a_name_that_nobody_configured_is_no_label() {
+        let unknown = Problem::new(StatusCode::NOT_FOUND, "unknown-source", "");
+        assert_eq!(labels("a", "x", Some(&unknown)), labels("b", "y", Some(&unknown)));
+    }
 }
