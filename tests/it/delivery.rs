@@ -1,8 +1,11 @@
 //! Delivery: retries, dead letters, isolation, and addresses that are closed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::response::IntoResponse;
@@ -81,13 +84,16 @@ async fn a_hanging_destination_delays_no_other() {
     let (host, receiver) = (Host::start().await, Receiver::start().await);
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let hanging = destination("hanging", &format!("http://{}/", silent.local_addr().expect("an address")));
+    // Far longer than the other is waited for: had it waited for this one, it would be seen.
+    let hanging = format!("{hanging}timeout = \"60s\"\n");
     let healthy = destination("healthy", &format!("{}/healthy", receiver.url()));
     let rule = "[rules.all]\ndestinations = [\"hanging\", \"healthy\"]\n";
     host.apply(&format!("{OPEN_SOURCE}{hanging}{healthy}{rule}")).await;
     for n in 0..100 {
         host.post("open", &[], n.to_string()).await;
     }
-    receiver.wait_for("/healthy", 100).await;
+    let all_healthy = || receiver.received("/healthy").len() >= 100;
+    receiver.wait_until("100 requests to /healthy", Duration::from_secs(10), all_healthy).await;
     let waiting = host.get("/v1/deliveries?destination=hanging&state=waiting&limit=500").await.json;
     assert_eq!(waiting["items"].as_array().map(Vec::len), Some(100), "the other still waits");
     host.stop().await;
