@@ -1,7 +1,8 @@
 //! The door: what senders may keep open, and for how long, and how much of what they send is held at once.
 
+use reqwest::Method;
 use sluicebox::config::Config;
-use sluicebox_tests::{Host, PATIENCE};
+use sluicebox_tests::{Host, PATIENCE, eventually};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -82,6 +83,28 @@ async fn an_idle_http2_connection_is_closed_though_it_answers_pings() {
     stream.write_all(&SETTINGS).await.expect("it is taken");
     let pings = timeout(PATIENCE, answer_pings(&mut stream)).await.expect("still open");
     assert!(pings > 0, "it was asked, and answered");
+    host.stop().await;
+}
+
+/// Bodies are held before they are verified, so what all of them may take is bounded; who finds no space is not kept waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_the_budget_are_refused_and_told_when_to_come_again() {
+    let host = Host::start_with(|config| config.ingest.body_bytes_in_flight_max = 100).await;
+    host.apply(OPEN_SOURCE).await;
+    let head = b"POST /in/open HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 90\r\n\r\n";
+    let mut slow = begun(&host, head).await;
+    let held = async || (host.metric("sluicebox_ingest_body_bytes_in_flight").await > 0.0).then_some(());
+    eventually("a body under way", held).await;
+    let request = host.request(Method::POST, "/in/open").body("twenty bytes of body");
+    let refused = request.send().await.expect("an answer");
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"5".parse().expect("a value")));
+    assert!(refused.text().await.expect("a problem").contains("urn:sluicebox:problem:busy"));
+    host.post("open", &[], "ten bytes.").await;
+
+    slow.write_all(&[b'x'; 90]).await.expect("it is taken");
+    assert!(closed(&mut slow).await.starts_with(b"HTTP/1.1 202"));
+    host.post("open", &[], vec![b'x'; 100]).await;
+    assert!(host.metric("sluicebox_ingest_body_bytes_in_flight").await < 1.0);
     host.stop().await;
 }
 

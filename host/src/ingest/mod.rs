@@ -4,6 +4,7 @@
 //! (RFC 9457) that tells the sender what to do and nothing that would help an attacker; the log has the rest.
 
 mod accept;
+mod body;
 mod extract;
 mod idle;
 mod problem;
@@ -41,6 +42,9 @@ pub struct Options {
     pub idle_timeout_ms: u64,
     /// From the end of the headers to the last byte of the body.
     pub body_timeout_ms: u64,
+    /// The bodies of all requests that are not stored yet, by the length they declare or, without one, by what their source allows. Less
+    /// than a source's largest body keeps that one out for good.
+    pub body_bytes_in_flight_max: usize,
     /// The size of all headers of a request.
     pub header_bytes_max: usize,
     /// From the last byte of the body to the answer; a journal that is slower is answered for with 503.
@@ -59,6 +63,7 @@ impl Default for Options {
             header_timeout_ms: 10_000,
             idle_timeout_ms: 60_000,
             body_timeout_ms: 30_000,
+            body_bytes_in_flight_max: 256 * 1024 * 1024,
             header_bytes_max: 32 * 1024,
             append_timeout_ms: 10_000,
             drain_ms: 10_000,

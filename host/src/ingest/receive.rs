@@ -12,12 +12,12 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use serde_json::json;
 
 use super::{
     Book, Options, Problem, Source,
+    body::Bodies,
     extract::{Facts, text_of_header},
 };
 use crate::{
@@ -39,6 +39,7 @@ pub struct Parts {
 struct Ingest {
     parts: Parts,
     options: Options,
+    bodies: Bodies,
     received: Family<ReceivedLabels, Counter>,
 }
 
@@ -53,7 +54,8 @@ struct ReceivedLabels {
 pub fn router(options: Options, parts: Parts, registry: &mut Registry) -> Router {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
-    let ingest = Arc::new(Ingest { parts, options, received });
+    let bodies = Bodies::new(&options, registry);
+    let ingest = Arc::new(Ingest { parts, options, bodies, received });
     Router::new()
         .route("/in/{source}", post(receive_default))
         .route("/w/{workspace}/in/{source}", post(receive_named))
@@ -94,7 +96,7 @@ impl Ingest {
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<EventId, Problem> {
         let (key, source) = self.source(workspace, source)?;
         let (head, body) = request.into_parts();
-        let body = self.read(&source, &head.headers, body).await?;
+        let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
         let received_at = (self.parts.clock)();
         let verified = self.verify(&key.1, &source, &head, &body, received_at)?;
         let mut event = event(key, &source, &head.headers, body, received_at)?;
@@ -111,30 +113,6 @@ impl Ingest {
         let book = self.parts.book.load();
         let source = book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
-    }
-
-    /// The declared size is judged before a byte is read, the real one while reading.
-    async fn read(&self, source: &Source, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-        let max = source.body_bytes_max;
-        let too_large = || {
-            let detail = format!("the body is larger than {max} bytes, which is this source's max_body_bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
-        };
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            let detail = "send the body without a Content-Encoding";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", detail));
-        }
-        let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-        if declared.is_some_and(|bytes| bytes > max as u64) {
-            return Err(too_large());
-        }
-        let reading = Limited::new(body, max).collect();
-        match tokio::time::timeout(Duration::from_millis(self.options.body_timeout_ms), reading).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-broken", "the body ended before it was complete")),
-            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body took too long to arrive")),
-        }
     }
 
     fn verify(
