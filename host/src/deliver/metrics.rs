@@ -69,7 +69,7 @@ impl Metrics {
         UnderWay(self.in_flight.clone())
     }
 
-    /// Counts a settlement.
+    /// Counts a settlement that the journal has taken.
     pub(super) fn settled(&self, settled: &Settled) {
         if let Some(attempt) = &settled.attempt {
             self.attempts.get_or_create(&self.labels(settled)).inc();

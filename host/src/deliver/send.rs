@@ -1,6 +1,6 @@
 //! One delivery, one try: from the claim to its settlement.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use arc_swap::access::DynAccess;
 use tokio::time::sleep;
@@ -13,17 +13,17 @@ use super::{
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
-    journal::{Delivery, Journal, JournalError, Settled, Verdict},
+    journal::{Delivery, Journal, JournalError, Pending, Settled, Verdict},
     net::{Bounds, Client},
 };
 
-/// How long a claimed delivery is ours: the longest timeout there is (60 s), and time for the journal to take the settlement.
+/// How long a claimed delivery is ours: the longest timeout there is (60 s), and time for the journal to take the settlement. Where the
+/// journal takes longer, the delivery may be handed out again, but only to a place that is free.
 pub(super) const LEASE_MS: u64 = 120_000;
 /// While a destination is disabled, its deliveries are put off by this much, uncounted.
 pub(super) const DISABLED_AGAIN_MS: u64 = 60_000;
-/// A settlement that finds the journal's queue full is told again, for a while: else the delivery would be repeated for nothing.
-const SETTLE_AGAIN_MS: u64 = 250;
-const SETTLE_TRIES_MAX: u32 = 40;
+/// Between two tries to have a settlement stored.
+const SETTLE_AGAIN_MS: u64 = 500;
 
 /// Who delivers.
 pub(super) struct Courier {
@@ -51,8 +51,7 @@ impl Courier {
             }
             Some(destination) => self.attempt(&delivery, &destination).await,
         };
-        self.metrics.settled(&settled);
-        self.settle(settled).await
+        self.settle(&settled).await
     }
 
     async fn attempt(&self, delivery: &Delivery, destination: &Destination) -> Settled {
@@ -69,26 +68,32 @@ impl Courier {
         Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: Some(attempt), verdict }
     }
 
-    /// Tells the journal. Where it does not take it, the delivery is due again when its lease is over.
-    async fn settle(&self, settled: Settled) -> Option<Timestamp> {
-        let again_at = if let Verdict::RetryAt(at) = settled.verdict { Some(at) } else { None };
-        match self.tell(&settled).await {
-            Ok(()) => again_at,
-            Err(error) => {
-                tracing::error!(destination = %settled.lane.name, %error, "a delivery was not settled and will be repeated");
-                Some((self.clock)().plus_ms(LEASE_MS))
-            }
+    /// Tells the journal. Where it was closed first, the delivery is tried again after the restart.
+    async fn settle(&self, settled: &Settled) -> Option<Timestamp> {
+        if let Err(error) = until_stored(|| self.journal.settle(vec![settled.clone()])).await {
+            tracing::warn!(destination = %settled.lane.name, %error, "a delivery was not settled and will be repeated");
+            return None;
         }
+        self.metrics.settled(settled);
+        if let Verdict::RetryAt(at) = settled.verdict { Some(at) } else { None }
     }
+}
 
-    async fn tell(&self, settled: &Settled) -> Result<(), JournalError> {
-        for _ in 1..SETTLE_TRIES_MAX {
-            match self.journal.settle(vec![settled.clone()]).await {
-                Err(JournalError::Busy) => sleep(Duration::from_millis(SETTLE_AGAIN_MS)).await,
-                other => return other,
+/// Stores until it is stored, or the journal is closed. To give up would be to send the message again, for as long as the disk is full;
+/// while this goes on, the delivery holds its place, and a lane whose places are all held sends nothing.
+async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Result<(), JournalError> {
+    let mut told = false;
+    loop {
+        match store().await {
+            Ok(()) => return Ok(()),
+            Err(JournalError::Closed) => return Err(JournalError::Closed),
+            Err(error) if !told => {
+                tracing::error!(error = &error as &dyn Error, "a settlement was not stored; it is tried until it is");
+                told = true;
             }
+            Err(_) => {}
         }
-        self.journal.settle(vec![settled.clone()]).await
+        sleep(Duration::from_millis(SETTLE_AGAIN_MS)).await;
     }
 }
 
@@ -105,4 +110,31 @@ fn deleted(delivery: &Delivery) -> Failure {
 /// In [0, 1). Without a source of randomness, the middle: it only spreads load.
 fn random() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / (f64::from(u32::MAX) + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a settlement that the journal answers so, one after the other; and how many answers are left.
+    async fn told(answers: Vec<Result<(), JournalError>>) -> (Result<(), JournalError>, usize) {
+        let mut answers = answers.into_iter();
+        let stored = until_stored(|| Pending::ready(answers.next().expect("it does not ask after the end"))).await;
+        (stored, answers.len())
+    }
+
+    #[tokio::test]
+    async fn a_settlement_is_told_until_it_is_stored() {
+        let broken = JournalError::Failed(Arc::new(std::io::Error::other("broken")));
+        let (stored, left) = told(vec![Err(JournalError::Full), Err(JournalError::Busy), Err(broken), Ok(())]).await;
+        assert!(stored.is_ok(), "{stored:?}");
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn a_closed_journal_is_the_end_of_it() {
+        let (stored, left) = told(vec![Err(JournalError::Closed), Ok(())]).await;
+        assert!(matches!(stored, Err(JournalError::Closed)), "{stored:?}");
+        assert_eq!(left, 1);
+    }
 }
