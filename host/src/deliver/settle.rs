@@ -1,7 +1,8 @@
 //! What an attempt came to, and what follows from it. Pure.
 //!
-//! As Standard Webhooks has it: 2xx is success, 410 ends it at once, everything else is failure and tried again. `Retry-After` is
-//! obeyed and never undercut, but nothing waits beyond the age at which a delivery is given up: then it has its last try.
+//! As Standard Webhooks has it: 2xx is success, 410 ends it at once, everything else is failure and tried again. The status decides,
+//! whatever becomes of the body after it: who answered 2xx has the message. `Retry-After` is obeyed and never undercut, but nothing waits
+//! beyond the age at which a delivery is given up: then it has its last try.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::SET_COOKIE};

@@ -4,7 +4,7 @@
 //! made, and its other end cannot change. A request is written a second time only if the pool's connection had closed before a byte of it
 //! was sent.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
@@ -14,7 +14,7 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Options, SendError,
@@ -35,20 +35,20 @@ const HTTP2_PING_INTERVAL_MS: u64 = 20_000;
 /// Bounds of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// From the first lookup to the response's last byte.
+    /// From the first lookup to the end of the response's head, and of its body as far as it is kept.
     pub timeout_ms: u64,
     /// What is kept of the response's body; reading stops there.
     pub response_bytes_max: usize,
 }
 
-/// A response, its body cut at the bound.
+/// A response, its body cut at the bounds, or where it broke off: the status is what decides, and it is there.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status.
     pub status: http::StatusCode,
     /// The headers.
     pub headers: http::HeaderMap,
-    /// The first bytes.
+    /// The first bytes, as many as came.
     pub body: Bytes,
 }
 
@@ -79,38 +79,44 @@ impl Client {
         Self { pool }
     }
 
-    /// Sends a request, whose URI is absolute, and reads the response up to the bound.
+    /// Sends a request, whose URI is absolute, and reads the response up to the bounds.
     ///
     /// # Errors
     ///
-    /// Where there is no complete response within the time; a response of any status is none.
+    /// Where there is no head of a response within the time; a response of any status is none.
     pub async fn send(&self, request: http::Request<Bytes>, bounds: Bounds) -> Result<Response, SendError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let exchange = self.exchange(&host, request, bounds.response_bytes_max);
-        match timeout(Duration::from_millis(bounds.timeout_ms), exchange).await {
-            Ok(done) => done,
-            Err(_) => Err(SendError::timed_out(&host, bounds.timeout_ms)),
-        }
-    }
-
-    async fn exchange(&self, host: &str, request: http::Request<Bytes>, bytes_max: usize) -> Result<Response, SendError> {
-        let sent = self.pool.request(request.map(Full::new)).await;
-        let (head, body) = sent.map_err(|error| SendError::before_response(host, error))?.into_parts();
-        let body = read_up_to(body, bytes_max).await.map_err(|error| SendError::within_response(host, error))?;
+        let deadline = Instant::now() + Duration::from_millis(bounds.timeout_ms);
+        let sent = timeout_at(deadline, self.pool.request(request.map(Full::new))).await;
+        let sent = sent.map_err(|_| SendError::timed_out(&host, bounds.timeout_ms))?;
+        let (head, body) = sent.map_err(|error| SendError::before_response(&host, error))?.into_parts();
+        let body = read_until(deadline, body, bounds.response_bytes_max, &host).await;
         Ok(Response { status: head.status, headers: head.headers, body })
     }
 }
 
-/// Reads until `bytes_max` are there or the body ends. What follows is never read: dropping the rest closes the connection.
-async fn read_up_to(mut body: Incoming, bytes_max: usize) -> Result<Bytes, hyper::Error> {
+/// Reads until `bytes_max` are there, the body ends or breaks off, or its time is over. What follows is never read: dropping the rest
+/// closes the connection.
+async fn read_until(deadline: Instant, mut body: Incoming, bytes_max: usize, host: &str) -> Bytes {
     let mut kept = BytesMut::new();
     while kept.len() < bytes_max {
-        let Some(frame) = body.frame().await else { break };
-        if let Ok(data) = frame?.into_data() {
-            kept.extend_from_slice(&data[..data.len().min(bytes_max - kept.len())]);
+        match timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let data = frame.into_data().unwrap_or_default();
+                kept.extend_from_slice(&data[..data.len().min(bytes_max - kept.len())]);
+            }
+            Ok(None) => break,
+            Ok(Some(Err(error))) => {
+                tracing::debug!(host, error = &error as &dyn Error, "the body of a response broke off");
+                break;
+            }
+            Err(_) => {
+                tracing::debug!(host, "the body of a response took too long");
+                break;
+            }
         }
     }
-    Ok(kept.freeze())
+    kept.freeze()
 }
 
 #[cfg(test)]
@@ -187,10 +193,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_http_and_what_breaks_off_are_told_from_the_rest() {
-        let address = server(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), false).await;
-        assert_eq!(failure(format!("http://{address}/"), BOUNDS).await, Class::Protocol);
-        let address = server(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf".to_vec(), false).await;
-        assert_eq!(failure(format!("http://{address}/"), BOUNDS).await, Class::Protocol);
+        for answer in ["SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-"] {
+            let address = server(answer.into(), false).await;
+            assert_eq!(failure(format!("http://{address}/"), BOUNDS).await, Class::Protocol, "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_or_is_slow_does_not_undo_its_status() {
+        for (silent, bounds) in [(false, BOUNDS), (true, Bounds { timeout_ms: 500, ..BOUNDS })] {
+            let address = server(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf".to_vec(), silent).await;
+            let response = send(format!("http://{address}/"), bounds).await.expect("there is a status");
+            assert_eq!((response.status.as_u16(), response.body.as_ref()), (200, b"half".as_slice()), "silent: {silent}");
+        }
     }
 
     #[tokio::test]

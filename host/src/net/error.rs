@@ -31,18 +31,14 @@ pub enum Class {
     Timeout,
     /// An address that the operator did not allow, or a URL that hides one.
     Forbidden,
-    /// The response was no HTTP, or broke off.
+    /// What came was no HTTP, or broke off before its headers had ended.
     Protocol,
 }
 
 impl SendError {
-    /// The whole exchange took longer than it may.
+    /// No head of a response came within the time.
     pub(super) fn timed_out(host: &str, timeout_ms: u64) -> Self {
-        Self {
-            class: Class::Timeout,
-            message: format!("no complete response from `{host}` within {timeout_ms} ms"),
-            source: None,
-        }
+        Self { class: Class::Timeout, message: format!("no response from `{host}` within {timeout_ms} ms"), source: None }
     }
 
     /// The client failed before there was a response.
@@ -54,12 +50,6 @@ impl SendError {
             None => (Class::Protocol, format!("`{host}` gave no HTTP response: {}", root(&error))),
         };
         Self { class, message, source: Some(error.into()) }
-    }
-
-    /// The response began, and broke off.
-    pub(super) fn within_response(host: &str, error: hyper::Error) -> Self {
-        let message = format!("the response of `{host}` broke off: {}", root(&error));
-        Self { class: Class::Protocol, message, source: Some(error.into()) }
     }
 }
 
