@@ -25,6 +25,8 @@ pub(super) struct Refused {
     pub(super) problem: Value,
 }
 
+const NOT_UNDERSTOOD: &str = "the host's answer is not understood; is it of this version?";
+
 impl Client {
     pub(super) fn new(hub: &Hub) -> anyhow::Result<Self> {
         let key = match &hub.key {
@@ -59,12 +61,26 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: SideRequest) -> anyhow::Result<T> {
-        let response =
-            request.send().await.with_context(|| format!("no host answers at {} (is `sluicebox serve` running?)", self.url))?;
+        let response = request.send().await.map_err(|error| {
+            let told = self.no_answer(error.is_connect(), error.is_timeout());
+            anyhow::Error::new(error).context(told)
+        })?;
         if response.status().is_success() {
-            return response.json().await.context("the host's answer is not understood; is it of this version?");
+            return response.json().await.map_err(|error| {
+                let told = if error.is_timeout() { self.no_answer(false, true) } else { NOT_UNDERSTOOD.to_owned() };
+                anyhow::Error::new(error).context(told)
+            });
         }
         bail!(refusal(response).await)
+    }
+
+    /// A host that was not reached has done nothing; one that was may have done all of it.
+    fn no_answer(&self, connecting: bool, timed_out: bool) -> String {
+        match (connecting, timed_out) {
+            (true, _) => format!("no host answers at {} (is `sluicebox serve` running?)", self.url),
+            (false, true) => format!("the host at {} took too long to answer; what was asked may be done yet", self.url),
+            (false, false) => format!("there was no answer from {}", self.url),
+        }
     }
 }
 
@@ -73,4 +89,31 @@ async fn refusal(response: SideResponse) -> Refused {
     let problem: Value = response.json().await.unwrap_or_default();
     let detail = problem["detail"].as_str().map_or_else(|| format!("the host answered {status}"), str::to_owned);
     Refused { detail, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Duration};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn told(address: SocketAddr) -> String {
+        let url = format!("http://{address}");
+        let client = Client { http: net::side_client().expect("an HTTP client"), url, key: String::new() };
+        let request = client.request(Method::GET, "/v1/events").timeout(Duration::from_millis(200));
+        client.ask::<Value>(request).await.expect_err("nobody answers").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_slow_host_is_told_from_one_that_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let slow = told(address).await;
+        assert!(slow.contains("took too long"), "{slow}");
+        drop(listener);
+        let absent = told(address).await;
+        assert!(absent.contains("no host answers"), "{absent}");
+    }
 }
