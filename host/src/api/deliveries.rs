@@ -84,12 +84,7 @@ async fn deliveries(State(parts): State<Parts>, Checked(query): Checked<WorkQuer
 async fn delivery(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id: MessageId = parsed("id", &id)?;
     let found = parts.journal.delivery(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
-    let (sent, record, attempts) = found.ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "unknown-delivery",
-            format!("there is no delivery {id}; it may be past its retention"),
-        )
-    })?;
+    let (sent, record, attempts) =
+        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-delivery", format!("there is no delivery {id}")))?;
     Ok(Json(wire::whole_delivery(&sent, &record, &attempts)))
 }

@@ -44,8 +44,7 @@ async fn list(State(parts): State<Parts>, Checked(query): Checked<EventQuery>) -
 async fn one(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id: EventId = parsed("id", &id)?;
     let found = parts.journal.event(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
-    let (record, runs, deliveries) = found.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}; it may be past its retention"))
-    })?;
+    let (record, runs, deliveries) =
+        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}")))?;
     Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
 }
