@@ -17,16 +17,20 @@ async fn every_admin_route_needs_the_key() {
         (Method::GET, "/v1/events"),
         (Method::GET, "/v1/events/evt_00"),
         (Method::GET, "/v1/runs"),
+        (Method::GET, "/v1/batches"),
         (Method::GET, "/v1/deliveries"),
         (Method::GET, "/v1/deliveries/msg_00"),
-        (Method::GET, "/v1/sources"),
-        (Method::GET, "/v1/sources/a"),
-        (Method::PUT, "/v1/sources/a"),
-        (Method::DELETE, "/v1/sources/a"),
         (Method::POST, "/v1/components"),
         (Method::POST, "/v1/apply"),
+        // Not there for this method, which is nobody's business either.
+        (Method::POST, "/v1/events"),
     ];
-    for (method, path) in routes {
+    let mut routes: Vec<_> = routes.map(|(method, path)| (method, path.to_owned())).into();
+    for kind in ["sources", "destinations", "plugins", "rules"] {
+        routes.push((Method::GET, format!("/v1/{kind}")));
+        routes.extend([Method::GET, Method::PUT, Method::DELETE].map(|method| (method, format!("/v1/{kind}/a"))));
+    }
+    for (method, path) in &routes {
         for key in [None, Some("slk_wrong"), Some("")] {
             let mut request = host.request(method.clone(), path).body("{}");
             if let Some(key) = key {
@@ -40,6 +44,28 @@ async fn every_admin_route_needs_the_key() {
         assert_eq!(host.request(Method::GET, open).send().await.expect("an answer").status(), 200);
     }
     assert_eq!(host.get("/metrics").await.status, 200);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_method_is_answered_with_a_problem() {
+    let host = Host::start().await;
+    let wrong = [
+        (Method::GET, "/in/open", "POST"),
+        (Method::PUT, "/w/default/in/open", "POST"),
+        (Method::POST, "/v1/events", "GET,HEAD"),
+        (Method::GET, "/v1/apply", "POST"),
+        (Method::POST, "/metrics", "GET,HEAD"),
+        (Method::DELETE, "/healthz", "GET,HEAD"),
+    ];
+    for (method, path, allowed) in wrong {
+        let answer = host.request(method.clone(), path).bearer_auth(host.key()).send().await.expect("an answer");
+        assert_eq!(answer.status(), 405, "{method} {path}");
+        assert_eq!(answer.headers()["allow"], allowed, "{method} {path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: serde_json::Value = answer.json().await.expect("a problem");
+        assert_eq!(problem["type"], "urn:sluicebox:problem:method-not-allowed", "{method} {path}");
+    }
     host.stop().await;
 }
 

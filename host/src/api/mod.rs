@@ -25,7 +25,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
     hub::Hub,
-    ingest::Problem,
+    ingest::{Problem, method_not_allowed},
     journal::{Journal, JournalError},
 };
 
@@ -47,10 +47,13 @@ pub fn router(parts: Parts) -> Router {
         .merge(events::routes())
         .merge(deliveries::routes())
         .route("/metrics", get(metrics))
+        // Below the key: without it nobody is told which methods there are.
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(parts.clone(), authorize));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async || "ready\n"))
+        .method_not_allowed_fallback(method_not_allowed)
         .merge(closed)
         .fallback(unknown_route)
         .with_state(parts)

@@ -12,7 +12,7 @@ mod receive;
 mod spec;
 
 pub use accept::serve;
-pub use problem::Problem;
+pub use problem::{Problem, method_not_allowed};
 pub use receive::{Parts, router};
 pub use spec::{ExtractSpec, Source, Spec};
 

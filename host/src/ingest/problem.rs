@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// A refusal that somebody outside is told.
@@ -41,6 +41,12 @@ impl Problem {
         self.members.insert(key.to_owned(), value);
         self
     }
+}
+
+/// What a route answers that is there, but not for this method; the `Allow` header (RFC 9110, section 15.5.6) is the router's.
+pub async fn method_not_allowed(method: Method) -> Problem {
+    let detail = format!("this is not there for {method}; see the Allow header");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
 impl IntoResponse for Problem {

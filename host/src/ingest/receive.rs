@@ -19,6 +19,7 @@ use super::{
     Book, Options, Problem, Source,
     body::Bodies,
     extract::{Facts, text_of_header},
+    problem::method_not_allowed,
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
@@ -59,6 +60,7 @@ pub fn router(options: Options, parts: Parts, registry: &mut Registry) -> Router
     Router::new()
         .route("/in/{source}", post(receive_default))
         .route("/w/{workspace}/in/{source}", post(receive_named))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(ingest)
 }
 
