@@ -75,14 +75,16 @@ impl Door {
     }
 
     /// Serves one connection to its end.
-    async fn serve(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn serve(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
         let told = tokio::select! {
             told = timeout(self.header_timeout, version_is_told(&stream)) => told??,
             () = stopped(shutdown.clone()) => false,
         };
-        if !told {
-            return Ok(());
-        }
+        if told { self.answer(stream, shutdown).await } else { Ok(()) }
+    }
+
+    /// Answers requests until there are no more, or the connection has been idle, or the host stops.
+    async fn answer(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
         let under_way = UnderWay::none();
         let service = service_fn(|request| {
             let (one, answer) = (under_way.one(), self.service.call(request));
@@ -106,6 +108,9 @@ impl Door {
         }
     }
 }
+
+/// Why a connection ended early, as hyper tells it.
+type Failed = Box<dyn Error + Send + Sync>;
 
 type Permit = tokio::sync::OwnedSemaphorePermit;
 
