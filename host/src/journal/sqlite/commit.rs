@@ -13,7 +13,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, runs};
 use crate::{
     event::{Event, Timestamp},
     journal::{BatchEnd, Feed, JournalError, Lane, Routed, RunEnd, Settled},
@@ -217,20 +217,13 @@ impl Committer {
         let _ = self.tidy.try_send(Tidy::Grown);
     }
 
+    /// What could not be stored stays leased to who asked: they try again, and the lease covers those who are lost.
     fn refuse(&self, commands: Vec<Command>, error: StoreError) {
         tracing::error!(%error, calls = commands.len(), "the journal could not commit");
         self.shared.metrics.failures.inc();
         let error = JournalError::from(error);
         for command in commands {
-            self.shared.put_off(&command.work);
             let _ = command.answer.send(Err(error.clone()));
         }
-    }
-}
-
-impl Shared {
-    /// The work could not be stored: what it would have ended is handed out again, a little later.
-    pub(super) fn put_off(&self, work: &Work) {
-        self.held.failed(work, (self.clock)().plus_ms(lease::FAILED_MS));
     }
 }

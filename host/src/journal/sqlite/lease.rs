@@ -3,7 +3,8 @@
 //!
 //! Every claim asks for work while it holds the lock, and from a view of the store that begins after the lock was taken; a lease
 //! ends after the commit that settled its work. So a claim that no longer finds a lease finds the settled row, and nothing is
-//! handed out twice while somebody has it.
+//! handed out twice while somebody has it. A commit that failed ends no lease: who asked for it still holds the work and asks again.
+//! Only who is lost gives way, when the lease is over.
 
 use std::{
     collections::HashMap,
@@ -18,9 +19,6 @@ use crate::{
     event::{Name, Timestamp},
     journal::{Claim, Feed, Lane},
 };
-
-/// An end that could not be stored is asked for again after this time: its lease runs out.
-pub(super) const FAILED_MS: u64 = 5_000;
 
 /// A run: its event's place in the journal, the generation, and the rule.
 pub(super) type RunKey = (u64, u32, Name);
@@ -47,19 +45,6 @@ impl Held {
             Work::EndRuns(ends) => self.runs.end(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone()))),
             Work::EndBatches(ends) => self.batches.end(ends.iter().map(|end| end.seq)),
             Work::Settle(settled) => self.deliveries.end(settled.iter().map(|s| s.seq)),
-        }
-    }
-
-    /// The work could not be stored: what it would have ended is handed out again at `until`, not at once, because the disk may be full.
-    pub(super) fn failed(&self, work: &Work, until: Timestamp) {
-        match work {
-            Work::Append(_) | Work::CloseBatches { .. } => {}
-            Work::Route(routed) => self.events.shorten(routed.iter().map(|r| r.seq), until),
-            Work::EndRuns(ends) => {
-                self.runs.shorten(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone())), until);
-            }
-            Work::EndBatches(ends) => self.batches.shorten(ends.iter().map(|end| end.seq), until),
-            Work::Settle(settled) => self.deliveries.shorten(settled.iter().map(|s| s.seq), until),
         }
     }
 
@@ -144,13 +129,6 @@ impl<K: Clone + Eq + Hash> Leases<K> {
         let mut leases = self.lock();
         for key in keys {
             leases.remove(&key);
-        }
-    }
-
-    fn shorten(&self, keys: impl IntoIterator<Item = K>, until: Timestamp) {
-        let mut leases = self.lock();
-        for key in keys {
-            leases.entry(key).and_modify(|lease| lease.until = lease.until.min(until));
         }
     }
 

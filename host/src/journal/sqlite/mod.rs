@@ -115,19 +115,16 @@ impl SqliteJournal {
     }
 }
 
-/// Sends work to the committer. What it does not take is handed out again, as after a commit that failed.
+/// Sends work to the committer. What it does not take stays leased, as after a commit that failed.
 fn send(queues: &Queues, shared: &Shared, work: Work) -> Pending<()> {
     let (answer, pending) = Pending::new();
     shared.metrics.queued.inc();
-    let (order, error) = match queues.orders.try_send(Order::Write(Command { work, answer })) {
+    let error = match queues.orders.try_send(Order::Write(Command { work, answer })) {
         Ok(()) => return pending,
-        Err(TrySendError::Full(order)) => (order, JournalError::Busy),
-        Err(TrySendError::Disconnected(order)) => (order, JournalError::Closed),
+        Err(TrySendError::Full(_)) => JournalError::Busy,
+        Err(TrySendError::Disconnected(_)) => JournalError::Closed,
     };
     shared.metrics.queued.dec();
-    if let Order::Write(command) = order {
-        shared.put_off(&command.work);
-    }
     Pending::ready(Err(error))
 }
 
