@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
-    journal::{Delivery, Journal, JournalError, Settled, Verdict},
+    journal::{Attempt, Delivery, Journal, JournalError, Settled, Verdict},
     net::{Bounds, Client},
 };
 
@@ -66,7 +66,7 @@ impl Courier {
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
         let attempt = record(answer, started_at, ended_at);
-        Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: Some(attempt), verdict }
+        settled(delivery, Some(attempt), verdict)
     }
 
     /// Tells the journal. Where it does not take it, the delivery is due again when its lease is over.
@@ -94,7 +94,12 @@ impl Courier {
 
 /// Settled without a try, which therefore does not count as one.
 fn without_try(delivery: &Delivery, verdict: Verdict) -> Settled {
-    Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: None, verdict }
+    settled(delivery, None, verdict)
+}
+
+fn settled(delivery: &Delivery, attempt: Option<Attempt>, verdict: Verdict) -> Settled {
+    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+    Settled { seq, lane, attempt_number, attempt, verdict }
 }
 
 fn deleted(delivery: &Delivery) -> Failure {

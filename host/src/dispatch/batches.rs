@@ -72,7 +72,7 @@ async fn fold(parts: Parts, batch: Batch) {
             Some(folder) => call(&parts, &rule, folder, &batch).await,
         },
     };
-    let end = BatchEnd { seq: batch.seq, stages, outcome };
+    let end = BatchEnd { seq: batch.seq, attempt: batch.attempt, stages, outcome };
     store("the end of a batch", || parts.journal.end_batches(vec![end.clone()])).await;
 }
 

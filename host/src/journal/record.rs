@@ -59,6 +59,8 @@ pub struct RunEnd {
     pub generation: u32,
     /// As claimed.
     pub lane: Lane,
+    /// As claimed. Where the run has moved on since (its lease was over, and another copy ended it) this end changes nothing.
+    pub attempt: u32,
     /// What its plugins did, in order.
     pub stages: Vec<Stage>,
     /// What follows.
@@ -184,6 +186,8 @@ pub struct Member {
 pub struct BatchEnd {
     /// As claimed.
     pub seq: u64,
+    /// As claimed. Where the batch has moved on since, this end changes nothing.
+    pub attempt: u32,
     /// What the batch plugin did.
     pub stages: Vec<Stage>,
     /// What follows; never [`Outcome::Joined`].
@@ -243,6 +247,9 @@ pub struct Settled {
     pub seq: u64,
     /// As claimed.
     pub lane: Lane,
+    /// [`Delivery::attempt`] as claimed. Where the delivery has moved on since (its lease was over, and another copy was settled) this
+    /// one changes nothing, unless it tells that a delivery that still waits was delivered.
+    pub attempt_number: u32,
     /// What was tried; `None` where nothing was (the destination is gone).
     pub attempt: Option<Attempt>,
     /// What follows.

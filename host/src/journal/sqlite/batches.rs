@@ -134,7 +134,7 @@ fn id_of(writing: &Writing<'_>, seq: u64) -> Result<BatchId, StoreError> {
     })?)
 }
 
-/// Ends or puts off batches. One that is not closed, or was ended before, stays as it is.
+/// Ends or puts off batches. One that is not closed, or not at the attempt that was claimed, stays as it is.
 pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), StoreError> {
     for end in ends {
         let ending = Ending::of(&end.outcome);
@@ -142,6 +142,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
             return Err(StoreError::BatchJoinsBatch);
         }
         if let Some((workspace, rule, revision)) = update(writing, end, &ending)? {
+            writing.ended.batches.push(end.seq);
             writing.marks.batches |= ending.state == RunState::Pending;
             let of = SourceOf::Batch(end.seq);
             ending.follow(writing, &Source { workspace: &workspace, rule: &rule, revision, of })?;
@@ -158,8 +159,9 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
         RunState::Dead => BatchState::Dead,
     };
     let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6 \
-               WHERE seq = ?1 AND state = 1 RETURNING workspace, rule, revision";
-    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, wire::stages(&end.stages)];
+               WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule, revision";
+    let (stages, failed) = (wire::stages(&end.stages), end.attempt.saturating_sub(1));
+    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, stages, failed];
     let update = writing.sql.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
         Ok((columns.take()?, columns.take()?, columns.whole()?))

@@ -13,7 +13,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease::Ended, runs};
 use crate::{
     event::{Event, Timestamp},
     journal::{BatchEnd, Feed, JournalError, Lane, Routed, RunEnd, Settled},
@@ -92,6 +92,8 @@ pub(super) struct Writing<'t> {
     pub(super) now: Timestamp,
     /// Told to the flows after the commit.
     pub(super) marks: Marks,
+    /// Whose leases end with the commit.
+    pub(super) ended: Ended,
 }
 
 /// What a transaction makes ready.
@@ -175,7 +177,7 @@ impl Committer {
     /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
-            Ok(marks) => self.answer(commands, marks),
+            Ok((ended, marks)) => self.answer(commands, ended, marks),
             Err(error) if commands.len() > 1 && !error.is_full() => {
                 for command in commands {
                     self.commit(vec![command]);
@@ -185,29 +187,27 @@ impl Committer {
         }
     }
 
-    fn store(&mut self, commands: &[Command]) -> Result<Marks, StoreError> {
+    fn store(&mut self, commands: &[Command]) -> Result<(Ended, Marks), StoreError> {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing = Writing { sql: &transaction, now, marks: Marks::default() };
+        let mut writing = Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default() };
         for command in commands {
             command.work.apply(&mut writing)?;
         }
-        let marks = writing.marks;
+        let Writing { marks, ended, .. } = writing;
         transaction.commit()?;
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok(marks)
+        Ok((ended, marks))
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
-    fn answer(&self, commands: Vec<Command>, marks: Marks) {
-        for command in &commands {
-            self.shared.held.ended(&command.work);
-        }
+    fn answer(&self, commands: Vec<Command>, ended: Ended, marks: Marks) {
+        self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
         for command in commands {
             // Who went away needs no answer.

@@ -14,7 +14,7 @@ use std::{
 
 use rusqlite::{Connection, Row, ToSql};
 
-use super::{commit::Work, error::StoreError};
+use super::error::StoreError;
 use crate::{
     event::{Name, Timestamp},
     journal::{Claim, Feed, Lane},
@@ -37,15 +37,12 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The work is committed: what it ended may be handed out again, where it is due.
-    pub(super) fn ended(&self, work: &Work) {
-        match work {
-            Work::Append(_) | Work::CloseBatches { .. } => {}
-            Work::Route(routed) => self.events.end(routed.iter().map(|r| r.seq)),
-            Work::EndRuns(ends) => self.runs.end(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone()))),
-            Work::EndBatches(ends) => self.batches.end(ends.iter().map(|end| end.seq)),
-            Work::Settle(settled) => self.deliveries.end(settled.iter().map(|s| s.seq)),
-        }
+    /// It is committed: what was ended may be handed out again, where it is due.
+    pub(super) fn end(&self, ended: Ended) {
+        self.events.end(ended.events);
+        self.runs.end(ended.runs);
+        self.batches.end(ended.batches);
+        self.deliveries.end(ended.deliveries);
     }
 
     /// Forgets the leases that are over, and tells the flows.
@@ -59,6 +56,20 @@ impl Held {
         feed.runs.mark(self.runs.lapse(now).into_iter().flatten());
         feed.deliveries.mark(self.deliveries.lapse(now).into_iter().flatten());
     }
+}
+
+/// What a transaction ended or put off, by the keys of its leases. An end that came too late is not among it: its lease was over, and
+/// what is handed out now is another's.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// Routed events.
+    pub(super) events: Vec<u64>,
+    /// Runs.
+    pub(super) runs: Vec<RunKey>,
+    /// Batches.
+    pub(super) batches: Vec<u64>,
+    /// Deliveries.
+    pub(super) deliveries: Vec<u64>,
 }
 
 /// What is handed out of one kind of work. Bounded by what the flows hold in memory.

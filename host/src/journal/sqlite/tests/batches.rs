@@ -91,13 +91,15 @@ fn a_batch_is_put_off_then_planned_once() {
     let batch = one(claim(&world, START));
     let due_at = START.plus_ms(50);
     let retry = Outcome::Retry { due_at, failure: Failure::new("trap", "unreachable"), counted: true };
-    done(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome: retry }]));
+    done(world.journal.end_batches(vec![end(&batch, retry)]));
     assert_eq!(claim(&world, START).next_due, Some(due_at));
     let again = one(claim(&world, due_at));
     assert_eq!((again.id, again.attempt, again.members.len()), (batch.id, 2, 3));
 
+    // A second copy of the first try, whose lease was over.
+    done(world.journal.end_batches(vec![end(&batch, Outcome::Dead(Failure::new("trap", "unreachable")))]));
     for _ in 0..2 {
-        done(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome: folded(batch.id) }]));
+        done(world.journal.end_batches(vec![end(&again, folded(batch.id))]));
     }
     assert!(claim(&world, due_at).items.is_empty());
     let sent = done(world.journal.claim_deliveries(lane("d"), START, due_at, 9)).items;
@@ -125,7 +127,7 @@ fn messages_of_a_batch_cannot_join_a_batch() {
     let batch = one(claim(&world, START));
     let unrouted = world.appended(&["b"]).remove(0);
     let outcome = joining(vec![join("k", 0, &unrouted, LIMITS)]);
-    assert!(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome }]).wait().is_err());
+    assert!(world.journal.end_batches(vec![end(&batch, outcome)]).wait().is_err());
 }
 
 /// One event whose message joins a batch.
@@ -153,6 +155,10 @@ fn folded(batch: BatchId) -> Outcome {
         route: None,
     };
     Outcome::Planned(vec![NewDelivery { id: MessageId::of_batch(batch, &name("d"), 0), destination: name("d"), message }])
+}
+
+fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
+    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), outcome }
 }
 
 fn claim(world: &World, now: Timestamp) -> Claim<Batch> {
