@@ -175,7 +175,7 @@ pub struct Batch {
 /// A member of a batch.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The event it came from.
+    /// The event it came from. Its body is empty where `message.body` is there.
     pub event: Arc<Event>,
     /// The event as the plugins before the batch left it.
     pub message: Message,
@@ -232,7 +232,7 @@ pub struct Delivery {
     pub attempt: u32,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// Where it came from.
+    /// Where it came from. The event's body is empty where `message.body` is there.
     pub origin: Origin,
     /// As stored.
     pub message: Message,

@@ -215,8 +215,8 @@ fn read_members(view: &Connection, shelf: &mut Shelf, workspace: &Name, batch: u
     let mut statement = view.prepare_cached(sql)?;
     let members = statement.query_map(params![workspace, Whole(batch)], |row| {
         let mut columns = Columns::of(row);
-        let event = shelf.event(view, columns.whole()?)?;
-        Ok(Member { event, message: columns.message()? })
+        let (event, message) = (columns.whole()?, columns.message()?);
+        Ok(Member { event: shelf.event_of(view, event, &message)?, message })
     })?;
     Ok(members.collect::<Result<_, _>>()?)
 }

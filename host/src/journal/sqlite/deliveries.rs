@@ -123,25 +123,27 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
-        let origin = read_origin(&mut columns, view, shelf)?;
+        let event = columns.take::<Option<Whole>>()?;
+        let batch = (columns.take()?, columns.take()?);
         let id = columns.take()?;
         let lane = Lane { workspace: workspace.clone(), name: columns.take()? };
         let rule = columns.take()?;
         let attempt = columns.take::<u32>()?.saturating_add(1);
         let created_at = columns.take()?;
         let message = columns.message()?;
+        let origin = match event {
+            Some(Whole(seq)) => Origin::Event(shelf.event_of(view, seq, &message)?),
+            None => of_batch(batch)?,
+        };
         let body = bytes_to_send(&origin, &message);
         Ok(Delivery { seq, id, lane, rule, attempt, created_at, origin, message, body })
     })?)
 }
 
-/// From the columns of the event's place, the batch's id, and when it was opened.
-fn read_origin(columns: &mut Columns<'_>, view: &Connection, shelf: &mut Shelf) -> rusqlite::Result<Origin> {
-    let event = columns.take::<Option<Whole>>()?;
-    let batch = (columns.take::<Option<BatchId>>()?, columns.take::<Option<Timestamp>>()?);
-    match (event, batch) {
-        (Some(Whole(seq)), _) => Ok(Origin::Event(shelf.event(view, seq)?)),
-        (None, (Some(id), Some(opened_at))) => Ok(Origin::Batch { id, opened_at }),
+/// From the batch's id, and when it was opened.
+fn of_batch(batch: (Option<BatchId>, Option<Timestamp>)) -> rusqlite::Result<Origin> {
+    match batch {
+        (Some(id), Some(opened_at)) => Ok(Origin::Batch { id, opened_at }),
         _ => Err(rusqlite::Error::QueryReturnedNoRows),
     }
 }

@@ -75,6 +75,18 @@ fn batches_of_one_event_and_key_have_ids_of_their_own() {
 }
 
 #[test]
+fn members_with_a_body_of_their_own_leave_their_events_body_unread() {
+    let world = World::new();
+    let unrouted = world.appended(&["large"]).remove(0);
+    let mut joins: Vec<_> = (0..3).map(|index| join("k", index, &unrouted, LIMITS)).collect();
+    for index in [0, 2] {
+        joins[index].message.body = Some(Bytes::from_static(b"own"));
+    }
+    done(world.journal.route(vec![routed(&unrouted, "r", Some(joining(joins)))]));
+    assert_eq!(bodies(&one(claim(&world, START))), ["", "large", ""]);
+}
+
+#[test]
 fn a_closed_batch_keeps_its_id_and_comes_back_after_a_restart() {
     let world = World::new();
     (0..3).for_each(|_| joined(&world, "k", "a", LIMITS));
