@@ -145,7 +145,7 @@ impl journal::Journal for Journal {
         absent()
     }
 
-    fn claim_batches(&self, _: Timestamp, _: usize) -> Pending<Claim<Batch>> {
+    fn claim_batches(&self, _: Lane, _: Timestamp, _: usize) -> Pending<Claim<Batch>> {
         absent()
     }
 

@@ -48,8 +48,9 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 2: ends (or puts off) claimed runs, and stores what follows from them, in one transaction each.
     fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()>;
 
-    /// Flow 2: closes the batches that are full or due at `now` (their membership is fixed from then on) and claims up to `max`.
-    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
+    /// Flow 2: closes the batches of one rule that are old enough at `now` (their membership is fixed from then on), and claims up to
+    /// `max` that are closed and due. A full one is closed already.
+    fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
 
     /// Flow 2: ends (or puts off) claimed batches, and stores what follows from them, in one transaction each.
     fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()>;

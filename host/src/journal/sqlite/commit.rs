@@ -28,8 +28,10 @@ pub(super) enum Work {
     Route(Vec<Routed>),
     /// Ended runs.
     EndRuns(Vec<RunEnd>),
-    /// Up to `max` batches that are due.
+    /// Up to `max` batches of a rule that are due.
     CloseBatches {
+        /// Whose.
+        lane: Lane,
         /// Due by then.
         due: Timestamp,
         /// At most this many.
@@ -59,7 +61,7 @@ impl Work {
             Self::Append(events) => events::append(writing, events),
             Self::Route(routed) => runs::route(writing, routed),
             Self::EndRuns(ends) => runs::end(writing, ends),
-            Self::CloseBatches { due, max } => batches::close_aged(writing, *due, *max),
+            Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
         }
@@ -101,8 +103,8 @@ pub(super) struct Writing<'t> {
 pub(super) struct Marks {
     /// Events wait for their rules.
     pub(super) events: bool,
-    /// A batch was opened, closed or put off.
-    pub(super) batches: bool,
+    /// Rules with batches that were opened, closed or put off.
+    pub(super) batches: HashSet<Lane>,
     /// Rules with pending runs.
     pub(super) runs: HashSet<Lane>,
     /// Destinations with waiting deliveries.
@@ -115,8 +117,8 @@ impl Marks {
         if self.events {
             feed.events.notify_one();
         }
-        if self.batches {
-            feed.batches.notify_one();
+        if !self.batches.is_empty() {
+            feed.batches.mark(self.batches);
         }
         if !self.runs.is_empty() {
             feed.runs.mark(self.runs);

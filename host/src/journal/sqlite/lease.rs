@@ -50,9 +50,7 @@ impl Held {
         if !self.events.lapse(now).is_empty() {
             feed.events.notify_one();
         }
-        if !self.batches.lapse(now).is_empty() {
-            feed.batches.notify_one();
-        }
+        feed.batches.mark(self.batches.lapse(now).into_iter().flatten());
         feed.runs.mark(self.runs.lapse(now).into_iter().flatten());
         feed.deliveries.mark(self.deliveries.lapse(now).into_iter().flatten());
     }
@@ -78,7 +76,7 @@ pub(super) struct Leases<K>(Mutex<HashMap<K, Lease>>);
 
 #[derive(Debug)]
 struct Lease {
-    /// Who asks for it again; events and batches have no lane.
+    /// Who asks for it again; events have no lane.
     lane: Option<Lane>,
     until: Timestamp,
 }

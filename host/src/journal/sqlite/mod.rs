@@ -158,14 +158,14 @@ impl Journal for SqliteJournal {
         self.write(Work::EndRuns(ends))
     }
 
-    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
-        let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(None, now, max), self.queues.clone());
+    fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
+        let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max), self.queues.clone());
         self.read(move |sql| {
             // Most claims find nothing to close, and then write nothing.
-            if batches::next_aged(sql)?.is_some_and(|due| due <= now) {
-                send(&queues, &shared, Work::CloseBatches { due: now, max }).wait()?;
+            if batches::next_aged(sql, &lane)?.is_some_and(|due| due <= now) {
+                send(&queues, &shared, Work::CloseBatches { lane: lane.clone(), due: now, max }).wait()?;
             }
-            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &terms)?)
+            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &lane, &terms)?)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! three partial indexes that answer what is asked across workspaces: which events are not routed, and which batches are due.
+//! one partial index that answers what is asked across workspaces: which events are not routed.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -91,8 +91,8 @@ CREATE TABLE batches (
 ) STRICT;
 CREATE INDEX batches_listed ON batches (workspace);
 CREATE UNIQUE INDEX batches_open ON batches (workspace, rule, key) WHERE state = 0;
-CREATE INDEX batches_aging ON batches (due_at) WHERE state = 0;
-CREATE INDEX batches_closed ON batches (due_at) WHERE state = 1;
+CREATE INDEX batches_aging ON batches (workspace, rule, due_at) WHERE state = 0;
+CREATE INDEX batches_closed ON batches (workspace, rule, due_at) WHERE state = 1;
 
 CREATE TABLE batch_members (
     workspace TEXT NOT NULL,

@@ -87,6 +87,26 @@ fn members_with_a_body_of_their_own_leave_their_events_body_unread() {
 }
 
 #[test]
+fn batches_of_each_rule_are_a_lane_of_their_own() {
+    let world = World::new();
+    let feed = world.journal.feed();
+    joined_of(&world, "open", "k", "a", LIMITS);
+    assert_eq!(marked(&feed.batches), ["open".to_owned()].into(), "its age has to be watched");
+    (0..3).for_each(|_| joined_of(&world, "full", "k", "a", LIMITS));
+    assert_eq!(marked(&feed.batches), ["full".to_owned()].into());
+    world.pass_ms(1_000);
+    let claim = |world: &World, rule| done(world.journal.claim_batches(lane(rule), world.now(), 9));
+    assert_eq!((claim(&world, "r").items.len(), claim(&world, "r").next_due), (0, None));
+    assert_eq!(one(claim(&world, "full")).lane, lane("full"));
+
+    joined_of(&world, "open", "other", "a", LIMITS);
+    let world = world.reopen();
+    assert_eq!(marked(&world.journal.feed().batches), ["full".to_owned(), "open".to_owned()].into());
+    let aged = claim(&world, "open");
+    assert_eq!((aged.next_due, one(aged).reason), (Some(START.plus_ms(2_000)), FlushReason::Age));
+}
+
+#[test]
 fn a_closed_batch_keeps_its_id_and_comes_back_after_a_restart() {
     let world = World::new();
     (0..3).for_each(|_| joined(&world, "k", "a", LIMITS));
@@ -144,9 +164,14 @@ fn messages_of_a_batch_cannot_join_a_batch() {
 
 /// One event whose message joins a batch.
 fn joined(world: &World, key: &str, body: &str, limits: BatchLimits) {
+    joined_of(world, "r", key, body, limits);
+}
+
+/// One event whose message joins a batch of this rule.
+fn joined_of(world: &World, rule: &str, key: &str, body: &str, limits: BatchLimits) {
     let unrouted = world.appended(&[body]).remove(0);
     let outcome = joining(vec![join(key, 0, &unrouted, limits)]);
-    done(world.journal.route(vec![routed(&unrouted, "r", Some(outcome))]));
+    done(world.journal.route(vec![routed(&unrouted, rule, Some(outcome))]));
 }
 
 pub(super) fn join(key: &str, index: u32, unrouted: &Unrouted, limits: BatchLimits) -> Join {
@@ -174,7 +199,7 @@ fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
 }
 
 fn claim(world: &World, now: Timestamp) -> Claim<Batch> {
-    done(world.journal.claim_batches(now, 9))
+    done(world.journal.claim_batches(lane("r"), now, 9))
 }
 
 fn one(claim: Claim<Batch>) -> Batch {

@@ -80,8 +80,20 @@ fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
         ("SELECT * FROM deliveries WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "deliveries_listed"),
         ("SELECT * FROM deliveries WHERE workspace = ? AND destination = ? ORDER BY seq DESC LIMIT 9", "deliveries_to"),
         ("SELECT * FROM deliveries WHERE workspace = ? AND state = 2 ORDER BY seq DESC LIMIT 9", "deliveries_dead"),
-        ("SELECT seq FROM batches WHERE state = 1 ORDER BY due_at, seq", "batches_closed"),
-        ("SELECT seq FROM batches WHERE state = 0 AND due_at <= ? ORDER BY due_at LIMIT 9", "batches_aging"),
+        ("SELECT seq FROM batches WHERE workspace = ? AND rule = ? AND state = 1 ORDER BY due_at, seq", "batches_closed"),
+        (
+            "SELECT seq FROM batches WHERE workspace = ? AND rule = ? AND state = 0 AND due_at <= ? ORDER BY due_at LIMIT 9",
+            "batches_aging",
+        ),
+        ("SELECT due_at FROM batches WHERE workspace = ? AND rule = ? AND state = 0 ORDER BY due_at LIMIT 1", "batches_aging"),
+        (
+            "SELECT workspace, rule FROM batches WHERE state = 0 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
+            "INDEX batches_",
+        ),
+        (
+            "SELECT workspace, rule FROM batches WHERE state = 1 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
+            "batches_closed",
+        ),
         ("SELECT event FROM batch_members WHERE workspace = ? AND batch = ? ORDER BY seq", "batch_members_of"),
     ] {
         let plan = plan(&view, sql);

@@ -101,8 +101,7 @@ fn a_delivery_carries_the_bytes_of_its_event_or_those_a_plugin_made() {
     assert_eq!((&plain.body[..], &plain.message), (&b"original"[..], &Message::of(&unrouted.event)));
     assert_eq!((&changed.body[..], &changed.message), (&b"\xffmade"[..], &made));
     assert_eq!(event_of(&changed), unrouted.event.id);
-    let body_of_event = |delivery: &Delivery| event_body(delivery).len();
-    assert_eq!((body_of_event(&plain), body_of_event(&changed)), (8, 0), "a body that nothing reads is not read");
+    assert_eq!((event_body(&plain).len(), event_body(&changed).len()), (8, 0), "a body that nothing reads is not read");
 }
 
 #[test]
