@@ -109,6 +109,9 @@ pub enum JournalError {
     /// The queue to the committer is full: the caller is faster than the disk.
     #[error("the journal's queue is full")]
     Busy,
+    /// A listing was stopped at its time limit, so that it is in nobody's way.
+    #[error("reading the journal took too long: narrow the query, for instance to one rule, destination or state")]
+    TooSlow,
     /// It was closed.
     #[error("the journal is closed")]
     Closed,

@@ -206,9 +206,10 @@ impl Desk {
             clock: Arc::new(|| START),
             metrics: Metrics::new(&mut Registry::default()),
         });
-        let ((orders, waiting), (errands, _), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1), sync_channel(1));
+        let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
+        let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));
         let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
-        Self { queues: Queues { orders, errands }, committer, _notices: notices, folder }
+        Self { queues: Queues { orders, claims, listings }, committer, _notices: notices, folder }
     }
 
     fn write(&self, work: Work) -> Pending<()> {
