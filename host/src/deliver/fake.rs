@@ -103,6 +103,10 @@ impl journal::Journal for Journal {
         &self.feed
     }
 
+    fn lease_ms(&self) -> u64 {
+        300_000
+    }
+
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, _: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
         let mut waiting = self.waiting.lock().expect("not poisoned");
         let mut items = Vec::new();

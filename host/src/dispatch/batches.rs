@@ -32,8 +32,9 @@ impl Work for Batches {
 
     const WHAT: &'static str = "batches";
 
-    /// The journal's own lease, as its default is.
-    const LEASE_MS: u64 = 300_000;
+    fn lease_ms(&self) -> u64 {
+        self.parts.journal.lease_ms()
+    }
 
     fn marked(&self) -> &Lanes {
         &self.parts.journal.feed().batches

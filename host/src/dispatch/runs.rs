@@ -26,8 +26,9 @@ impl Work for Runs {
 
     const WHAT: &'static str = "runs";
 
-    /// The journal's own lease, as its default is.
-    const LEASE_MS: u64 = 300_000;
+    fn lease_ms(&self) -> u64 {
+        self.parts.journal.lease_ms()
+    }
 
     fn marked(&self) -> &Lanes {
         &self.parts.journal.feed().runs

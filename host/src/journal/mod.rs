@@ -33,6 +33,9 @@ pub trait Journal: Send + Sync + 'static {
     /// What has become ready, so that the flows need not poll.
     fn feed(&self) -> &Feed;
 
+    /// How long events, runs and batches are their claimer's: what is not ended by then is handed out again.
+    fn lease_ms(&self) -> u64;
+
     /// Flow 1: stores events, and is ready when they are on disk.
     fn append(&self, events: Vec<Event>) -> Pending<()>;
 

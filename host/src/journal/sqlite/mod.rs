@@ -133,6 +133,10 @@ impl Journal for SqliteJournal {
         &self.shared.feed
     }
 
+    fn lease_ms(&self) -> u64 {
+        self.lease_ms
+    }
+
     fn append(&self, events: Vec<Event>) -> Pending<()> {
         if self.shared.metrics.queued.get() >= self.appends_max {
             return Pending::ready(Err(JournalError::Busy));
