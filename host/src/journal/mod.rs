@@ -39,7 +39,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 1: stores events, and is ready when they are on disk.
     fn append(&self, events: Vec<Event>) -> Pending<()>;
 
-    /// Flow 2: up to `max` events that are not routed, oldest first, each handed out once.
+    /// Flow 2: up to `max` events that are not routed, oldest first, each handed out again only after its lease.
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>>;
 
     /// Flow 2: freezes which rules matched, and with them the outcome of runs that needed no plugin.
