@@ -103,6 +103,10 @@ impl journal::Journal for Journal {
         &self.feed
     }
 
+    fn lease_ms(&self) -> u64 {
+        300_000
+    }
+
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, _: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
         let mut waiting = self.waiting.lock().expect("not poisoned");
         let mut items = Vec::new();
@@ -145,7 +149,7 @@ impl journal::Journal for Journal {
         absent()
     }
 
-    fn claim_batches(&self, _: Timestamp, _: usize) -> Pending<Claim<Batch>> {
+    fn claim_batches(&self, _: Lane, _: Timestamp, _: usize) -> Pending<Claim<Batch>> {
         absent()
     }
 

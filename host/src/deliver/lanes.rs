@@ -28,7 +28,9 @@ impl Work for Deliveries {
 
     const WHAT: &'static str = "deliveries";
 
-    const LEASE_MS: u64 = LEASE_MS;
+    fn lease_ms(&self) -> u64 {
+        LEASE_MS
+    }
 
     fn marked(&self) -> &Lanes {
         &self.journal.feed().deliveries

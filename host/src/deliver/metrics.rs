@@ -123,7 +123,7 @@ mod tests {
             Timestamp(0),
             Timestamp(20),
         );
-        Settled { seq: 1, lane: fake::lane(name), attempt: Some(attempt), verdict }
+        Settled { seq: 1, lane: fake::lane(name), attempt_number: 1, attempt: Some(attempt), verdict }
     }
 
     fn text(registry: &Registry) -> String {

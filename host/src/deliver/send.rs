@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
-    journal::{Delivery, Journal, JournalError, Pending, Settled, Verdict},
+    journal::{Attempt, Delivery, Journal, JournalError, Pending, Settled, Verdict},
     net::{Bounds, Client},
 };
 
@@ -65,7 +65,7 @@ impl Courier {
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
         let attempt = record(answer, started_at, ended_at);
-        Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: Some(attempt), verdict }
+        settled(delivery, Some(attempt), verdict)
     }
 
     /// Tells the journal. Where it was closed first, the delivery is tried again after the restart.
@@ -99,7 +99,12 @@ async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Result<(), Jour
 
 /// Settled without a try, which therefore does not count as one.
 fn without_try(delivery: &Delivery, verdict: Verdict) -> Settled {
-    Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: None, verdict }
+    settled(delivery, None, verdict)
+}
+
+fn settled(delivery: &Delivery, attempt: Option<Attempt>, verdict: Verdict) -> Settled {
+    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+    Settled { seq, lane, attempt_number, attempt, verdict }
 }
 
 fn deleted(delivery: &Delivery) -> Failure {

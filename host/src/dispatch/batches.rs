@@ -1,8 +1,6 @@
-//! Folds batches that are full or due, under the rule of the revision that opened them.
+//! Folds batches that are full or due, under the rule of the revision that opened them; one lane a rule, as its runs have one.
 
-use std::{pin::pin, sync::Arc, time::Duration};
-
-use tokio::task::JoinSet;
+use std::sync::Arc;
 
 use super::{
     Options, Parts, Rule, fate, plan,
@@ -10,57 +8,50 @@ use super::{
     store,
 };
 use crate::{
-    event::Stage,
-    journal::{Batch, BatchEnd, FlushReason, Outcome},
+    event::{Stage, Timestamp},
+    journal::{Batch, BatchEnd, Bounds, Claim, FlushReason, Lane, Lanes, Outcome, Pending, Places, Work, pump},
     plugin::{Bound, Fold, FoldReason},
 };
 
-/// Batches that nothing told of are looked for after this long.
-const LOOK_MS_MAX: u64 = 10_000;
-/// A claim that failed is repeated after this long.
-const CLAIM_PAUSE_MS: u64 = 1000;
+/// Batches of one rule that are folded at once: they may be large.
+const PER_RULE_MAX: usize = 2;
 
-/// Folds until the host stops, and then until what is under way has ended, or `drain_ms` are over.
+/// Folds until the host stops.
 pub(super) async fn work_off(parts: Parts, options: Options) {
-    let mut shutdown = parts.shutdown.clone();
-    let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
-    let mut folds = JoinSet::new();
-    loop {
-        let wait_ms = claim(&parts, options.batches_max, &mut folds).await;
-        tokio::select! {
-            () = parts.journal.feed().batches.notified() => {}
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            Some(_) = folds.join_next() => {}
-            _ = &mut stopped => break,
-        }
-    }
-    let ended = async { while folds.join_next().await.is_some() {} };
-    if tokio::time::timeout(Duration::from_millis(options.drain_ms), ended).await.is_err() {
-        tracing::warn!("batches were still being folded when the host stopped; they are folded after a restart");
-    }
+    let bounds = Bounds { pieces_max: options.batches_max, drain_ms: options.drain_ms };
+    let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
+    pump(Batches { parts }, bounds, clock, shutdown).await;
 }
 
-/// Starts what is due, as far as there is room; gives the time until there may be more.
-async fn claim(parts: &Parts, batches_max: usize, folds: &mut JoinSet<()>) -> u64 {
-    let room = batches_max - folds.len().min(batches_max);
-    if room == 0 {
-        return LOOK_MS_MAX;
+struct Batches {
+    parts: Parts,
+}
+
+impl Work for Batches {
+    type Piece = Batch;
+
+    const WHAT: &'static str = "batches";
+
+    fn lease_ms(&self) -> u64 {
+        self.parts.journal.lease_ms()
     }
-    let now = (parts.clock)();
-    match parts.journal.claim_batches(now, room).await {
-        Ok(claim) => {
-            let full = claim.items.len() == room;
-            for batch in claim.items {
-                folds.spawn(fold(parts.clone(), batch));
-            }
-            // With no room left, the next look is when a fold has ended.
-            let wait_ms = claim.next_due.map_or(LOOK_MS_MAX, |due| due.ms_since(now).clamp(1, LOOK_MS_MAX));
-            if full { LOOK_MS_MAX } else { wait_ms }
-        }
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "batches could not be claimed; trying again");
-            CLAIM_PAUSE_MS
-        }
+
+    fn marked(&self) -> &Lanes {
+        &self.parts.journal.feed().batches
+    }
+
+    fn places(&self, _lane: &Lane) -> Places {
+        Places::UpTo(PER_RULE_MAX)
+    }
+
+    fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
+        self.parts.journal.claim_batches(lane, now, max)
+    }
+
+    async fn work(&self, batch: Batch) -> Option<Timestamp> {
+        fold(self.parts.clone(), batch).await;
+        // A retry is told of by the journal's feed.
+        None
     }
 }
 
@@ -72,7 +63,7 @@ async fn fold(parts: Parts, batch: Batch) {
             Some(folder) => call(&parts, &rule, folder, &batch).await,
         },
     };
-    let end = BatchEnd { seq: batch.seq, stages, outcome };
+    let end = BatchEnd { seq: batch.seq, attempt: batch.attempt, stages, outcome };
     store("the end of a batch", || parts.journal.end_batches(vec![end.clone()])).await;
 }
 
@@ -91,7 +82,9 @@ async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) ->
         Ok(ended) => plan::of_fold(rule, batch.id, ended),
         Err(fault) => {
             let now = (parts.clock)();
-            let standing = fate::Standing { attempt: batch.attempt, created_at: batch.opened_at, now, random: random() };
+            // A batch is first folded when it is closed, at the latest at the end of its age.
+            let created_at = batch.opened_at.plus_ms(rule.batch.map_or(0, |limits| limits.age_ms_max));
+            let standing = fate::Standing { attempt: batch.attempt, created_at, now, random: random() };
             fate::of(fault, standing)
         }
     };

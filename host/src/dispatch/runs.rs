@@ -26,8 +26,9 @@ impl Work for Runs {
 
     const WHAT: &'static str = "runs";
 
-    /// The journal's own lease, as its default is.
-    const LEASE_MS: u64 = 300_000;
+    fn lease_ms(&self) -> u64 {
+        self.parts.journal.lease_ms()
+    }
 
     fn marked(&self) -> &Lanes {
         &self.parts.journal.feed().runs
@@ -46,7 +47,8 @@ impl Work for Runs {
             Some(rule) => self.run(&rule, &run).await,
             None => (Vec::new(), Outcome::Dead(revision_gone(run.revision))),
         };
-        let end = RunEnd { seq: run.seq, generation: run.generation, lane: run.lane, stages, outcome };
+        let (seq, generation, attempt) = (run.seq, run.generation, run.attempt);
+        let end = RunEnd { seq, generation, lane: run.lane, attempt, stages, outcome };
         store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
         // A retry is told of by the journal's feed.
         None

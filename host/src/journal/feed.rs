@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::event::Name;
 
-/// Where work queues up: the runs of one rule, or the deliveries of one destination.
+/// Where work queues up: the runs or the batches of one rule, or the deliveries of one destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
     /// Whose.
@@ -24,10 +24,10 @@ pub struct Lane {
 pub struct Feed {
     /// Events were appended.
     pub events: Notify,
-    /// A batch was opened, filled or closed.
-    pub batches: Notify,
     /// Rules with new or rescheduled pending runs.
     pub runs: Lanes,
+    /// Rules with batches that were opened, closed or put off.
+    pub batches: Lanes,
     /// Destinations with new or rescheduled deliveries.
     pub deliveries: Lanes,
 }

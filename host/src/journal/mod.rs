@@ -33,10 +33,13 @@ pub trait Journal: Send + Sync + 'static {
     /// What has become ready, so that the flows need not poll.
     fn feed(&self) -> &Feed;
 
+    /// How long events, runs and batches are their claimer's: what is not ended by then is handed out again.
+    fn lease_ms(&self) -> u64;
+
     /// Flow 1: stores events, and is ready when they are on disk.
     fn append(&self, events: Vec<Event>) -> Pending<()>;
 
-    /// Flow 2: up to `max` events that are not routed, oldest first, each handed out once.
+    /// Flow 2: up to `max` events that are not routed, oldest first, each handed out again only after its lease.
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>>;
 
     /// Flow 2: freezes which rules matched, and with them the outcome of runs that needed no plugin.
@@ -48,8 +51,9 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 2: ends (or puts off) claimed runs, and stores what follows from them, in one transaction each.
     fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()>;
 
-    /// Flow 2: closes the batches that are full or due at `now` (their membership is fixed from then on) and claims up to `max`.
-    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
+    /// Flow 2: closes the batches of one rule that are old enough at `now` (their membership is fixed from then on), and claims up to
+    /// `max` that are closed and due. A full one is closed already.
+    fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
 
     /// Flow 2: ends (or puts off) claimed batches, and stores what follows from them, in one transaction each.
     fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()>;
@@ -108,6 +112,9 @@ pub enum JournalError {
     /// The queue to the committer is full: the caller is faster than the disk.
     #[error("the journal's queue is full")]
     Busy,
+    /// A listing was stopped at its time limit, so that it is in nobody's way.
+    #[error("reading the journal took too long: narrow the query, for instance to one rule, destination or state")]
+    TooSlow,
     /// It was closed.
     #[error("the journal is closed")]
     Closed,

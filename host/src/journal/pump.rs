@@ -28,7 +28,7 @@ pub trait Work: Send + Sync + 'static {
     const WHAT: &'static str;
 
     /// After so long a piece that was not ended is handed out again.
-    const LEASE_MS: u64;
+    fn lease_ms(&self) -> u64;
 
     /// Where lanes with new work are marked.
     fn marked(&self) -> &Lanes;
@@ -166,7 +166,7 @@ impl<W: Work> Pump<W> {
     /// What was not ended is claimed again when its lease is over.
     fn work_failed(&mut self, lane: &Lane, error: Option<JoinError>) {
         tracing::error!(lane = %lane.name, error = error.map(|error| error.to_string()), "one of the {} panicked", W::WHAT);
-        self.schedule.ended(lane, Some((self.clock)().plus_ms(W::LEASE_MS)));
+        self.schedule.ended(lane, Some((self.clock)().plus_ms(self.work.lease_ms())));
     }
 
     /// Claims nothing more and waits for what is under way. What does not end in time is called off; the next start repeats it.

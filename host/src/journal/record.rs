@@ -59,6 +59,8 @@ pub struct RunEnd {
     pub generation: u32,
     /// As claimed.
     pub lane: Lane,
+    /// As claimed. Where the run has moved on since (its lease was over, and another copy ended it) this end changes nothing.
+    pub attempt: u32,
     /// What its plugins did, in order.
     pub stages: Vec<Stage>,
     /// What follows.
@@ -173,7 +175,7 @@ pub struct Batch {
 /// A member of a batch.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The event it came from.
+    /// The event it came from. Its body is empty where `message.body` is there.
     pub event: Arc<Event>,
     /// The event as the plugins before the batch left it.
     pub message: Message,
@@ -184,6 +186,8 @@ pub struct Member {
 pub struct BatchEnd {
     /// As claimed.
     pub seq: u64,
+    /// As claimed. Where the batch has moved on since, this end changes nothing.
+    pub attempt: u32,
     /// What the batch plugin did.
     pub stages: Vec<Stage>,
     /// What follows; never [`Outcome::Joined`].
@@ -228,7 +232,7 @@ pub struct Delivery {
     pub attempt: u32,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// Where it came from.
+    /// Where it came from. The event's body is empty where `message.body` is there.
     pub origin: Origin,
     /// As stored.
     pub message: Message,
@@ -243,6 +247,9 @@ pub struct Settled {
     pub seq: u64,
     /// As claimed.
     pub lane: Lane,
+    /// [`Delivery::attempt`] as claimed. Where the delivery has moved on since (its lease was over, and another copy was settled) this
+    /// one changes nothing, unless it tells that a delivery that still waits was delivered.
+    pub attempt_number: u32,
     /// What was tried; `None` where nothing was (the destination is gone).
     pub attempt: Option<Attempt>,
     /// What follows.

@@ -29,7 +29,7 @@ pub(super) struct Schedule {
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
-    /// Taken by deliveries under way, and by the claim under way.
+    /// Taken by pieces under way, and by the claim under way.
     taken: usize,
     /// When it has to be looked at even if nobody marks it.
     alarm: Option<Timestamp>,
@@ -128,7 +128,7 @@ impl Schedule {
         self.forget_if_idle(lane);
     }
 
-    /// A delivery has ended and frees its place; the lane has to be looked at again at `again_at`.
+    /// A piece has ended and frees its place; the lane has to be looked at again at `again_at`.
     pub(super) fn ended(&mut self, lane: &Lane, again_at: Option<Timestamp>) {
         self.taken = self.taken.saturating_sub(1);
         let state = self.state(lane);
@@ -143,7 +143,7 @@ impl Schedule {
         self.forget_if_idle(lane);
     }
 
-    /// Keeps the earlier of the lane's alarm and `at`: one that rings early costs a claim, one that is lost costs a delivery.
+    /// Keeps the earlier of the lane's alarm and `at`: one that rings early costs a claim, one that is lost leaves work undone.
     fn set_alarm(&mut self, lane: &Lane, at: Timestamp) {
         let state = self.state(lane);
         match state.alarm {
@@ -263,7 +263,7 @@ mod tests {
         schedule.mark(&lane("a"));
         turn(&mut schedule, 4);
         schedule.claimed(&lane("a"), 3, None, NOW);
-        assert_eq!(schedule.lanes.len(), 1, "one delivery is under way");
+        assert_eq!(schedule.lanes.len(), 1, "one piece is under way");
         schedule.ended(&lane("a"), None);
         assert!(schedule.lanes.is_empty() && schedule.taken == 0);
     }

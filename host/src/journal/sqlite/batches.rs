@@ -84,7 +84,7 @@ fn start(writing: &mut Writing<'_>, source: &Source<'_>, join: &Join) -> Result<
     let revision = Whole(source.revision);
     let values = params![source.workspace, source.rule, join.key, hash, revision, writing.now, BatchState::Open, due_at];
     let seq = writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole())?;
-    writing.marks.batches = true;
+    writing.marks.batches.insert(Lane { workspace: source.workspace.clone(), name: source.rule.clone() });
     Ok(Open { seq, events: 0, bytes: 0 })
 }
 
@@ -101,56 +101,61 @@ fn grow(writing: &mut Writing<'_>, open: &Open, limits: &BatchLimits) -> Result<
     }
 }
 
-/// Closes up to `max` batches that were open for long enough at `due`.
-pub(super) fn close_aged(writing: &mut Writing<'_>, due: Timestamp, max: usize) -> Result<(), StoreError> {
-    let sql = "SELECT seq FROM batches WHERE state = 0 AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
+/// Closes up to `max` batches of one rule that were open for long enough at `due`.
+pub(super) fn close_aged(writing: &mut Writing<'_>, lane: &Lane, due: Timestamp, max: usize) -> Result<(), StoreError> {
+    let sql =
+        "SELECT seq FROM batches WHERE workspace = ?1 AND rule = ?2 AND state = 0 AND due_at <= ?3 ORDER BY due_at LIMIT ?4";
     let aged = writing
         .sql
         .prepare_cached(sql)?
-        .query_map(params![due, Whole(max as u64)], |row| Columns::of(row).whole())?
+        .query_map(params![lane.workspace, lane.name, due, Whole(max as u64)], |row| Columns::of(row).whole())?
         .collect::<Result<Vec<_>, _>>()?;
     aged.into_iter().try_for_each(|seq| close(writing, seq, FlushReason::Age))
 }
 
 /// Fixes the members of a batch, and with them its id.
 fn close(writing: &mut Writing<'_>, seq: u64, reason: FlushReason) -> Result<(), StoreError> {
-    let id = id_of(writing, seq)?;
+    let (lane, id) = lane_and_id(writing, seq)?;
     let sql = "UPDATE batches SET state = ?2, id = ?3, reason = ?4, due_at = ?5 WHERE seq = ?1";
     let values = params![Whole(seq), BatchState::Closed, id, reason, writing.now];
     writing.sql.prepare_cached(sql)?.execute(values)?;
-    writing.marks.batches = true;
+    writing.marks.batches.insert(lane);
     Ok(())
 }
 
-/// From the members' own places in the journal, not their events': one event can have members in several batches of one key.
-fn id_of(writing: &Writing<'_>, seq: u64) -> Result<BatchId, StoreError> {
+/// The id is from the members' own places in the journal, not their events': one event can have members in several batches of one key.
+fn lane_and_id(writing: &Writing<'_>, seq: u64) -> Result<(Lane, BatchId), StoreError> {
     let sql = "SELECT b.workspace, b.rule, b.key, min(m.seq), max(m.seq) FROM batches b \
                JOIN batch_members m ON m.workspace = b.workspace AND m.batch = b.seq WHERE b.seq = ?1";
     Ok(writing.sql.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
-        let (workspace, rule): (Name, Name) = (columns.take()?, columns.take()?);
+        let lane = Lane { workspace: columns.take()?, name: columns.take()? };
         let key: String = columns.take()?;
-        Ok(BatchId::of(&workspace, &rule, &key, columns.whole()?, columns.whole()?))
+        let id = BatchId::of(&lane.workspace, &lane.name, &key, columns.whole()?, columns.whole()?);
+        Ok((lane, id))
     })?)
 }
 
-/// Ends or puts off batches. One that is not closed, or was ended before, stays as it is.
+/// Ends or puts off batches. One that is not closed, or not at the attempt that was claimed, stays as it is.
 pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), StoreError> {
     for end in ends {
         let ending = Ending::of(&end.outcome);
         if !ending.joins.is_empty() {
             return Err(StoreError::BatchJoinsBatch);
         }
-        if let Some((workspace, rule, revision)) = update(writing, end, &ending)? {
-            writing.marks.batches |= ending.state == RunState::Pending;
+        if let Some((lane, revision)) = update(writing, end, &ending)? {
+            writing.ended.batches.push(end.seq);
+            if ending.state == RunState::Pending {
+                writing.marks.batches.insert(lane.clone());
+            }
             let of = SourceOf::Batch(end.seq);
-            ending.follow(writing, &Source { workspace: &workspace, rule: &rule, revision, of })?;
+            ending.follow(writing, &Source { workspace: &lane.workspace, rule: &lane.name, revision, of })?;
         }
     }
     Ok(())
 }
 
-fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<Option<(Name, Name, u64)>, StoreError> {
+fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<Option<(Lane, u64)>, StoreError> {
     let state = match ending.state {
         RunState::Pending | RunState::Held => BatchState::Closed,
         RunState::Planned | RunState::Batched => BatchState::Planned,
@@ -158,26 +163,27 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
         RunState::Dead => BatchState::Dead,
     };
     let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6 \
-               WHERE seq = ?1 AND state = 1 RETURNING workspace, rule, revision";
-    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, wire::stages(&end.stages)];
+               WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule, revision";
+    let (stages, failed) = (wire::stages(&end.stages), end.attempt.saturating_sub(1));
+    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, stages, failed];
     let update = writing.sql.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
-        Ok((columns.take()?, columns.take()?, columns.whole()?))
+        Ok((Lane { workspace: columns.take()?, name: columns.take()? }, columns.whole()?))
     });
     Ok(update.optional()?)
 }
 
-/// When the oldest open batch is due.
-pub(super) fn next_aged(view: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT due_at FROM batches WHERE state = 0 ORDER BY due_at LIMIT 1";
-    Ok(view.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+/// When the oldest open batch of one rule is due.
+pub(super) fn next_aged(view: &Connection, lane: &Lane) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT due_at FROM batches WHERE workspace = ?1 AND rule = ?2 AND state = 0 ORDER BY due_at LIMIT 1";
+    Ok(view.prepare_cached(sql)?.query_row(params![lane.workspace, lane.name], |row| row.get(0)).optional()?)
 }
 
-/// Hands out closed batches.
-pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, terms: &Terms) -> Result<Claim<Batch>, StoreError> {
+/// Hands out closed batches of one rule.
+pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: &Terms) -> Result<Claim<Batch>, StoreError> {
     let waiting = Waiting {
-        sql: "SELECT seq, due_at FROM batches WHERE state = 1 ORDER BY due_at, seq",
-        params: &[],
+        sql: "SELECT seq, due_at FROM batches WHERE workspace = ?1 AND rule = ?2 AND state = 1 ORDER BY due_at, seq",
+        params: params![lane.workspace, lane.name],
         key: &|row| {
             let mut columns = Columns::of(row);
             Ok((columns.whole()?, columns.take()?))
@@ -185,7 +191,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, terms: &Terms) -> Re
     };
     let mut shelf = Shelf::default();
     let claim = leases.claim(sql, terms, &waiting, |view, &seq| read(view, &mut shelf, seq))?;
-    let next_due = claim.next_due.into_iter().chain(next_aged(sql)?).min();
+    let next_due = claim.next_due.into_iter().chain(next_aged(sql, lane)?).min();
     Ok(Claim { next_due, ..claim })
 }
 
@@ -213,8 +219,8 @@ fn read_members(view: &Connection, shelf: &mut Shelf, workspace: &Name, batch: u
     let mut statement = view.prepare_cached(sql)?;
     let members = statement.query_map(params![workspace, Whole(batch)], |row| {
         let mut columns = Columns::of(row);
-        let event = shelf.event(view, columns.whole()?)?;
-        Ok(Member { event, message: columns.message()? })
+        let (event, message) = (columns.whole()?, columns.message()?);
+        Ok(Member { event: shelf.event_of(view, event, &message)?, message })
     })?;
     Ok(members.collect::<Result<_, _>>()?)
 }

@@ -13,7 +13,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease::Ended, runs};
 use crate::{
     event::{Event, Timestamp},
     journal::{BatchEnd, Feed, JournalError, Lane, Routed, RunEnd, Settled},
@@ -28,8 +28,10 @@ pub(super) enum Work {
     Route(Vec<Routed>),
     /// Ended runs.
     EndRuns(Vec<RunEnd>),
-    /// Up to `max` batches that are due.
+    /// Up to `max` batches of a rule that are due.
     CloseBatches {
+        /// Whose.
+        lane: Lane,
         /// Due by then.
         due: Timestamp,
         /// At most this many.
@@ -59,7 +61,7 @@ impl Work {
             Self::Append(events) => events::append(writing, events),
             Self::Route(routed) => runs::route(writing, routed),
             Self::EndRuns(ends) => runs::end(writing, ends),
-            Self::CloseBatches { due, max } => batches::close_aged(writing, *due, *max),
+            Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
         }
@@ -92,6 +94,8 @@ pub(super) struct Writing<'t> {
     pub(super) now: Timestamp,
     /// Told to the flows after the commit.
     pub(super) marks: Marks,
+    /// Whose leases end with the commit.
+    pub(super) ended: Ended,
 }
 
 /// What a transaction makes ready.
@@ -99,8 +103,8 @@ pub(super) struct Writing<'t> {
 pub(super) struct Marks {
     /// Events wait for their rules.
     pub(super) events: bool,
-    /// A batch was opened, closed or put off.
-    pub(super) batches: bool,
+    /// Rules with batches that were opened, closed or put off.
+    pub(super) batches: HashSet<Lane>,
     /// Rules with pending runs.
     pub(super) runs: HashSet<Lane>,
     /// Destinations with waiting deliveries.
@@ -113,8 +117,8 @@ impl Marks {
         if self.events {
             feed.events.notify_one();
         }
-        if self.batches {
-            feed.batches.notify_one();
+        if !self.batches.is_empty() {
+            feed.batches.mark(self.batches);
         }
         if !self.runs.is_empty() {
             feed.runs.mark(self.runs);
@@ -175,7 +179,7 @@ impl Committer {
     /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
-            Ok(marks) => self.answer(commands, marks),
+            Ok((ended, marks)) => self.answer(commands, ended, marks),
             Err(error) if commands.len() > 1 && !error.is_full() => {
                 for command in commands {
                     self.commit(vec![command]);
@@ -185,29 +189,27 @@ impl Committer {
         }
     }
 
-    fn store(&mut self, commands: &[Command]) -> Result<Marks, StoreError> {
+    fn store(&mut self, commands: &[Command]) -> Result<(Ended, Marks), StoreError> {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing = Writing { sql: &transaction, now, marks: Marks::default() };
+        let mut writing = Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default() };
         for command in commands {
             command.work.apply(&mut writing)?;
         }
-        let marks = writing.marks;
+        let Writing { marks, ended, .. } = writing;
         transaction.commit()?;
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok(marks)
+        Ok((ended, marks))
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
-    fn answer(&self, commands: Vec<Command>, marks: Marks) {
-        for command in &commands {
-            self.shared.held.ended(&command.work);
-        }
+    fn answer(&self, commands: Vec<Command>, ended: Ended, marks: Marks) {
+        self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
         for command in commands {
             // Who went away needs no answer.
@@ -217,20 +219,13 @@ impl Committer {
         let _ = self.tidy.try_send(Tidy::Grown);
     }
 
+    /// What could not be stored stays leased to who asked: they try again, and the lease covers those who are lost.
     fn refuse(&self, commands: Vec<Command>, error: StoreError) {
         tracing::error!(%error, calls = commands.len(), "the journal could not commit");
         self.shared.metrics.failures.inc();
         let error = JournalError::from(error);
         for command in commands {
-            self.shared.put_off(&command.work);
             let _ = command.answer.send(Err(error.clone()));
         }
-    }
-}
-
-impl Shared {
-    /// The work could not be stored: what it would have ended is handed out again, a little later.
-    pub(super) fn put_off(&self, work: &Work) {
-        self.held.failed(work, (self.clock)().plus_ms(lease::FAILED_MS));
     }
 }

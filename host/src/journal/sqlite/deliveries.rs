@@ -39,28 +39,30 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
     Ok(())
 }
 
-/// Records attempts and what follows. A delivery that is settled stays so; a late attempt is still put on record.
+/// Records attempts and what follows. A delivery that is settled stays so. One that has moved on since it was claimed was settled by
+/// another copy, which counts for both; but what a late copy delivered is delivered.
 pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(), StoreError> {
     for one in settled {
-        let Some((state, mut attempts)) = standing(writing, one)? else { continue };
+        let Some(mut attempts) = attempts_while_waiting(writing, one)? else { continue };
+        let late = attempts != one.attempt_number.saturating_sub(1);
+        if late && !matches!(one.verdict, Verdict::Delivered) {
+            continue;
+        }
         if let Some(attempt) = &one.attempt {
             attempts = attempts.saturating_add(1);
             insert_attempt(writing, one, attempts, attempt)?;
         }
-        if state == DeliveryState::Waiting {
-            update(writing, one, attempts)?;
-        } else {
-            let sql = "UPDATE deliveries SET attempts = ?2 WHERE seq = ?1";
-            writing.sql.prepare_cached(sql)?.execute(params![Whole(one.seq), attempts])?;
-        }
+        update(writing, one, attempts)?;
+        writing.ended.deliveries.push(one.seq);
     }
     Ok(())
 }
 
-fn standing(writing: &Writing<'_>, settled: &Settled) -> Result<Option<(DeliveryState, u32)>, StoreError> {
-    let sql = "SELECT state, attempts FROM deliveries WHERE seq = ?1 AND workspace = ?2";
+/// How many attempts are on record of a delivery that waits.
+fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Option<u32>, StoreError> {
+    let sql = "SELECT attempts FROM deliveries WHERE seq = ?1 AND workspace = ?2 AND state = 0";
     let values = params![Whole(settled.seq), settled.lane.workspace];
-    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
 }
 
 fn insert_attempt(writing: &Writing<'_>, settled: &Settled, number: u32, attempt: &Attempt) -> Result<(), StoreError> {
@@ -121,25 +123,27 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
-        let origin = read_origin(&mut columns, view, shelf)?;
+        let event = columns.take::<Option<Whole>>()?;
+        let batch = (columns.take()?, columns.take()?);
         let id = columns.take()?;
         let lane = Lane { workspace: workspace.clone(), name: columns.take()? };
         let rule = columns.take()?;
         let attempt = columns.take::<u32>()?.saturating_add(1);
         let created_at = columns.take()?;
         let message = columns.message()?;
+        let origin = match event {
+            Some(Whole(seq)) => Origin::Event(shelf.event_of(view, seq, &message)?),
+            None => of_batch(batch)?,
+        };
         let body = bytes_to_send(&origin, &message);
         Ok(Delivery { seq, id, lane, rule, attempt, created_at, origin, message, body })
     })?)
 }
 
-/// From the columns of the event's place, the batch's id, and when it was opened.
-fn read_origin(columns: &mut Columns<'_>, view: &Connection, shelf: &mut Shelf) -> rusqlite::Result<Origin> {
-    let event = columns.take::<Option<Whole>>()?;
-    let batch = (columns.take::<Option<BatchId>>()?, columns.take::<Option<Timestamp>>()?);
-    match (event, batch) {
-        (Some(Whole(seq)), _) => Ok(Origin::Event(shelf.event(view, seq)?)),
-        (None, (Some(id), Some(opened_at))) => Ok(Origin::Batch { id, opened_at }),
+/// From the batch's id, and when it was opened.
+fn of_batch(batch: (Option<BatchId>, Option<Timestamp>)) -> rusqlite::Result<Origin> {
+    match batch {
+        (Some(id), Some(opened_at)) => Ok(Origin::Batch { id, opened_at }),
         _ => Err(rusqlite::Error::QueryReturnedNoRows),
     }
 }

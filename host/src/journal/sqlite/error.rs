@@ -42,11 +42,22 @@ pub(super) enum StoreError {
 
 impl From<StoreError> for JournalError {
     fn from(error: StoreError) -> Self {
-        if error.is_full() { Self::Full } else { Self::Failed(Arc::new(error)) }
+        if error.is_full() {
+            Self::Full
+        } else if error.is_too_slow() {
+            Self::TooSlow
+        } else {
+            Self::Failed(Arc::new(error))
+        }
     }
 }
 
 impl StoreError {
+    /// Whether it was a listing that was stopped at its time limit: nothing else is ever interrupted.
+    fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
+    }
+
     /// Whether it would have worked with more space. SQLite tells of a full disk in two ways: one for its files, and one for the
     /// index of its log, which is shared memory backed by a file.
     pub(super) fn is_full(&self) -> bool {

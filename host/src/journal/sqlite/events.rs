@@ -12,7 +12,7 @@ use super::{
     wire::{self, Columns, Whole},
 };
 use crate::{
-    event::{Event, Name, Timestamp},
+    event::{Event, Message, Name, Timestamp},
     journal::{Claim, Unrouted},
 };
 
@@ -95,18 +95,35 @@ pub(super) fn read_whole(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
     Ok(Event { body: columns.bytes()?, ..event })
 }
 
-/// The events of one claim: several messages of one event share it.
+/// The events of one claim: several messages of one event share it. Those with their bodies and those without stand apart, so that
+/// none is found without its body by who needs it.
 #[derive(Default)]
-pub(super) struct Shelf(HashMap<u64, Arc<Event>>);
+pub(super) struct Shelf {
+    whole: HashMap<u64, Arc<Event>>,
+    bare: HashMap<u64, Arc<Event>>,
+}
 
 impl Shelf {
-    /// The event at this place in the journal.
+    /// The event at this place in the journal, with its body.
     pub(super) fn event(&mut self, view: &Connection, seq: u64) -> rusqlite::Result<Arc<Event>> {
-        if let Some(event) = self.0.get(&seq) {
+        if let Some(event) = self.whole.get(&seq) {
             return Ok(Arc::clone(event));
         }
         let sql = format!("SELECT {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
         let event = view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| read_whole(&mut Columns::of(row)))?;
-        Ok(Arc::clone(self.0.entry(seq).or_insert(Arc::new(event))))
+        Ok(Arc::clone(self.whole.entry(seq).or_insert(Arc::new(event))))
+    }
+
+    /// The event that this message came from: without its body where the message has its own, since then nothing reads it.
+    pub(super) fn event_of(&mut self, view: &Connection, seq: u64, message: &Message) -> rusqlite::Result<Arc<Event>> {
+        if message.body.is_none() {
+            return self.event(view, seq);
+        }
+        if let Some(event) = self.bare.get(&seq) {
+            return Ok(Arc::clone(event));
+        }
+        let sql = format!("SELECT {COLUMNS} FROM events e WHERE e.seq = ?1");
+        let event = view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| read(&mut Columns::of(row)))?;
+        Ok(Arc::clone(self.bare.entry(seq).or_insert(Arc::new(event))))
     }
 }

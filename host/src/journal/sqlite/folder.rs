@@ -1,11 +1,18 @@
-//! The folder: one process at a time, and nothing in it before its name is on disk.
+//! The folder: one process at a time, nothing in it before its name is on disk, and nobody but its owner reads it: bodies are in clear.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use super::error::StoreError;
+
+/// Folders are entered by their owner only.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Files are read by their owner only.
+const FILE_MODE: u32 = 0o600;
 
 /// A folder that is ours while this lives. The system takes the lock back when the process dies.
 #[derive(Debug)]
@@ -18,14 +25,19 @@ impl Folder {
     /// Makes the folder where there is none, and locks it.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         if !path.is_dir() {
-            std::fs::create_dir_all(path)?;
+            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
             if let Some(parent) = path.canonicalize()?.parent() {
                 sync(parent)?;
             }
         }
-        let lock = File::options().create(true).write(true).truncate(false).open(path.join("journal.lock"))?;
+        let lock = private(&path.join("journal.lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let folder = Self { path: path.to_owned(), _lock: lock };
+                // SQLite takes an empty file for a new one, and gives its log and the log's index the mode of this one.
+                private(&folder.file())?;
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { folder: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -40,6 +52,11 @@ impl Folder {
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         sync(&self.path)
     }
+}
+
+/// Opens a file; one that is not there is made for its owner only, from the first moment on.
+fn private(path: &Path) -> Result<File, StoreError> {
+    Ok(File::options().create(true).write(true).truncate(false).mode(FILE_MODE).open(path)?)
 }
 
 fn sync(folder: &Path) -> Result<(), StoreError> {

@@ -3,7 +3,8 @@
 //!
 //! Every claim asks for work while it holds the lock, and from a view of the store that begins after the lock was taken; a lease
 //! ends after the commit that settled its work. So a claim that no longer finds a lease finds the settled row, and nothing is
-//! handed out twice while somebody has it.
+//! handed out twice while somebody has it. A commit that failed ends no lease: who asked for it still holds the work and asks again.
+//! Only who is lost gives way, when the lease is over.
 
 use std::{
     collections::HashMap,
@@ -13,14 +14,11 @@ use std::{
 
 use rusqlite::{Connection, Row, ToSql};
 
-use super::{commit::Work, error::StoreError};
+use super::error::StoreError;
 use crate::{
     event::{Name, Timestamp},
     journal::{Claim, Feed, Lane},
 };
-
-/// An end that could not be stored is asked for again after this time: its lease runs out.
-pub(super) const FAILED_MS: u64 = 5_000;
 
 /// A run: its event's place in the journal, the generation, and the rule.
 pub(super) type RunKey = (u64, u32, Name);
@@ -39,28 +37,12 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The work is committed: what it ended may be handed out again, where it is due.
-    pub(super) fn ended(&self, work: &Work) {
-        match work {
-            Work::Append(_) | Work::CloseBatches { .. } => {}
-            Work::Route(routed) => self.events.end(routed.iter().map(|r| r.seq)),
-            Work::EndRuns(ends) => self.runs.end(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone()))),
-            Work::EndBatches(ends) => self.batches.end(ends.iter().map(|end| end.seq)),
-            Work::Settle(settled) => self.deliveries.end(settled.iter().map(|s| s.seq)),
-        }
-    }
-
-    /// The work could not be stored: what it would have ended is handed out again at `until`, not at once, because the disk may be full.
-    pub(super) fn failed(&self, work: &Work, until: Timestamp) {
-        match work {
-            Work::Append(_) | Work::CloseBatches { .. } => {}
-            Work::Route(routed) => self.events.shorten(routed.iter().map(|r| r.seq), until),
-            Work::EndRuns(ends) => {
-                self.runs.shorten(ends.iter().map(|end| (end.seq, end.generation, end.lane.name.clone())), until);
-            }
-            Work::EndBatches(ends) => self.batches.shorten(ends.iter().map(|end| end.seq), until),
-            Work::Settle(settled) => self.deliveries.shorten(settled.iter().map(|s| s.seq), until),
-        }
+    /// It is committed: what was ended may be handed out again, where it is due.
+    pub(super) fn end(&self, ended: Ended) {
+        self.events.end(ended.events);
+        self.runs.end(ended.runs);
+        self.batches.end(ended.batches);
+        self.deliveries.end(ended.deliveries);
     }
 
     /// Forgets the leases that are over, and tells the flows.
@@ -68,12 +50,24 @@ impl Held {
         if !self.events.lapse(now).is_empty() {
             feed.events.notify_one();
         }
-        if !self.batches.lapse(now).is_empty() {
-            feed.batches.notify_one();
-        }
+        feed.batches.mark(self.batches.lapse(now).into_iter().flatten());
         feed.runs.mark(self.runs.lapse(now).into_iter().flatten());
         feed.deliveries.mark(self.deliveries.lapse(now).into_iter().flatten());
     }
+}
+
+/// What a transaction ended or put off, by the keys of its leases. An end that came too late is not among it: its lease was over, and
+/// what is handed out now is another's.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// Routed events.
+    pub(super) events: Vec<u64>,
+    /// Runs.
+    pub(super) runs: Vec<RunKey>,
+    /// Batches.
+    pub(super) batches: Vec<u64>,
+    /// Deliveries.
+    pub(super) deliveries: Vec<u64>,
 }
 
 /// What is handed out of one kind of work. Bounded by what the flows hold in memory.
@@ -82,7 +76,7 @@ pub(super) struct Leases<K>(Mutex<HashMap<K, Lease>>);
 
 #[derive(Debug)]
 struct Lease {
-    /// Who asks for it again; events and batches have no lane.
+    /// Who asks for it again; events have no lane.
     lane: Option<Lane>,
     until: Timestamp,
 }
@@ -144,13 +138,6 @@ impl<K: Clone + Eq + Hash> Leases<K> {
         let mut leases = self.lock();
         for key in keys {
             leases.remove(&key);
-        }
-    }
-
-    fn shorten(&self, keys: impl IntoIterator<Item = K>, until: Timestamp) {
-        let mut leases = self.lock();
-        for key in keys {
-            leases.entry(key).and_modify(|lease| lease.until = lease.until.min(until));
         }
     }
 

@@ -93,16 +93,16 @@ impl SqliteJournal {
         send(&self.queues, &self.shared, work)
     }
 
-    fn read<T: Send + 'static, E: Into<JournalError>>(
+    fn claim<T: Send + 'static, E: Into<JournalError>>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        claim: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     ) -> Pending<T> {
-        reader::send(&self.queues.errands, read)
+        reader::send(&self.queues.claims, claim)
     }
 
-    /// A read of several statements, all from one view.
-    fn view<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static) -> Pending<T> {
-        self.read(move |sql| read(&*sql.unchecked_transaction().map_err(StoreError::from)?))
+    /// A listing of several statements, all from one view.
+    fn list<T: Send + 'static>(&self, list: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static) -> Pending<T> {
+        reader::send(&self.queues.listings, move |sql| list(&*sql.unchecked_transaction()?))
     }
 
     /// Claims without a lease of their own get the engine's: it only matters where the claimer is lost.
@@ -115,25 +115,26 @@ impl SqliteJournal {
     }
 }
 
-/// Sends work to the committer. What it does not take is handed out again, as after a commit that failed.
+/// Sends work to the committer. What it does not take stays leased, as after a commit that failed.
 fn send(queues: &Queues, shared: &Shared, work: Work) -> Pending<()> {
     let (answer, pending) = Pending::new();
     shared.metrics.queued.inc();
-    let (order, error) = match queues.orders.try_send(Order::Write(Command { work, answer })) {
+    let error = match queues.orders.try_send(Order::Write(Command { work, answer })) {
         Ok(()) => return pending,
-        Err(TrySendError::Full(order)) => (order, JournalError::Busy),
-        Err(TrySendError::Disconnected(order)) => (order, JournalError::Closed),
+        Err(TrySendError::Full(_)) => JournalError::Busy,
+        Err(TrySendError::Disconnected(_)) => JournalError::Closed,
     };
     shared.metrics.queued.dec();
-    if let Order::Write(command) = order {
-        shared.put_off(&command.work);
-    }
     Pending::ready(Err(error))
 }
 
 impl Journal for SqliteJournal {
     fn feed(&self) -> &Feed {
         &self.shared.feed
+    }
+
+    fn lease_ms(&self) -> u64 {
+        self.lease_ms
     }
 
     fn append(&self, events: Vec<Event>) -> Pending<()> {
@@ -145,7 +146,7 @@ impl Journal for SqliteJournal {
 
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>> {
         let (shared, terms) = (Arc::clone(&self.shared), self.terms(None, (self.shared.clock)(), max));
-        self.read(move |sql| events::claim(sql, &shared.held.events, &terms))
+        self.claim(move |sql| events::claim(sql, &shared.held.events, &terms))
     }
 
     fn route(&self, routed: Vec<Routed>) -> Pending<()> {
@@ -154,21 +155,21 @@ impl Journal for SqliteJournal {
 
     fn claim_runs(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>> {
         let (shared, terms) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max));
-        self.read(move |sql| runs::claim(sql, &shared.held.runs, &lane, &terms))
+        self.claim(move |sql| runs::claim(sql, &shared.held.runs, &lane, &terms))
     }
 
     fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()> {
         self.write(Work::EndRuns(ends))
     }
 
-    fn claim_batches(&self, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
-        let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(None, now, max), self.queues.clone());
-        self.read(move |sql| {
+    fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
+        let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max), self.queues.clone());
+        self.claim(move |sql| {
             // Most claims find nothing to close, and then write nothing.
-            if batches::next_aged(sql)?.is_some_and(|due| due <= now) {
-                send(&queues, &shared, Work::CloseBatches { due: now, max }).wait()?;
+            if batches::next_aged(sql, &lane)?.is_some_and(|due| due <= now) {
+                send(&queues, &shared, Work::CloseBatches { lane: lane.clone(), due: now, max }).wait()?;
             }
-            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &terms)?)
+            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &lane, &terms)?)
         })
     }
 
@@ -179,7 +180,7 @@ impl Journal for SqliteJournal {
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
         let shared = Arc::clone(&self.shared);
         let terms = Terms { lane: Some(lane.clone()), now, until: lease, max };
-        self.read(move |sql| deliveries::claim(sql, &shared.held.deliveries, &lane, &terms))
+        self.claim(move |sql| deliveries::claim(sql, &shared.held.deliveries, &lane, &terms))
     }
 
     fn settle(&self, settled: Vec<Settled>) -> Pending<()> {
@@ -187,27 +188,27 @@ impl Journal for SqliteJournal {
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
-        self.view(move |sql| query::events(sql, &filter))
+        self.list(move |sql| query::events(sql, &filter))
     }
 
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
-        self.view(move |sql| query::event(sql, &workspace, id))
+        self.list(move |sql| query::event(sql, &workspace, id))
     }
 
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {
-        self.view(move |sql| query::runs(sql, &filter))
+        self.list(move |sql| query::runs(sql, &filter))
     }
 
     fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>> {
-        self.view(move |sql| query::batches(sql, &filter))
+        self.list(move |sql| query::batches(sql, &filter))
     }
 
     fn deliveries(&self, filter: WorkFilter<DeliveryState>) -> Pending<Page<DeliveryRecord>> {
-        self.view(move |sql| query::deliveries(sql, &filter))
+        self.list(move |sql| query::deliveries(sql, &filter))
     }
 
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>> {
-        self.view(move |sql| query::delivery(sql, &workspace, id))
+        self.list(move |sql| query::delivery(sql, &workspace, id))
     }
 
     fn close(&self) -> Pending<()> {

@@ -12,10 +12,14 @@ pub struct Options {
     pub queue_max: usize,
     /// Events in one transaction. 1,024.
     pub commit_events_max: usize,
-    /// Threads that read. 2.
+    /// Threads that hand out work. They do nothing else, so that routing and delivering wait for nobody's listing. 2.
+    pub claimers: usize,
+    /// Threads that list what is on record. 2.
     pub readers: usize,
-    /// Calls that may wait for them; one more is refused as busy. 4,096.
+    /// Calls that may wait for either; one more is refused as busy. 4,096.
     pub read_queue_max: usize,
+    /// A listing that takes longer is stopped, and fails as too slow. 5,000.
+    pub listing_ms_max: u64,
     /// The log is copied into the file when it has this many pages of 8 KiB that are not. 4,096, which is 32 MiB.
     pub checkpoint_pages: u32,
     /// The file may grow to this; then the journal is full. Its log comes on top: about four times `checkpoint_pages`. No limit.
@@ -30,8 +34,10 @@ impl Default for Options {
             folder: PathBuf::from("journal"),
             queue_max: 4_096,
             commit_events_max: 1_024,
+            claimers: 2,
             readers: 2,
             read_queue_max: 4_096,
+            listing_ms_max: 5_000,
             checkpoint_pages: 4_096,
             bytes_max: None,
             lease_ms: 300_000,

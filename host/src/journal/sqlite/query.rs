@@ -37,7 +37,7 @@ const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d
 /// Events, without their bodies.
 pub(super) fn events(view: &Connection, filter: &EventFilter) -> Result<Page<EventRecord>, StoreError> {
     let select = format!("SELECT e.seq, e.generation, e.routed, length(e.body), {} FROM events e", events::COLUMNS);
-    let mut listing = Listing::new(&select, "e", filter.limit);
+    let mut listing = Listing::new(&select, "events e", filter.limit);
     listing.only("e.workspace = ?", Some(&filter.workspace));
     listing.only("e.source = ?", filter.source.as_ref());
     listing.only("e.type = ?", filter.event_type.as_ref());
@@ -69,11 +69,15 @@ pub(super) fn event(view: &Connection, workspace: &Name, id: EventId) -> Result<
 
 /// Runs.
 pub(super) fn runs(view: &Connection, filter: &WorkFilter<RunState>) -> Result<Page<RunRecord>, StoreError> {
-    let mut listing = Listing::new(RUN, "r", filter.limit);
+    let mut listing = Listing::new(RUN, "runs r", filter.limit);
     listing.only("r.workspace = ?", Some(&filter.workspace));
     listing.only("r.rule = ?", filter.rule.as_ref());
     match filter.state {
-        Some(RunState::Dead) => listing.when("r.state = 5"),
+        Some(RunState::Pending) => listing.rare("r.state = 0", "runs_pending"),
+        Some(RunState::Held) => listing.rare("r.state = 1", "runs_held"),
+        // One rule may drop nearly all; another's are then sooner found among its own.
+        Some(RunState::Dropped) if filter.rule.is_none() => listing.rare("r.state = 4", "runs_dropped"),
+        Some(RunState::Dead) => listing.rare("r.state = 5", "runs_dead"),
         _ => listing.only("r.state = ?", filter.state.as_ref()),
     }
     let before = filter.before.map(Whole);
@@ -83,7 +87,7 @@ pub(super) fn runs(view: &Connection, filter: &WorkFilter<RunState>) -> Result<P
 
 /// Batches.
 pub(super) fn batches(view: &Connection, filter: &WorkFilter<BatchState>) -> Result<Page<BatchRecord>, StoreError> {
-    let mut listing = Listing::new(BATCH, "b", filter.limit);
+    let mut listing = Listing::new(BATCH, "batches b", filter.limit);
     listing.only("b.workspace = ?", Some(&filter.workspace));
     listing.only("b.rule = ?", filter.rule.as_ref());
     listing.only("b.state = ?", filter.state.as_ref());
@@ -94,12 +98,13 @@ pub(super) fn batches(view: &Connection, filter: &WorkFilter<BatchState>) -> Res
 
 /// Deliveries.
 pub(super) fn deliveries(view: &Connection, filter: &WorkFilter<DeliveryState>) -> Result<Page<DeliveryRecord>, StoreError> {
-    let mut listing = Listing::new(DELIVERY, "d", filter.limit);
+    let mut listing = Listing::new(DELIVERY, "deliveries d", filter.limit);
     listing.only("d.workspace = ?", Some(&filter.workspace));
     listing.only("d.rule = ?", filter.rule.as_ref());
     listing.only("d.destination = ?", filter.destination.as_ref());
     match filter.state {
-        Some(DeliveryState::Dead) => listing.when("d.state = 2"),
+        Some(DeliveryState::Waiting) => listing.rare("d.state = 0", "deliveries_waiting"),
+        Some(DeliveryState::Dead) => listing.rare("d.state = 2", "deliveries_dead"),
         _ => listing.only("d.state = ?", filter.state.as_ref()),
     }
     let before = filter.before.map(Whole);
@@ -119,10 +124,13 @@ pub(super) fn delivery(view: &Connection, workspace: &Name, id: MessageId) -> Re
     Ok(Some((delivery, record, attempts)))
 }
 
-/// A listing, newest first, made of the conditions that were asked for: an index serves only what the statement names.
+/// A listing, newest first, made of the conditions that were asked for: an index serves only what the statement names. The rows are chosen
+/// first, where it can be by an index alone, and then read.
 struct Listing<'l> {
     select: &'l str,
+    /// With its alias, which is one letter.
     table: &'l str,
+    index: Option<&'l str>,
     conditions: Vec<&'l str>,
     values: Vec<&'l dyn ToSql>,
     limit: usize,
@@ -130,7 +138,7 @@ struct Listing<'l> {
 
 impl<'l> Listing<'l> {
     fn new(select: &'l str, table: &'l str, limit: usize) -> Self {
-        Self { select, table, conditions: Vec::new(), values: Vec::new(), limit: limit.min(PAGE_MAX) }
+        Self { select, table, index: None, conditions: Vec::new(), values: Vec::new(), limit: limit.min(PAGE_MAX) }
     }
 
     /// Where a value was given, only rows that fit it.
@@ -141,16 +149,22 @@ impl<'l> Listing<'l> {
         }
     }
 
-    /// Only such rows, told in a way that a partial index can be recognised by.
-    fn when(&mut self, condition: &'l str) {
+    /// Only rows in a state that few are in. They are sought in its partial index, even where they have to be sorted then: the planner
+    /// does not know that they are few, and would rather look through all others in order.
+    fn rare(&mut self, condition: &'l str, index: &'l str) {
         self.conditions.push(condition);
+        self.index = Some(index);
     }
 
     /// Reads a page, and one row more to know whether another follows.
     fn read<T>(self, view: &Connection, read: impl FnMut(&Row<'_>) -> rusqlite::Result<(u64, T)>) -> Result<Page<T>, StoreError> {
-        let Self { select, table, conditions, values, limit } = self;
+        let Self { select, table, index, conditions, values, limit } = self;
+        let seq = format!("{}.seq", &table[table.len() - 1..]);
+        let by = index.map(|index| format!(" INDEXED BY {index}")).unwrap_or_default();
         // The limit is text: there are few page sizes, and a bound one would have to outlive the conditions.
-        let sql = format!("{select} WHERE {} ORDER BY {table}.seq DESC LIMIT {}", conditions.join(" AND "), limit + 1);
+        let chosen =
+            format!("SELECT {seq} FROM {table}{by} WHERE {} ORDER BY {seq} DESC LIMIT {}", conditions.join(" AND "), limit + 1);
+        let sql = format!("{select} WHERE {seq} IN ({chosen}) ORDER BY {seq} DESC");
         let mut rows = view.prepare_cached(&sql)?.query_map(&values[..], read)?.collect::<Result<Vec<_>, _>>()?;
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -1,13 +1,22 @@
-//! The reading threads: claims and listings, each from a view of its own of what is committed.
+//! The reading threads: some for claims, others for listings, so that the flows wait for nobody's listing. Each read has a view of its own
+//! of what is committed.
 
-use std::sync::{
-    Mutex, PoisonError,
-    mpsc::{Receiver, SyncSender, TrySendError},
+use std::{
+    ffi::c_int,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError},
+    },
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 
+use super::error::StoreError;
 use crate::journal::{JournalError, Pending};
+
+/// Steps of SQLite's between two looks at the clock: some tens of microseconds.
+const STEPS: c_int = 1_000;
 
 /// What a reading thread is told.
 pub(super) enum Errand {
@@ -17,12 +26,21 @@ pub(super) enum Errand {
     Stop,
 }
 
-/// Works until it is told to stop, or nobody is left who could tell it anything.
-pub(super) fn run(connection: &Connection, errands: &Mutex<Receiver<Errand>>) {
+/// Works until it is told to stop, or nobody is left who could tell it anything. No read takes longer than the limit, if there is one.
+pub(super) fn run(mut connection: Connection, errands: &Mutex<Receiver<Errand>>, limit: Option<Duration>) {
     let next = || errands.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(Errand::Read(read)) = next() {
-        read(connection);
+        if let Some(Err(error)) = limit.map(|limit| limit_to(&mut connection, limit)) {
+            tracing::error!(%error, "a listing of the journal could not be limited in time");
+        }
+        read(&connection);
     }
+}
+
+/// From now on.
+fn limit_to(connection: &mut Connection, limit: Duration) -> Result<(), StoreError> {
+    let started = Instant::now();
+    Ok(connection.progress_handler(STEPS, Some(move || started.elapsed() >= limit))?)
 }
 
 /// Sends an errand, and gives what will become of it.

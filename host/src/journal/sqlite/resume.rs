@@ -9,10 +9,17 @@ use crate::journal::{Feed, Lane};
 /// Tells the flows of everything that was not settled when the journal was closed.
 pub(super) fn resume(connection: &Connection, feed: &Feed) -> Result<(), StoreError> {
     feed.events.notify_one();
-    feed.batches.notify_one();
     feed.runs.mark(lanes(
         connection,
         "SELECT workspace, rule FROM runs WHERE state = 0 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",
+    )?);
+    feed.batches.mark(lanes(
+        connection,
+        "SELECT workspace, rule FROM batches WHERE state = 0 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",
+    )?);
+    feed.batches.mark(lanes(
+        connection,
+        "SELECT workspace, rule FROM batches WHERE state = 1 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",
     )?);
     feed.deliveries.mark(lanes(
         connection,

@@ -20,6 +20,7 @@ use crate::{
 pub(super) fn route(writing: &mut Writing<'_>, routed: &[Routed]) -> Result<(), StoreError> {
     for one in routed {
         if let Some(workspace) = events::mark_routed(writing, one.seq, one.generation)? {
+            writing.ended.events.push(one.seq);
             for run in &one.runs {
                 insert(writing, one, &workspace, run)?;
             }
@@ -52,11 +53,13 @@ fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &Ne
     ending.follow(writing, &source)
 }
 
-/// Ends or puts off runs. One that is not pending any more was ended before: the second end changes nothing.
+/// Ends or puts off runs. One that is not pending any more, or not at the attempt that was claimed, was ended by another copy: the second
+/// end changes nothing.
 pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), StoreError> {
     for end in ends {
         let ending = Ending::of(&end.outcome);
         if let Some(revision) = update(writing, end, &ending)? {
+            writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
             mark_pending(writing, &ending, &end.lane.workspace, &end.lane.name);
             let of = SourceOf::Event(end.seq);
             ending.follow(writing, &Source { workspace: &end.lane.workspace, rule: &end.lane.name, revision, of })?;
@@ -65,10 +68,11 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
     Ok(())
 }
 
-/// Gives the run's revision, where it was pending.
+/// Gives the run's revision, where it was still as claimed.
 fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
     let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5 \
-               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 RETURNING revision";
+               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10 \
+               RETURNING revision";
     let values = params![
         ending.state,
         ending.counted,
@@ -79,6 +83,7 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Op
         Whole(end.seq),
         end.generation,
         end.lane.name,
+        end.attempt.saturating_sub(1),
     ];
     Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
 }

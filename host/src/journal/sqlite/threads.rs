@@ -7,6 +7,7 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -25,6 +26,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Threads {
     committer: JoinHandle<()>,
+    claimers: Vec<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
     tidier: JoinHandle<()>,
     tidy: SyncSender<Tidy>,
@@ -37,8 +39,10 @@ pub(super) struct Threads {
 pub(super) struct Queues {
     /// To the committer.
     pub(super) orders: SyncSender<Order>,
-    /// To the readers.
-    pub(super) errands: SyncSender<Errand>,
+    /// To the threads that hand out work.
+    pub(super) claims: SyncSender<Errand>,
+    /// To the threads that list what is on record.
+    pub(super) listings: SyncSender<Errand>,
 }
 
 impl Threads {
@@ -51,7 +55,8 @@ impl Threads {
     ) -> Result<(Self, Queues), StoreError> {
         let (tidy, notices) = sync_channel(1);
         let (orders, order) = sync_channel(options.queue_max.max(1));
-        let (errands, errand) = sync_channel(options.read_queue_max.max(1));
+        let (claims, claim) = sync_channel(options.read_queue_max.max(1));
+        let (listings, listing) = sync_channel(options.read_queue_max.max(1));
         let path = folder.file();
         let tidier = start_tidier(&path, notices, options, shared)?;
         let committer = Committer {
@@ -62,13 +67,10 @@ impl Threads {
             commit_events_max: options.commit_events_max,
         };
         let committer = Builder::new().name("journal-commit".to_owned()).spawn(move || committer.run())?;
-        let (errand, mut readers) = (Arc::new(Mutex::new(errand)), Vec::new());
-        for number in 0..options.readers.max(1) {
-            let (connection, errand) = (schema::open_reader(&path)?, Arc::clone(&errand));
-            let run = move || reader::run(&connection, &errand);
-            readers.push(Builder::new().name(format!("journal-read-{number}")).spawn(run)?);
-        }
-        Ok((Self { committer, readers, tidier, tidy, _folder: folder }, Queues { orders, errands }))
+        let claimers = start_readers("journal-claim", &path, options.claimers, claim, None)?;
+        let limit = Some(Duration::from_millis(options.listing_ms_max));
+        let readers = start_readers("journal-read", &path, options.readers, listing, limit)?;
+        Ok((Self { committer, claimers, readers, tidier, tidy, _folder: folder }, Queues { orders, claims, listings }))
     }
 
     /// Commits what waits, lets the readers finish, and empties the log, in this order. Blocks until that is done.
@@ -76,15 +78,33 @@ impl Threads {
         // A thread that cannot be told has stopped already; one that panicked has told so.
         let _ = queues.orders.send(Order::Stop);
         let _ = self.committer.join();
-        for _ in &self.readers {
-            let _ = queues.errands.send(Errand::Stop);
-        }
-        for reader in self.readers {
-            let _ = reader.join();
+        for (threads, errands) in [(self.claimers, &queues.claims), (self.readers, &queues.listings)] {
+            for _ in &threads {
+                let _ = errands.send(Errand::Stop);
+            }
+            for thread in threads {
+                let _ = thread.join();
+            }
         }
         let _ = self.tidy.send(Tidy::Stop);
         let _ = self.tidier.join();
     }
+}
+
+fn start_readers(
+    name: &str,
+    path: &Path,
+    threads: usize,
+    errands: Receiver<Errand>,
+    limit: Option<Duration>,
+) -> Result<Vec<JoinHandle<()>>, StoreError> {
+    let errands = Arc::new(Mutex::new(errands));
+    let start = |number| {
+        let (connection, errands) = (schema::open_reader(path)?, Arc::clone(&errands));
+        let run = move || reader::run(connection, &errands, limit);
+        Ok(Builder::new().name(format!("{name}-{number}")).spawn(run)?)
+    };
+    (0..threads.max(1)).map(start).collect()
 }
 
 fn start_tidier(

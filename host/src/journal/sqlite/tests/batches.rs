@@ -75,6 +75,38 @@ fn batches_of_one_event_and_key_have_ids_of_their_own() {
 }
 
 #[test]
+fn members_with_a_body_of_their_own_leave_their_events_body_unread() {
+    let world = World::new();
+    let unrouted = world.appended(&["large"]).remove(0);
+    let mut joins: Vec<_> = (0..3).map(|index| join("k", index, &unrouted, LIMITS)).collect();
+    for index in [0, 2] {
+        joins[index].message.body = Some(Bytes::from_static(b"own"));
+    }
+    done(world.journal.route(vec![routed(&unrouted, "r", Some(joining(joins)))]));
+    assert_eq!(bodies(&one(claim(&world, START))), ["", "large", ""]);
+}
+
+#[test]
+fn batches_of_each_rule_are_a_lane_of_their_own() {
+    let world = World::new();
+    let feed = world.journal.feed();
+    joined_of(&world, "open", "k", "a", LIMITS);
+    assert_eq!(marked(&feed.batches), ["open".to_owned()].into(), "its age has to be watched");
+    (0..3).for_each(|_| joined_of(&world, "full", "k", "a", LIMITS));
+    assert_eq!(marked(&feed.batches), ["full".to_owned()].into());
+    world.pass_ms(1_000);
+    let claim = |world: &World, rule| done(world.journal.claim_batches(lane(rule), world.now(), 9));
+    assert_eq!((claim(&world, "r").items.len(), claim(&world, "r").next_due), (0, None));
+    assert_eq!(one(claim(&world, "full")).lane, lane("full"));
+
+    joined_of(&world, "open", "other", "a", LIMITS);
+    let world = world.reopen();
+    assert_eq!(marked(&world.journal.feed().batches), ["full".to_owned(), "open".to_owned()].into());
+    let aged = claim(&world, "open");
+    assert_eq!((aged.next_due, one(aged).reason), (Some(START.plus_ms(2_000)), FlushReason::Age));
+}
+
+#[test]
 fn a_closed_batch_keeps_its_id_and_comes_back_after_a_restart() {
     let world = World::new();
     (0..3).for_each(|_| joined(&world, "k", "a", LIMITS));
@@ -91,13 +123,15 @@ fn a_batch_is_put_off_then_planned_once() {
     let batch = one(claim(&world, START));
     let due_at = START.plus_ms(50);
     let retry = Outcome::Retry { due_at, failure: Failure::new("trap", "unreachable"), counted: true };
-    done(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome: retry }]));
+    done(world.journal.end_batches(vec![end(&batch, retry)]));
     assert_eq!(claim(&world, START).next_due, Some(due_at));
     let again = one(claim(&world, due_at));
     assert_eq!((again.id, again.attempt, again.members.len()), (batch.id, 2, 3));
 
+    // A second copy of the first try, whose lease was over.
+    done(world.journal.end_batches(vec![end(&batch, Outcome::Dead(Failure::new("trap", "unreachable")))]));
     for _ in 0..2 {
-        done(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome: folded(batch.id) }]));
+        done(world.journal.end_batches(vec![end(&again, folded(batch.id))]));
     }
     assert!(claim(&world, due_at).items.is_empty());
     let sent = done(world.journal.claim_deliveries(lane("d"), START, due_at, 9)).items;
@@ -125,14 +159,19 @@ fn messages_of_a_batch_cannot_join_a_batch() {
     let batch = one(claim(&world, START));
     let unrouted = world.appended(&["b"]).remove(0);
     let outcome = joining(vec![join("k", 0, &unrouted, LIMITS)]);
-    assert!(world.journal.end_batches(vec![BatchEnd { seq: batch.seq, stages: Vec::new(), outcome }]).wait().is_err());
+    assert!(world.journal.end_batches(vec![end(&batch, outcome)]).wait().is_err());
 }
 
 /// One event whose message joins a batch.
 fn joined(world: &World, key: &str, body: &str, limits: BatchLimits) {
+    joined_of(world, "r", key, body, limits);
+}
+
+/// One event whose message joins a batch of this rule.
+fn joined_of(world: &World, rule: &str, key: &str, body: &str, limits: BatchLimits) {
     let unrouted = world.appended(&[body]).remove(0);
     let outcome = joining(vec![join(key, 0, &unrouted, limits)]);
-    done(world.journal.route(vec![routed(&unrouted, "r", Some(outcome))]));
+    done(world.journal.route(vec![routed(&unrouted, rule, Some(outcome))]));
 }
 
 pub(super) fn join(key: &str, index: u32, unrouted: &Unrouted, limits: BatchLimits) -> Join {
@@ -155,8 +194,12 @@ fn folded(batch: BatchId) -> Outcome {
     Outcome::Planned(vec![NewDelivery { id: MessageId::of_batch(batch, &name("d"), 0), destination: name("d"), message }])
 }
 
+fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
+    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), outcome }
+}
+
 fn claim(world: &World, now: Timestamp) -> Claim<Batch> {
-    done(world.journal.claim_batches(now, 9))
+    done(world.journal.claim_batches(lane("r"), now, 9))
 }
 
 fn one(claim: Claim<Batch>) -> Batch {

@@ -1,6 +1,9 @@
 //! What is acknowledged is on disk, many at once, and nobody is let down by what another asked for.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    sync::mpsc::{Receiver, sync_channel},
+};
 
 use super::*;
 use crate::journal::{
@@ -34,6 +37,20 @@ fn a_folder_has_one_process_and_is_free_after_it() {
     let Err(JournalError::Failed(error)) = again else { panic!("opened twice") };
     assert!(error.to_string().contains("in use by another process"), "{error}");
     world.reopen();
+}
+
+#[test]
+fn the_folder_and_its_files_are_their_owners_only() {
+    let parent = TempDir::new().expect("a folder");
+    let folder = parent.path().join("data/journal");
+    let journal = open(&Options::in_folder(&folder), Arc::new(|| START), &mut Registry::default()).expect("opens");
+    done(journal.append(vec![event(b"private")]));
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files = std::fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").path());
+    let modes: std::collections::BTreeMap<_, _> = files.map(|file| (file.clone(), mode(&file))).collect();
+    assert_eq!(modes.len(), 4, "lock, store, log and its index: {modes:?}");
+    assert!(modes.values().all(|mode| *mode == 0o600), "{modes:?}");
 }
 
 #[test]
@@ -189,9 +206,10 @@ impl Desk {
             clock: Arc::new(|| START),
             metrics: Metrics::new(&mut Registry::default()),
         });
-        let ((orders, waiting), (errands, _), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1), sync_channel(1));
+        let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
+        let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));
         let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
-        Self { queues: Queues { orders, errands }, committer, _notices: notices, folder }
+        Self { queues: Queues { orders, claims, listings }, committer, _notices: notices, folder }
     }
 
     fn write(&self, work: Work) -> Pending<()> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::Failure,
-    journal::{DeliveryState, EventFilter, RunState, WorkFilter},
+    journal::{DeliveryState, EventFilter, JournalError, RunState, WorkFilter},
 };
 
 #[test]
@@ -48,7 +48,17 @@ fn work_is_found_by_rule_destination_and_state() {
 
     let runs = |filter| done(world.journal.runs(filter)).items.len();
     assert_eq!(runs(all()), 2);
-    assert_eq!(runs(WorkFilter { state: Some(RunState::Dead), ..all() }), 1);
+    for (state, count) in [
+        (RunState::Pending, 0),
+        (RunState::Held, 0),
+        (RunState::Batched, 0),
+        (RunState::Planned, 1),
+        (RunState::Dropped, 0),
+        (RunState::Dead, 1),
+    ] {
+        assert_eq!(runs(WorkFilter { state: Some(state), ..all() }), count, "{state:?}");
+        assert!(runs(WorkFilter { state: Some(state), rule: Some(name("r")), ..all() }) <= count, "{state:?}");
+    }
     assert_eq!(runs(WorkFilter { state: Some(RunState::Planned), rule: Some(name("r")), ..all() }), 1);
     assert_eq!(runs(WorkFilter { state: Some(RunState::Dead), rule: Some(name("r")), ..all() }), 0);
 
@@ -60,6 +70,19 @@ fn work_is_found_by_rule_destination_and_state() {
 }
 
 #[test]
+fn a_listing_that_takes_too_long_is_stopped_and_a_claim_is_not() {
+    let folder = TempDir::new().expect("a folder");
+    let options = Options { listing_ms_max: 0, ..Options::in_folder(folder.path()) };
+    let journal = open(&options, Arc::new(|| START), &mut Registry::default()).expect("opens");
+    done(journal.append((0..500).map(|_| event(b"a")).collect()));
+    let event_type = Some("rare".to_owned());
+    let filter = EventFilter { workspace: Name::default_workspace(), source: None, event_type, before: None, limit: 9 };
+    let Err(error) = journal.events(filter).wait() else { panic!("it looked at all of them") };
+    assert!(matches!(error, JournalError::TooSlow) && error.to_string().contains("narrow the query"), "{error}");
+    assert_eq!(done(journal.claim_events(500)).len(), 500);
+}
+
+#[test]
 fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
     let world = World::new();
     let view = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
@@ -68,6 +91,11 @@ fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
         ("SELECT seq FROM events WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "events_listed"),
         ("SELECT seq FROM events WHERE workspace = ? AND source = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "events_of_source"),
         ("SELECT event FROM runs WHERE workspace = ? AND rule = ? AND state = 0 ORDER BY due_at, seq", "runs_pending"),
+        ("SELECT seq FROM runs WHERE workspace = ? AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "runs_of_rule"),
+        (
+            "SELECT seq FROM deliveries WHERE workspace = ? AND rule = ? AND seq < ? ORDER BY seq DESC LIMIT 9",
+            "deliveries_of_rule",
+        ),
         ("SELECT seq FROM runs WHERE workspace = ? AND state = 5 ORDER BY seq DESC LIMIT 9", "runs_dead"),
         (
             "SELECT workspace, rule FROM runs WHERE state = 0 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
@@ -80,8 +108,20 @@ fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
         ("SELECT * FROM deliveries WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "deliveries_listed"),
         ("SELECT * FROM deliveries WHERE workspace = ? AND destination = ? ORDER BY seq DESC LIMIT 9", "deliveries_to"),
         ("SELECT * FROM deliveries WHERE workspace = ? AND state = 2 ORDER BY seq DESC LIMIT 9", "deliveries_dead"),
-        ("SELECT seq FROM batches WHERE state = 1 ORDER BY due_at, seq", "batches_closed"),
-        ("SELECT seq FROM batches WHERE state = 0 AND due_at <= ? ORDER BY due_at LIMIT 9", "batches_aging"),
+        ("SELECT seq FROM batches WHERE workspace = ? AND rule = ? AND state = 1 ORDER BY due_at, seq", "batches_closed"),
+        (
+            "SELECT seq FROM batches WHERE workspace = ? AND rule = ? AND state = 0 AND due_at <= ? ORDER BY due_at LIMIT 9",
+            "batches_aging",
+        ),
+        ("SELECT due_at FROM batches WHERE workspace = ? AND rule = ? AND state = 0 ORDER BY due_at LIMIT 1", "batches_aging"),
+        (
+            "SELECT workspace, rule FROM batches WHERE state = 0 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
+            "INDEX batches_",
+        ),
+        (
+            "SELECT workspace, rule FROM batches WHERE state = 1 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
+            "batches_closed",
+        ),
         ("SELECT event FROM batch_members WHERE workspace = ? AND batch = ? ORDER BY seq", "batch_members_of"),
     ] {
         let plan = plan(&view, sql);

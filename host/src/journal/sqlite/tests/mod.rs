@@ -139,6 +139,11 @@ fn planned(unrouted: &Unrouted, rule: &str, destinations: &[&str]) -> Outcome {
     Outcome::Planned(destinations.iter().map(to).collect())
 }
 
+fn event_body(delivery: &Delivery) -> &[u8] {
+    let Origin::Event(event) = &delivery.origin else { panic!("of a batch") };
+    &event.body
+}
+
 fn event_of(delivery: &Delivery) -> EventId {
     match &delivery.origin {
         Origin::Event(event) => event.id,

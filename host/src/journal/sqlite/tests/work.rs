@@ -42,8 +42,8 @@ fn a_pending_run_is_claimed_once_and_ended_once() {
     assert_eq!(run.event, unrouted.event);
     assert!(done(world.journal.claim_runs(lane("r"), world.now(), 9)).items.is_empty());
 
-    done(world.journal.end_runs(vec![run_end(&unrouted, planned(&unrouted, "r", &["d"]))]));
-    done(world.journal.end_runs(vec![run_end(&unrouted, planned(&unrouted, "r", &["e"]))]));
+    done(world.journal.end_runs(vec![run_end(&unrouted, 1, planned(&unrouted, "r", &["d"]))]));
+    done(world.journal.end_runs(vec![run_end(&unrouted, 1, planned(&unrouted, "r", &["e"]))]));
     let (_, runs, deliveries) = history(&world, &unrouted);
     assert_eq!((runs[0].state, deliveries.len()), (RunState::Planned, 1));
     assert_eq!(runs[0].stages[0]["plugin"], "redact");
@@ -59,7 +59,7 @@ fn a_run_put_off_is_due_again_and_only_counted_failures_count() {
         done(world.journal.claim_runs(lane("r"), world.now().plus_ms(1_000), 1));
         marked(&world.journal.feed().runs);
         let outcome = Outcome::Retry { due_at, failure: Failure::new("limit-fuel", "too long"), counted };
-        done(world.journal.end_runs(vec![run_end(&unrouted, outcome)]));
+        done(world.journal.end_runs(vec![run_end(&unrouted, 1, outcome)]));
         assert_eq!(marked(&world.journal.feed().runs), ["r".to_owned()].into());
         let early = done(world.journal.claim_runs(lane("r"), world.now(), 9));
         assert_eq!((early.items.len(), early.next_due), (0, Some(due_at)));
@@ -76,7 +76,7 @@ fn a_dropped_and_a_dead_run_keep_their_reason() {
         (Outcome::Dead(Failure::new("trap", "unreachable")), RunState::Dead, "trap"),
     ] {
         let unrouted = pending_run(&world);
-        done(world.journal.end_runs(vec![run_end(&unrouted, outcome)]));
+        done(world.journal.end_runs(vec![run_end(&unrouted, 1, outcome)]));
         let (_, runs, deliveries) = history(&world, &unrouted);
         let failure = runs[0].failure.as_ref().expect("a reason");
         assert_eq!((runs[0].state, failure.code.as_str(), deliveries.len()), (state, code, 0));
@@ -101,6 +101,7 @@ fn a_delivery_carries_the_bytes_of_its_event_or_those_a_plugin_made() {
     assert_eq!((&plain.body[..], &plain.message), (&b"original"[..], &Message::of(&unrouted.event)));
     assert_eq!((&changed.body[..], &changed.message), (&b"\xffmade"[..], &made));
     assert_eq!(event_of(&changed), unrouted.event.id);
+    assert_eq!((event_body(&plain).len(), event_body(&changed).len()), (8, 0), "a body that nothing reads is not read");
 }
 
 #[test]
@@ -157,15 +158,55 @@ fn settling_records_every_attempt_and_what_follows() {
 
     world.pass_ms(6_000);
     done(world.journal.settle(vec![settled(&again, 200, Verdict::Delivered)]));
-    // A late one, whose lease was over: on record, and no change.
-    done(world.journal.settle(vec![settled(&delivery, 503, Verdict::RetryAt(due_at))]));
     let found = done(world.journal.delivery(Name::default_workspace(), delivery.id)).expect("on record");
     let (_, record, attempts) = found;
-    assert_eq!((record.state, record.attempts, record.last_status), (DeliveryState::Delivered, 3, Some(200)));
+    assert_eq!((record.state, record.attempts, record.last_status), (DeliveryState::Delivered, 2, Some(200)));
     assert_eq!((record.settled_at, record.due_at, record.failure), (Some(world.now()), None, None));
     let seen: Vec<_> = attempts.iter().map(|record| (record.number, record.attempt.status)).collect();
-    assert_eq!(seen, [(1, Some(500)), (2, Some(200)), (3, Some(503))]);
+    assert_eq!(seen, [(1, Some(500)), (2, Some(200))]);
     assert_eq!(&attempts[0].attempt.response_body[..], b"\xff");
+}
+
+#[test]
+fn two_copies_of_a_run_count_once() {
+    let world = World::new();
+    let unrouted = pending_run(&world);
+    let claim = |at| done(world.journal.claim_runs(lane("r"), at, 9)).items;
+    let lapsed = world.now().plus_ms(Options::default().lease_ms);
+    assert_eq!((claim(world.now())[0].attempt, claim(lapsed)[0].attempt), (1, 1), "both have the first attempt");
+    for due_at in [lapsed, lapsed.plus_ms(5_000)] {
+        let outcome = Outcome::Retry { due_at, failure: Failure::new("trap", "unreachable"), counted: true };
+        done(world.journal.end_runs(vec![run_end(&unrouted, 1, outcome)]));
+    }
+    assert_eq!(claim(lapsed)[0].attempt, 2);
+    done(world.journal.end_runs(vec![run_end(&unrouted, 1, planned(&unrouted, "r", &["late"]))]));
+    assert!(claim(lapsed).is_empty(), "a late end gives nothing back that another holds");
+    let (_, runs, deliveries) = history(&world, &unrouted);
+    assert_eq!((runs[0].state, runs[0].attempts, deliveries.len()), (RunState::Pending, 1, 0));
+}
+
+#[test]
+fn two_copies_of_a_delivery_count_once() {
+    let world = World::new();
+    let first = world.planned("a");
+    let at = START.plus_ms(30_000);
+    let claim = || done(world.journal.claim_deliveries(lane("d"), at, at.plus_ms(30_000), 9)).items;
+    assert_eq!(claim()[0].attempt, first.attempt);
+    done(world.journal.settle(vec![settled(&first, 500, Verdict::RetryAt(at))]));
+    let second = claim().remove(0);
+    done(world.journal.settle(vec![settled(&first, 503, Verdict::Dead(Failure::new("gone", "late")))]));
+    assert!(claim().is_empty(), "a late settlement gives nothing back that another holds");
+    let standing = || {
+        let (_, record, attempts) = done(world.journal.delivery(Name::default_workspace(), first.id)).expect("on record");
+        (record.state, record.attempts, attempts.iter().map(|record| record.attempt.status).collect::<Vec<_>>())
+    };
+    assert_eq!(standing(), (DeliveryState::Waiting, 1, vec![Some(500)]));
+
+    done(world.journal.settle(vec![settled(&first, 200, Verdict::Delivered)]));
+    let delivered = (DeliveryState::Delivered, 2, vec![Some(500), Some(200)]);
+    assert_eq!(standing(), delivered, "what a late copy delivered is delivered");
+    done(world.journal.settle(vec![settled(&second, 500, Verdict::RetryAt(at))]));
+    assert_eq!(standing(), delivered);
 }
 
 #[test]
@@ -194,7 +235,7 @@ fn what_is_not_settled_goes_on_by_itself_after_a_restart() {
 }
 
 #[test]
-fn an_end_that_is_refused_is_asked_for_again() {
+fn an_end_that_is_refused_keeps_its_lease_while_it_is_tried_again() {
     let world = World::new();
     let unrouted = world.appended(&["a"]).remove(0);
     // The commit fails: no event has this place, so the member's size cannot be known.
@@ -205,9 +246,10 @@ fn an_end_that_is_refused_is_asked_for_again() {
     view.execute_batch("ALTER TABLE batches RENAME TO gone").expect("renamed");
     assert!(world.journal.route(vec![routed(&unrouted, "r", Some(outcome))]).wait().is_err());
     view.execute_batch("ALTER TABLE gone RENAME TO batches").expect("renamed back");
-    assert!(done(world.journal.claim_events(1)).is_empty());
-    world.pass_ms(lease::FAILED_MS);
-    assert_eq!(done(world.journal.claim_events(1))[0].seq, unrouted.seq);
+    world.pass_ms(Options::default().lease_ms - 1);
+    assert!(done(world.journal.claim_events(1)).is_empty(), "who asked still holds it, and tries again");
+    world.pass_ms(1);
+    assert_eq!(done(world.journal.claim_events(1))[0].seq, unrouted.seq, "who asked is lost");
 }
 
 /// An event whose one rule, `r`, has plugins.
@@ -217,7 +259,7 @@ fn pending_run(world: &World) -> Unrouted {
     unrouted
 }
 
-fn run_end(unrouted: &Unrouted, outcome: Outcome) -> RunEnd {
+fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
     let stage = Stage {
         plugin: name("redact"),
         digest: Digest::of(b"wasm"),
@@ -229,7 +271,7 @@ fn run_end(unrouted: &Unrouted, outcome: Outcome) -> RunEnd {
         elapsed_us: 12,
         logs: vec!["hello".to_owned()],
     };
-    RunEnd { seq: unrouted.seq, generation: unrouted.generation, lane: lane("r"), stages: vec![stage], outcome }
+    RunEnd { seq: unrouted.seq, generation: unrouted.generation, lane: lane("r"), attempt, stages: vec![stage], outcome }
 }
 
 fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
@@ -241,7 +283,8 @@ fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
         response_headers: Vec::new(),
         response_body: Bytes::from_static(b"\xff"),
     };
-    Settled { seq: delivery.seq, lane: delivery.lane.clone(), attempt: Some(attempt), verdict }
+    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+    Settled { seq, lane, attempt_number, attempt: Some(attempt), verdict }
 }
 
 fn history(world: &World, unrouted: &Unrouted) -> crate::journal::EventHistory {
