@@ -5,7 +5,7 @@
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
-//! translates for the guest; `meter`, `limits`, `room` and `accept` say no; `fault` tells why.
+//! translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say no; `fault` tells why.
 
 mod accept;
 mod call;
@@ -26,6 +26,7 @@ mod spec;
 mod tests;
 mod text;
 mod track_0_1;
+mod turns;
 mod workers;
 
 use std::{
@@ -52,7 +53,7 @@ use fault::Cause;
 use limits::Limits;
 use load::{Loaded, Loader};
 use metrics::Metrics;
-use workers::Workers;
+use workers::{Lane, Workers};
 
 /// The engine, the catalogue of compiled components, and the workers.
 pub struct Plugins {
@@ -158,14 +159,15 @@ impl Plugins {
             return Report { stages: Vec::new(), result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])) };
         };
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
-        let report = self.workers.run(move || chain::run(&engine, &metrics, &chain, &call)).await;
+        let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call)).await;
         report.unwrap_or_else(|| not_run(&first.name))
     }
 
     /// Folds a batch.
     pub async fn fold(&self, plugin: Arc<Bound>, fold: Fold) -> Report {
         let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
-        let report = self.workers.run(move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
+        let lane = Lane::of(std::slice::from_ref(&plugin));
+        let report = self.workers.run(lane, move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
         report.unwrap_or_else(|| not_run(&name))
     }
 
