@@ -113,6 +113,18 @@ pub(super) fn not_compiled(label: &str, error: &dyn std::fmt::Display) -> LoadEr
     refuse("P009", format_args!("{label} cannot be compiled: {error}"), "see the limits of components in the guide to plugins")
 }
 
+/// The compiler panicked, or the host stops.
+pub(super) fn compiler_stopped(label: &str, stopped: &tokio::task::JoinError) -> LoadError {
+    if !stopped.is_panic() {
+        return engine(stopped);
+    }
+    refuse(
+        "P009",
+        format_args!("{label} cannot be compiled: the compiler gave up on it in a way that it never should"),
+        "this is a bug in sluicebox: report it, with the component; another version of its toolchain may not meet it",
+    )
+}
+
 pub(super) fn not_started(label: &str, error: &dyn std::fmt::Display) -> LoadError {
     let error = told(error);
     refuse(
