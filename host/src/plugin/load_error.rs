@@ -110,7 +110,7 @@ pub(super) fn memory_at_start(label: &str, needs: usize, limit: usize, setting: 
 
 pub(super) fn not_compiled(label: &str, error: &dyn std::fmt::Display) -> LoadError {
     let error = told(error);
-    refuse("P009", format_args!("{label} cannot be compiled: {error}"), "see the limits of components in the guide to plugins")
+    refuse("P009", format_args!("{label} cannot be compiled: {error}"), "see the limits of components in docs/plugins.md")
 }
 
 /// The compiler panicked, or the host stops.
