@@ -4,14 +4,15 @@ use sluicebox_tests::{Host, Receiver, guests};
 
 use crate::story::{OPEN_SOURCE, destination};
 
-/// A rule for the type `bad` through `misbehave`, and one for all else without a plugin.
+/// A rule for the type `bad` through `misbehave`, and one for `good` through a plugin of the same bytes that is told to behave.
 async fn start(config: &str, limits: &str) -> (Host, Receiver) {
     let (host, receiver) = (Host::start().await, Receiver::start().await);
     let digest = host.upload(guests::component("misbehave")).await.expect("a component");
     let hub = format!(
         "{OPEN_SOURCE}[plugins.misbehave]\ndigest = \"{digest}\"\nconfig = {config}\nlimits = {limits}\n\
+         [plugins.behave]\ndigest = \"{digest}\"\nconfig = {{ mode = \"upper\" }}\n\
          {}[rules.bad]\nmatch.type = [\"bad\"]\nplugins = [\"misbehave\"]\ndestinations = [\"out\"]\n\
-         [rules.good]\nmatch.type = [\"good\"]\ndestinations = [\"out\"]\n",
+         [rules.good]\nmatch.type = [\"good\"]\nplugins = [\"behave\"]\ndestinations = [\"out\"]\n",
         destination("out", &format!("{}/out", receiver.url()))
     );
     host.apply(&hub).await;
@@ -25,10 +26,11 @@ async fn ends_as(config: &str, limits: &str, code: &str, words: &str) {
     let mut bad = Vec::new();
     for _ in 0..3 {
         bad.push(host.post("open", &[("x-type", "bad")], "{\"a\":1}").await);
-        host.post("open", &[("x-type", "good")], "{}").await;
+        host.post("open", &[("x-type", "good")], "good").await;
         good += 1;
     }
-    receiver.wait_for("/out", good).await;
+    let received = receiver.wait_for("/out", good).await;
+    assert!(received.iter().all(|message| message.body == "GOOD"), "the good ones went through their plugin");
     for id in bad {
         let run = host.run_in_state(&id, "bad", "dead").await;
         assert_eq!(run["failure"]["code"], code, "{}", run["failure"]);

@@ -17,6 +17,9 @@ use crate::{
     route::Pattern,
 };
 
+/// The most destinations of one rule: each message of a chain becomes a delivery to each of them, in one transaction.
+const DESTINATIONS_MAX: usize = 100;
+
 /// A rule as the hub file declares it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +30,7 @@ pub struct Spec {
     /// In this order.
     #[serde(default)]
     pub plugins: Vec<Name>,
-    /// Where to; at least one.
+    /// Where to; at least one, at most 100.
     #[serde(default)]
     pub destinations: Vec<Name>,
     /// Collects messages before they go out.
@@ -112,6 +115,13 @@ impl Spec {
     fn targets(&self, destinations: &BTreeMap<Name, Collected>) -> Result<Vec<Target>, Invalid> {
         if self.destinations.is_empty() {
             return Err(Invalid::at("/destinations", "a rule sends somewhere: name at least one destination"));
+        }
+        if self.destinations.len() > DESTINATIONS_MAX {
+            let count = self.destinations.len();
+            return Err(Invalid::at(
+                "/destinations",
+                format!("a rule sends to {count} destinations, the limit is {DESTINATIONS_MAX}"),
+            ));
         }
         let mut targets = Vec::with_capacity(self.destinations.len());
         for (i, name) in self.destinations.iter().enumerate() {
@@ -235,6 +245,14 @@ mod tests {
         assert_eq!(wrong.pointer, "/plugins/0");
         assert_eq!(refine(serde_json::json!({})).expect_err("nowhere").pointer, "/destinations");
         assert_eq!(refine(serde_json::json!({"destinations": ["crm", "crm"]})).expect_err("twice").pointer, "/destinations/1");
+    }
+
+    #[test]
+    fn a_rule_has_so_many_destinations() {
+        let names = |count: usize| serde_json::json!({"destinations": (0..count).map(|i| format!("d{i}")).collect::<Vec<_>>()});
+        let over = refine(names(101)).expect_err("one too many");
+        assert_eq!((over.pointer.as_str(), over.message.contains("the limit is 100")), ("/destinations", true), "{over}");
+        assert_eq!(refine(names(100)).expect_err("only unknown").pointer, "/destinations/0");
     }
 
     #[test]

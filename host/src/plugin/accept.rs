@@ -3,26 +3,18 @@
 use super::{
     exchange::{Emitted, HOST_ATTRIBUTES},
     fault::{Cause, FaultKind},
-    limits::{CHAIN_BYTES_MAX, CHAIN_MESSAGES_MAX, EVENT_TYPE_BYTES_MAX, FIELDS_MAX, KEY_BYTES_MAX, Limits},
+    limits::{
+        ATTRIBUTES_BYTES_MAX, CHAIN_BYTES_MAX, CHAIN_MESSAGES_MAX, CONTENT_TYPE_BYTES_MAX, EVENT_TYPE_BYTES_MAX, FIELDS_MAX,
+        HEADERS_BYTES_MAX, KEY_BYTES_MAX, Limits,
+    },
     load_error::mib,
+    room::{Room, attribute_bytes, header_bytes},
     text::one_line,
 };
 use crate::event::{Attribute, Header, Message, Name, is_host_owned};
 
 /// What a plugin may not set beside what the host owns: a message's type is a field of its own, and credentials are the destination's.
 const RESERVED: [&str; 2] = ["authorization", "content-type"];
-
-/// What is left of the chain's own limits, whatever its plugins may have each.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
-}
-
-impl Room {
-    /// That of a chain that holds nothing yet.
-    pub(super) const WHOLE: Self = Self { messages: CHAIN_MESSAGES_MAX, bytes: CHAIN_BYTES_MAX };
-}
 
 /// Checks what a call emitted; what it left open is as in `was`. Headers are not inherited: those emitted replace the ones before.
 ///
@@ -34,7 +26,7 @@ pub(super) fn messages(
     was: &Message,
     plugin: &Name,
     limits: &Limits,
-    room: Room,
+    mut room: Room,
 ) -> Result<Vec<Message>, Cause> {
     let count = emitted.len();
     if count > limits.messages_max {
@@ -47,24 +39,18 @@ pub(super) fn messages(
         let text = format!("with those of plugin `{plugin}` the chain has more than {CHAIN_MESSAGES_MAX} messages: split less");
         return Err(refused("limit-messages", text));
     }
-    let messages: Vec<Message> = emitted
-        .into_iter()
-        .map(|message| refine(message, was))
-        .collect::<Result<_, _>>()
-        .map_err(|cause: Cause| cause.told_of(plugin))?;
-    if messages.iter().map(bytes_of).sum::<usize>() > room.bytes {
-        let limit = mib(CHAIN_BYTES_MAX);
-        let text = format!("with those of plugin `{plugin}` the chain's messages are more than {limit}: split less, or keep");
-        return Err(Cause::new(FaultKind::Output, "limit-output", text));
+    let mut messages = Vec::with_capacity(count);
+    for message in emitted {
+        room.charge(&message, was).ok_or_else(|| full(plugin))?;
+        messages.push(refine(message, was).map_err(|cause| cause.told_of(plugin))?);
     }
     Ok(messages)
 }
 
-/// What a message holds beside the event's own bytes.
-pub(super) fn bytes_of(message: &Message) -> usize {
-    let headers: usize = message.headers.iter().map(|h| h.name.len() + h.value.len()).sum();
-    let attributes: usize = message.attributes.iter().map(|a| a.key.len() + a.value.len()).sum();
-    message.body.as_ref().map_or(0, bytes::Bytes::len) + headers + attributes
+fn full(plugin: &Name) -> Cause {
+    let limit = mib(CHAIN_BYTES_MAX);
+    let text = format!("with those of plugin `{plugin}` the chain's messages are more than {limit}: split less, or keep");
+    Cause::new(FaultKind::Output, "limit-output", text)
 }
 
 /// A batch's key, which becomes part of the journal's.
@@ -82,15 +68,15 @@ pub(super) fn key(key: Option<String>, plugin: &Name) -> Result<Option<String>, 
 }
 
 fn refine(emitted: Emitted, was: &Message) -> Result<Message, Cause> {
+    let given = emitted.attributes.as_deref().unwrap_or_default();
     few("headers", emitted.headers.len())?;
-    few("attributes", emitted.attributes.as_ref().map_or(0, Vec::len))?;
+    few("attributes", given.len())?;
+    small("limit-headers", "headers", header_bytes(&emitted.headers), HEADERS_BYTES_MAX)?;
+    small("limit-attributes", "attributes", attribute_bytes(given), ATTRIBUTES_BYTES_MAX)?;
     let headers = emitted.headers.into_iter().map(header).collect::<Result<_, _>>()?;
-    if emitted.content_type.as_deref().is_some_and(|value| !is_value(value)) {
-        return Err(not_allowed("content-type", "its value has characters that no header may have"));
-    }
     Ok(Message {
         event_type: emitted.event_type.map_or_else(|| Ok(was.event_type.clone()), event_type)?,
-        content_type: emitted.content_type.or_else(|| was.content_type.clone()),
+        content_type: emitted.content_type.map(content_type).transpose()?.or_else(|| was.content_type.clone()),
         headers,
         body: Some(emitted.body.into()),
         attributes: emitted.attributes.map_or_else(|| was.attributes.clone(), attributes),
@@ -106,10 +92,30 @@ fn few(what: &str, count: usize) -> Result<(), Cause> {
     }
 }
 
+/// So that no plugin fills with fields what is meant for bodies.
+fn small(code: &'static str, what: &str, bytes: usize, limit: usize) -> Result<(), Cause> {
+    if bytes > limit {
+        return Err(refused(code, format!("a message's {what} have {bytes} bytes, the limit is {limit}")));
+    }
+    Ok(())
+}
+
 fn event_type(given: String) -> Result<String, Cause> {
     if given.len() > EVENT_TYPE_BYTES_MAX || given.chars().any(char::is_control) {
         let text = format!("a message's type has control characters or more than {EVENT_TYPE_BYTES_MAX} bytes");
         return Err(refused("invalid-event-type", text));
+    }
+    Ok(given)
+}
+
+fn content_type(given: String) -> Result<String, Cause> {
+    let (length, limit) = (given.len(), CONTENT_TYPE_BYTES_MAX);
+    if length > limit {
+        let text = format!("a message's content type has {length} bytes, the limit is {limit}");
+        return Err(refused("limit-content-type", text));
+    }
+    if !is_value(&given) {
+        return Err(not_allowed("content-type", "its value has characters that no header may have"));
     }
     Ok(given)
 }
@@ -162,7 +168,7 @@ fn refused(code: &'static str, text: String) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::room::bytes_of, *};
 
     fn was() -> Message {
         Message {
@@ -219,6 +225,30 @@ mod tests {
         assert_eq!(accept(vec![emitted], Room::WHOLE).expect_err("too many headers").label, "limit-fields");
         let emitted = Emitted { event_type: Some("a\nb".into()), ..Emitted::default() };
         assert_eq!(accept(vec![emitted], Room::WHOLE).expect_err("two lines").label, "invalid-event-type");
+    }
+
+    #[test]
+    fn fields_are_small() {
+        let label = |emitted| accept(vec![emitted], Room::WHOLE).expect_err("too large").label;
+        let long = "x".repeat(65_537);
+        assert_eq!(label(with_header("x-a", &long)), "limit-headers");
+        let attribute = Attribute { key: "a".into(), value: long.clone() };
+        assert_eq!(label(Emitted { attributes: Some(vec![attribute]), ..Emitted::default() }), "limit-attributes");
+        assert_eq!(label(Emitted { content_type: Some(long), ..Emitted::default() }), "limit-content-type");
+        let lines = Emitted { content_type: Some("a\r\nb".into()), ..Emitted::default() };
+        assert_eq!(label(lines), "header-not-allowed");
+    }
+
+    #[test]
+    fn what_is_inherited_is_charged_once_for_each_message() {
+        let was = Message { event_type: "x".repeat(100), content_type: Some("x".repeat(200)), ..was() };
+        let accept = |count, bytes| {
+            let emitted = std::iter::repeat_with(Emitted::default).take(count).collect();
+            messages(emitted, &was, &"split".parse().expect("a name"), &Limits::DEFAULT, Room { messages: 100, bytes })
+        };
+        let one = 100 + 200 + "regioneu".len();
+        assert_eq!(accept(3, 3 * one).expect("just enough room").iter().map(bytes_of).sum::<usize>(), 3 * one);
+        assert_eq!(accept(3, 3 * one - 1).expect_err("one byte too many").label, "limit-output");
     }
 
     #[test]

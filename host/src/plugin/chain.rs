@@ -9,12 +9,12 @@ use std::{collections::VecDeque, sync::Arc};
 use wasmtime::Engine;
 
 use super::{
-    Bound, Call, Ended, Fault, Fold, Piece, Report,
-    accept::{self, Room},
+    Bound, Call, Ended, Fault, Fold, Piece, Report, accept,
     call::{Done, Session},
     exchange::{Outcome, Shown, Verdict},
     fault::Cause,
     metrics::Metrics,
+    room::{self, Room},
     text::one_line,
 };
 use crate::event::Message;
@@ -139,7 +139,7 @@ impl<'a> Chain<'a> {
 
     /// What the chain may still hold, beside the pieces that are through and those that wait for this plugin.
     fn room(&self, waiting: &VecDeque<Passing>) -> Room {
-        let held: usize = self.pieces.iter().chain(waiting).map(|piece| accept::bytes_of(&piece.message)).sum();
+        let held: usize = self.pieces.iter().chain(waiting).map(|piece| room::bytes_of(&piece.message)).sum();
         Room {
             messages: Room::WHOLE.messages.saturating_sub(self.pieces.len() + waiting.len()),
             bytes: Room::WHOLE.bytes.saturating_sub(held),

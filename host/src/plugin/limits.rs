@@ -18,14 +18,21 @@ pub(super) const LINE_BYTES_MAX: usize = 1_024;
 pub(super) const FIELDS_MAX: usize = 100;
 /// The longest type that a message may be given, in bytes.
 pub(super) const EVENT_TYPE_BYTES_MAX: usize = 255;
+/// The longest content type that a message may be given, in bytes.
+pub(super) const CONTENT_TYPE_BYTES_MAX: usize = 1_024;
+/// The headers that a message may be given, names and values together, in bytes.
+pub(super) const HEADERS_BYTES_MAX: usize = 64 << 10;
+/// The attributes that a message may be given, keys and values together, in bytes.
+pub(super) const ATTRIBUTES_BYTES_MAX: usize = 64 << 10;
 /// The longest key of a batch, in bytes.
 pub(super) const KEY_BYTES_MAX: usize = 1_024;
 /// The most messages that a chain may have at any time, whatever each of its plugins is allowed.
 pub(super) const CHAIN_MESSAGES_MAX: usize = 1_000;
-/// The most bytes that the changed messages of a chain may have together.
+/// The most bytes that the messages of a chain may have together beside the event's body, what they inherit counted for each.
 pub(super) const CHAIN_BYTES_MAX: usize = 64 * MIB;
-/// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough.
-pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough, and it has
+/// its worker to itself all the while. Two calls that take all that the ceiling allows.
+pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// The most elements of all the tables of an instance together.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 100_000;
 

@@ -110,7 +110,19 @@ pub(super) fn memory_at_start(label: &str, needs: usize, limit: usize, setting: 
 
 pub(super) fn not_compiled(label: &str, error: &dyn std::fmt::Display) -> LoadError {
     let error = told(error);
-    refuse("P009", format_args!("{label} cannot be compiled: {error}"), "see the limits of components in the guide to plugins")
+    refuse("P009", format_args!("{label} cannot be compiled: {error}"), "see the limits of components in docs/plugins.md")
+}
+
+/// The compiler panicked, or the host stops.
+pub(super) fn compiler_stopped(label: &str, stopped: &tokio::task::JoinError) -> LoadError {
+    if !stopped.is_panic() {
+        return engine(stopped);
+    }
+    refuse(
+        "P009",
+        format_args!("{label} cannot be compiled: the compiler gave up on it in a way that it never should"),
+        "this is a bug in sluicebox: report it, with the component; another version of its toolchain may not meet it",
+    )
 }
 
 pub(super) fn not_started(label: &str, error: &dyn std::fmt::Display) -> LoadError {

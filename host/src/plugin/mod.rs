@@ -5,7 +5,7 @@
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
-//! translates for the guest; `meter`, `limits` and `accept` say no; `fault` tells why.
+//! translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say no; `fault` tells why.
 
 mod accept;
 mod call;
@@ -20,11 +20,13 @@ mod load_error;
 mod meter;
 mod metrics;
 mod report;
+mod room;
 mod spec;
 #[cfg(test)]
 mod tests;
 mod text;
 mod track_0_1;
+mod turns;
 mod workers;
 
 use std::{
@@ -51,13 +53,16 @@ use fault::Cause;
 use limits::Limits;
 use load::{Loaded, Loader};
 use metrics::Metrics;
-use workers::Workers;
+use workers::{Lane, Workers};
+
+type Catalogue = RwLock<HashMap<Digest, Arc<Loaded>>>;
 
 /// The engine, the catalogue of compiled components, and the workers.
 pub struct Plugins {
     engine: Engine,
     loader: Arc<Loader>,
-    catalogue: RwLock<HashMap<Digest, Arc<Loaded>>>,
+    /// Shared with compilations under way, which enter what they made whoever still waits for it.
+    catalogue: Arc<Catalogue>,
     /// One component is compiled at a time: that takes all cores already.
     compiling: Arc<Semaphore>,
     workers: Workers,
@@ -88,7 +93,7 @@ impl Plugins {
         let metrics = Arc::new(Metrics::register(registry));
         Ok(Arc::new(Self {
             loader: Arc::new(Loader::new(engine.clone())?),
-            catalogue: RwLock::default(),
+            catalogue: Arc::default(),
             compiling: Arc::new(Semaphore::new(1)),
             workers: Workers::start(options, &metrics)?,
             engine,
@@ -96,7 +101,8 @@ impl Plugins {
         }))
     }
 
-    /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again.
+    /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again. Once begun
+    /// this is done even if the caller goes away, who finds it there when it asks again.
     ///
     /// # Errors
     ///
@@ -110,16 +116,17 @@ impl Plugins {
         if let Some(loaded) = self.find(&digest) {
             return Ok((digest, loaded.exports));
         }
-        let (loader, label) = (Arc::clone(&self.loader), label.to_owned());
-        let compiled = tokio::task::spawn_blocking(move || {
+        let (loader, catalogue) = (Arc::clone(&self.loader), Arc::clone(&self.catalogue));
+        let called = label.to_owned();
+        let loading = tokio::task::spawn_blocking(move || {
             // Held by the work, not by who waits for it: that one may go away, and the work goes on.
             let _turn = turn;
-            loader.load(&label, digest, &bytes)
+            let loaded = loader.load(&called, digest, &bytes)?;
+            let exports = loaded.exports;
+            catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
+            Ok((digest, exports))
         });
-        let loaded = Arc::new(compiled.await.map_err(|error| load_error::engine(&error))??);
-        let exports = loaded.exports;
-        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, loaded);
-        Ok((digest, exports))
+        loading.await.unwrap_or_else(|error| Err(load_error::compiler_stopped(label, &error)))
     }
 
     /// Whether the catalogue has it.
@@ -157,14 +164,15 @@ impl Plugins {
             return Report { stages: Vec::new(), result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])) };
         };
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
-        let report = self.workers.run(move || chain::run(&engine, &metrics, &chain, &call)).await;
+        let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call)).await;
         report.unwrap_or_else(|| not_run(&first.name))
     }
 
     /// Folds a batch.
     pub async fn fold(&self, plugin: Arc<Bound>, fold: Fold) -> Report {
         let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
-        let report = self.workers.run(move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
+        let lane = Lane::of(std::slice::from_ref(&plugin));
+        let report = self.workers.run(lane, move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
         report.unwrap_or_else(|| not_run(&name))
     }
 

@@ -7,9 +7,9 @@ use super::LimitsSpec;
 /// Settings of the plugin machine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// OS threads that run guests.
+    /// OS threads that run guests; where there are several, the same plugins never have all of them.
     pub workers: usize,
-    /// Calls that may wait for a worker; who comes after them waits to be let into the queue.
+    /// Chains that may wait for a worker, those of the same plugins at most half of them; who comes after them waits to be let into the queue.
     pub queue_max: usize,
 }
 

@@ -1,33 +1,49 @@
 //! The threads that guests run on. They are not tokio's: a guest that spins would hold up timers and sockets with it.
 //!
 //! Whoever has work waits for a slot of the queue without holding a thread, then for the answer. Work whose asker has gone away
-//! is not begun.
+//! is not begun. Work of different plugins is in different lanes: none of them may have all workers or all slots, so that plugins that
+//! are slow, or never come back before their limit, have nobody wait for them but their own events.
 
 use std::{
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::Instant,
 };
 
-use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::Engine;
 
-use super::{LoadError, Options, load_error, metrics::Metrics};
+use super::{Bound, LoadError, Options, load_error, metrics::Metrics, turns::Turns};
+
+/// The plugins that work is for, by where they are in memory: it stays theirs for as long as the work holds them. Rules that run
+/// the same plugins in the same order share a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Lane(Arc<[usize]>);
+
+impl Lane {
+    pub(super) fn of(plugins: &[Arc<Bound>]) -> Self {
+        Self(plugins.iter().map(|plugin| Arc::as_ptr(plugin).addr()).collect())
+    }
+}
 
 /// The threads, and the queue in front of them. The threads end when this is dropped and the queue is empty.
 pub(super) struct Workers {
-    jobs: Sender<Job>,
-    /// As many permits as the queue has slots, so that sending never blocks.
+    queue: Arc<Queue>,
+    /// As many permits as the queue has slots.
     slots: Arc<Semaphore>,
+    /// The permits of each lane that anybody has or waits for one of: taken before one of `slots`, so that a lane with more work
+    /// than its share waits behind itself.
+    shares: Mutex<HashMap<Lane, Weak<Semaphore>>>,
+    share_max: usize,
 }
 
 struct Job {
     work: Box<dyn FnOnce() + Send>,
     since: Instant,
-    /// Given back when a worker takes the job.
-    slot: OwnedSemaphorePermit,
+    /// Of the lane and of all; given back when a worker takes the job.
+    slots: [OwnedSemaphorePermit; 2],
 }
 
 impl Workers {
@@ -37,20 +53,29 @@ impl Workers {
     ///
     /// The system has no more threads.
     pub(super) fn start(options: &Options, metrics: &Arc<Metrics>) -> Result<Self, LoadError> {
-        let slots = options.queue_max.clamp(1, Semaphore::MAX_PERMITS);
-        let (jobs, queue) = crossbeam_channel::bounded(slots);
-        for index in 0..options.workers.max(1) {
-            let (queue, metrics) = (queue.clone(), Arc::clone(metrics));
+        let workers = options.workers.max(1);
+        let slots_max = options.queue_max.clamp(1, Semaphore::MAX_PERMITS);
+        let queue = Arc::new(Queue::new(workers));
+        // Made first: if a thread cannot be started, those before it end with this.
+        let started = Self {
+            queue: Arc::clone(&queue),
+            slots: Arc::new(Semaphore::new(slots_max)),
+            shares: Mutex::default(),
+            share_max: (slots_max / 2).max(1),
+        };
+        for index in 0..workers {
+            let (queue, metrics) = (Arc::clone(&queue), Arc::clone(metrics));
             let worker = thread::Builder::new().name(format!("plugin-{index}")).spawn(move || serve(&queue, &metrics));
             worker.map_err(|error| load_error::engine(&error))?;
         }
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(slots)) })
+        Ok(started)
     }
 
     /// Has this done by a worker. `None` where that was not to be had: the work itself panicked, which is a bug of the host.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub(super) async fn run<T: Send + 'static>(&self, lane: Lane, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let since = Instant::now();
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let share = self.share(&lane).acquire_owned().await.ok()?;
+        let slots = [share, Arc::clone(&self.slots).acquire_owned().await.ok()?];
         let (reply, answer) = oneshot::channel();
         let work = Box::new(move || {
             if !reply.is_closed() {
@@ -58,20 +83,92 @@ impl Workers {
                 let _ = reply.send(work());
             }
         });
-        self.jobs.try_send(Job { work, since, slot }).ok()?;
+        self.queue.push(lane, Job { work, since, slots });
         answer.await.ok()
+    }
+
+    fn share(&self, lane: &Lane) -> Arc<Semaphore> {
+        let mut shares = lock(&self.shares);
+        if let Some(share) = shares.get(lane).and_then(Weak::upgrade) {
+            return share;
+        }
+        shares.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(self.share_max));
+        shares.insert(lane.clone(), Arc::downgrade(&share));
+        share
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// What waits, between those who ask and the threads.
+struct Queue {
+    state: Mutex<State>,
+    /// Told of whatever a thread that sleeps may have waited for.
+    changed: Condvar,
+}
+
+struct State {
+    turns: Turns<Lane, Job>,
+    /// Nobody will ask for more.
+    closed: bool,
+}
+
+impl Queue {
+    fn new(workers: usize) -> Self {
+        Self { state: Mutex::new(State { turns: Turns::new(workers), closed: false }), changed: Condvar::new() }
+    }
+
+    fn push(&self, lane: Lane, job: Job) {
+        lock(&self.state).turns.push(lane, job);
+        self.changed.notify_one();
+    }
+
+    /// The next job, by way of which `done` gives back the worker of the one before; `None` when there will be no more.
+    fn next(&self, done: Option<Lane>) -> Option<(Lane, Job)> {
+        let mut state = lock(&self.state);
+        if let Some(lane) = done {
+            state.turns.done(&lane);
+        }
+        loop {
+            if let Some(next) = state.turns.take() {
+                return Some(next);
+            }
+            if state.closed && state.turns.is_empty() {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
     }
 }
 
 /// One worker's life.
-fn serve(queue: &Receiver<Job>, metrics: &Metrics) {
+fn serve(queue: &Queue, metrics: &Metrics) {
     Engine::tls_eager_initialize();
-    for Job { work, since, slot } in queue {
-        drop(slot);
+    let mut done = None;
+    while let Some((lane, Job { work, since, slots })) = queue.next(done.take()) {
+        drop(slots);
         metrics.waited(since.elapsed());
         // A panic here is a bug of the host; it must cost its asker an answer and nobody a worker.
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             tracing::error!("a plugin worker panicked: this is a bug in sluicebox");
         }
+        done = Some(lane);
     }
+    // Another may sleep until the last of its lane's work was taken, which this one did.
+    queue.changed.notify_all();
+}
+
+/// Nothing panics while it holds one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,9 @@
 //! What is refused before it is ever called, and in which words.
 
-use super::{guest::KEEP, *};
+use super::{
+    guest::{DROP, KEEP},
+    *,
+};
 
 fn wat(text: &str) -> Bytes {
     wat::parse_str(text).expect("the test's own text").into()
@@ -96,6 +99,28 @@ async fn what_is_bound_outlives_its_place_in_the_catalogue() {
     world.plugins.unload_except(&HashSet::new());
     assert!(!world.plugins.is_loaded(&plugin.digest));
     assert_eq!(messages(&world.chain(&[plugin]).await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_compilation_is_kept_though_nobody_waits_for_it() {
+    let world = World::new();
+    let slow = Guest::filter(KEEP).component();
+    tokio::select! {
+        biased;
+        loaded = world.plugins.load("slow.wasm", slow.clone()) => panic!("at once: {loaded:?}"),
+        () = std::future::ready(()) => {}
+    }
+    // Its turn comes when the one before is through.
+    world.plugins.load("next.wasm", Guest::filter(DROP).component()).await.expect("loads");
+    assert!(world.plugins.is_loaded(&Digest::of(&slow)));
+}
+
+#[tokio::test]
+async fn a_panic_of_the_compiler_is_told_of_the_component() {
+    let panicked = tokio::task::spawn_blocking(|| panic!("as a compiler might")).await.expect_err("panics");
+    let told = load_error::compiler_stopped("odd.wasm", &panicked);
+    assert_eq!(told.code, "P009");
+    assert!(told.message.starts_with("odd.wasm cannot be compiled"), "{told}");
 }
 
 #[test]
