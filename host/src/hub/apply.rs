@@ -3,17 +3,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
     check::{Findings, Parts, check},
     draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
     entry::{Entry, Key, Kind},
-    revision::{RECORDS_MAX, Record},
+    revision::{KEEP, Record},
     snapshot::{Item, Snapshot, State},
 };
-use crate::event::Name;
+use crate::event::{Digest, Name};
 
 /// The most entries, of all workspaces together.
 const ENTRIES_MAX: usize = 250_000;
@@ -26,6 +27,23 @@ impl Hub {
     /// there, [`HubError::Conflict`] at a limit, [`HubError::Store`] where the disk failed. Nothing has changed then.
     pub async fn apply(&self, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
+        self.apply_in_turn(turn, workspace, draft).await
+    }
+
+    /// Gives a plugin the component with this digest, and makes the plugin where there is none. Its settings and limits stay as they are
+    /// when its turn comes.
+    ///
+    /// # Errors
+    /// As of [`apply`](Self::apply).
+    pub async fn push_component(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
+        document["digest"] = json!(digest.to_string());
+        let entries = BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]);
+        self.apply_in_turn(turn, workspace, Draft { entries, prune: false }).await
+    }
+
+    async fn apply_in_turn(&self, turn: OwnedMutexGuard<()>, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal)?;
@@ -99,6 +117,7 @@ impl Commit {
         let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);
         inner.state.store(Arc::new(after));
         inner.snapshot.store(Arc::new(snapshot));
+        inner.release();
         tracing::info!(revision, workspace = %self.workspace, changes = self.documents.len(), "a revision was applied");
         Ok(Applied { revision, changes: self.changes(before), generated: self.generated })
     }
@@ -113,7 +132,7 @@ impl Commit {
             let document = self.documents.get(key).cloned().flatten();
             let document = document.or_else(|| workspace.get(key).map(|item| item.document.clone()));
             if let Some(document) = document {
-                workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone() }));
+                workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone(), since: revision }));
             }
         }
         let mut after = State { revision, workspaces: before.workspaces.clone() };
@@ -125,12 +144,19 @@ impl Commit {
     /// Commits it.
     fn record(&self, inner: &Inner, before: &State, after: &State) -> Result<(), FileSystemError> {
         let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
-        let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.documents());
+        let record = record.with_joined(self.joined());
+        let full = inner.revisions.is_full_due(after.revision, before.revision, after.len())?.then(|| after.whole());
         inner.revisions.commit(record, full)?;
-        if let Err(error) = inner.revisions.prune(RECORDS_MAX) {
+        if let Err(error) = inner.revisions.prune(KEEP, (inner.clock)()) {
             tracing::warn!(%error, "old revisions were not removed");
         }
         Ok(())
+    }
+
+    /// The rules that were refined again for what they are joined with.
+    fn joined(&self) -> Vec<Name> {
+        let joined = self.parts.keys().filter(|key| key.0 == Kind::Rule && !self.documents.contains_key(key));
+        joined.map(|(_, name)| name.clone()).collect()
     }
 
     /// Lets the database follow. One that missed a revision gets everything.

@@ -2,14 +2,20 @@
 //! large for the store (DESIGN, "Stores").
 
 use std::{
-    fs, io,
+    collections::HashSet,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 
-use super::durable::{self, FileSystemError};
+use super::{
+    durable::{self, FileSystemError},
+    revision::RecordsError,
+};
 use crate::{
     event::{Digest, Invalid, Name},
     plugin::{self, Plugins},
@@ -17,6 +23,9 @@ use crate::{
 
 /// The most components that are kept, of all workspaces together.
 pub(super) const FILES_MAX: usize = 4096;
+
+/// An upload that nothing names is kept at least for this long: an apply uploads components before it names them.
+const UNNAMED_AGE_MIN: Duration = Duration::from_secs(3600);
 
 /// The folder that holds them.
 #[derive(Clone)]
@@ -31,7 +40,8 @@ impl Components {
         Ok(Self { folder: folder.into() })
     }
 
-    /// The component's bytes. `None` too where the file no longer holds what its name says, so that an upload mends it.
+    /// The component's bytes. `None` too where the file no longer holds what its name says: an upload mends it while the host
+    /// runs, and before its next start only a restored file does.
     pub(super) fn read(&self, digest: &Digest) -> Result<Option<Bytes>, FileSystemError> {
         let path = self.path(digest);
         match fs::read(&path) {
@@ -46,19 +56,67 @@ impl Components {
         self.path(digest).is_file()
     }
 
-    /// Keeps the bytes under their digest. False: there are [`FILES_MAX`] already.
-    pub(super) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<bool, FileSystemError> {
+    /// Keeps the bytes under their digest. False: there are `files_max` already, and all of them are `named`, or are new.
+    pub(super) fn put(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        files_max: usize,
+        named: impl FnOnce() -> Result<HashSet<Digest>, RecordsError>,
+    ) -> Result<bool, RecordsError> {
+        let path = self.path(digest);
         if self.read(digest)?.is_some() {
+            // As new as an upload: who put it is about to name it.
+            let touched = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            touched.map_err(FileSystemError::when("touch", &path))?;
             return Ok(true);
         }
-        if !self.has(digest) && durable::files(&self.folder)?.len() >= FILES_MAX {
-            return Ok(false);
+        let is_full = || Ok::<_, FileSystemError>(durable::files(&self.folder)?.len() >= files_max);
+        if !self.has(digest) && is_full()? {
+            self.remove_except(&named()?)?;
+            if is_full()? {
+                return Ok(false);
+            }
         }
-        durable::write(&self.path(digest), bytes, durable::SHARED).map(|()| true)
+        durable::write(&path, bytes, durable::SHARED)?;
+        Ok(true)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Removes what is not `named`, but for uploads that an apply may be about to name.
+    fn remove_except(&self, named: &HashSet<Digest>) -> Result<(), FileSystemError> {
+        let named: HashSet<PathBuf> = named.iter().map(|digest| self.path(digest)).collect();
+        for path in durable::files(&self.folder)?.into_iter().filter(|path| !named.contains(path)) {
+            let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.map_err(FileSystemError::when("read", &path))?.elapsed().unwrap_or_default();
+            if age >= UNNAMED_AGE_MIN {
+                fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
+            }
+        }
+        durable::sync_folder(&self.folder)
+    }
+
+    /// Where the component is, or should be.
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{}.wasm", hex::encode(digest.as_bytes())))
+    }
+}
+
+/// Why a plugin is not joined with its component.
+#[derive(Clone, Debug)]
+pub(super) enum BindError {
+    /// The entry or the component is wrong, and stays so.
+    Invalid(Invalid),
+    /// The disk, the engine, or a file that is not there: it may work later, without another entry.
+    Unavailable(String),
+}
+
+impl BindError {
+    /// As it is told to whoever applied the entry.
+    pub(super) fn into_invalid(self) -> Invalid {
+        match self {
+            Self::Invalid(invalid) => invalid,
+            Self::Unavailable(message) => Invalid::at("/digest", message),
+        }
     }
 }
 
@@ -67,36 +125,86 @@ impl Components {
 pub(super) struct Catalogue {
     pub(super) components: Components,
     pub(super) plugins: Arc<Plugins>,
+    /// Read by who loads and binds; written by who unloads, so that nothing goes between the two.
+    pub(super) binding: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Catalogue {
+    pub(super) fn new(components: Components, plugins: Arc<Plugins>) -> Self {
+        Self { components, plugins, binding: Arc::default() }
+    }
+
+    /// Takes compiled components that nobody needs out of memory. While one is being bound all stay; the next commit is soon enough.
+    pub(super) fn unload_except(&self, needed: impl FnOnce() -> HashSet<Digest>) {
+        if let Ok(_alone) = self.binding.try_write() {
+            self.plugins.unload_except(&needed());
+        }
+    }
+
     /// Joins a plugin's entry with its component, which is compiled first where it is not yet.
-    pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, Invalid> {
-        self.load(name.as_str(), &spec.digest).await.map_err(|message| Invalid::at("/digest", message))?;
-        self.plugins.bind(name.clone(), spec)
+    pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
+        let _binding = self.binding.read().await;
+        self.load(name.as_str(), &spec.digest).await?;
+        self.plugins.bind(name.clone(), spec).map_err(BindError::Invalid)
     }
 
     /// Makes sure that the component is stored and compiled; else tells why it is not.
-    pub(super) async fn load(&self, label: &str, digest: &str) -> Result<(), String> {
-        let digest: Digest = digest.parse().map_err(|error: crate::event::IdError| error.to_string())?;
+    async fn load(&self, label: &str, digest: &str) -> Result<(), BindError> {
+        let invalid = |message| BindError::Invalid(Invalid::at("/digest", message));
+        let digest: Digest = digest.parse().map_err(|error: crate::event::IdError| invalid(error.to_string()))?;
         let loaded = self.plugins.is_loaded(&digest);
         if loaded && self.components.has(&digest) {
             return Ok(());
         }
         let components = self.components.clone();
-        let read = tokio::task::spawn_blocking(move || components.read(&digest)).await.map_err(|error| error.to_string())?;
-        let bytes = read.map_err(|error| error.to_string())?;
-        let bytes = bytes.ok_or_else(|| format!("no component {digest} is stored: upload it first (`sluicebox plugin push`)"))?;
+        let read = tokio::task::spawn_blocking(move || components.read(&digest)).await;
+        let read = read.map_err(|error| BindError::Unavailable(error.to_string()))?;
+        let bytes = read.map_err(|error| BindError::Unavailable(error.to_string()))?;
+        let absent = || format!("no component {digest} is stored: upload it first (`sluicebox plugin push`)");
+        let bytes = bytes.ok_or_else(|| BindError::Unavailable(absent()))?;
         if !loaded {
-            self.plugins.load(label, bytes).await.map_err(|error| error.to_string())?;
+            self.plugins.load(label, bytes).await.map_err(refused)?;
         }
         Ok(())
     }
 }
 
+/// The engine's own failure passes; a component that it refuses, it refuses again.
+fn refused(error: plugin::LoadError) -> BindError {
+    match error.code {
+        ENGINE_FAILED => BindError::Unavailable(error.to_string()),
+        _ => BindError::Invalid(Invalid::at("/digest", error.to_string())),
+    }
+}
+
+/// The one code of [`plugin::LoadError`] that is the server's fault.
+const ENGINE_FAILED: &str = "P011";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn none() -> Result<HashSet<Digest>, RecordsError> {
+        Ok(HashSet::new())
+    }
+
+    #[test]
+    fn what_nobody_names_gives_way_once_it_is_old() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let components = Components::open(folder.path().join("components")).expect("opened");
+        let [named, old, new, more] = ["named", "old", "new", "more"].map(|text| Digest::of(text.as_bytes()));
+        let put = |digest: &Digest, text: &str| {
+            components.put(digest, text.as_bytes(), 3, || Ok(HashSet::from([named]))).expect("no failure")
+        };
+        assert!(put(&named, "named") && put(&old, "old") && put(&new, "new"));
+        assert!(!put(&more, "more"), "all are named or new");
+        for digest in [&named, &old] {
+            let file = File::options().write(true).open(components.path(digest)).expect("there");
+            file.set_modified(SystemTime::now() - 2 * UNNAMED_AGE_MIN).expect("aged");
+        }
+        assert!(put(&more, "more"));
+        assert_eq!([&named, &old, &new, &more].map(|digest| components.has(digest)), [true, false, true, true]);
+    }
 
     #[test]
     fn a_component_is_found_by_its_digest_and_a_damaged_one_is_not() {
@@ -104,12 +212,12 @@ mod tests {
         let components = Components::open(folder.path().join("components")).expect("opened");
         let digest = Digest::of(b"bytes");
         assert_eq!(components.read(&digest).expect("no failure"), None);
-        components.put(&digest, b"bytes").expect("kept");
+        components.put(&digest, b"bytes", 9, none).expect("kept");
         assert_eq!(components.read(&digest).expect("no failure").as_deref(), Some(&b"bytes"[..]));
 
         fs::write(components.path(&digest), b"bites").expect("damaged");
         assert_eq!(components.read(&digest).expect("no failure"), None);
-        components.put(&digest, b"bytes").expect("mended");
+        components.put(&digest, b"bytes", 9, none).expect("mended");
         assert!(components.read(&digest).expect("no failure").is_some());
     }
 }

@@ -38,6 +38,7 @@ pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use keys::KeysError;
 pub use open::{Opened, Options};
+pub use revision::FormatError;
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
@@ -126,6 +127,21 @@ pub enum StoreError {
     /// The disk.
     #[error(transparent)]
     FileSystem(#[from] FileSystemError),
+    /// A revision's record.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// What there was is not empty, and not readable: it must not be taken for empty.
+    #[error(
+        "no record in {} is readable, and the database in {} holds nothing: restore either folder from your backup (what was damaged \
+         lies there with `damaged` in its name). To begin with an empty hub, remove both",
+        revisions.display(), database.display()
+    )]
+    NothingReadable {
+        /// The folder of records.
+        revisions: PathBuf,
+        /// The folder of the database.
+        database: PathBuf,
+    },
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -147,6 +163,15 @@ pub enum StoreError {
     /// The work was given up half way; the runtime is stopping, or it panicked.
     #[error("the work on the data folder stopped")]
     Stopped(#[source] tokio::task::JoinError),
+}
+
+impl From<revision::RecordsError> for StoreError {
+    fn from(error: revision::RecordsError) -> Self {
+        match error {
+            revision::RecordsError::FileSystem(error) => Self::FileSystem(error),
+            revision::RecordsError::Format(error) => Self::Format(error),
+        }
+    }
 }
 
 impl Hub {
@@ -186,9 +211,16 @@ impl Hub {
     pub async fn put_component(&self, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
         let catalogue = &self.inner.catalogue;
         let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
-        let components = catalogue.components.clone();
-        let put = tokio::task::spawn_blocking(move || components.put(&digest, &bytes));
-        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::FileSystem)? {
+        let inner = Arc::clone(&self.inner);
+        let put = tokio::task::spawn_blocking(move || {
+            let named = || inner.revisions.digests();
+            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, named);
+            if !matches!(kept, Ok(true)) {
+                inner.release();
+            }
+            kept
+        });
+        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::from)? {
             true => Ok((digest, exports)),
             false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
         }
@@ -201,6 +233,12 @@ impl Hub {
 }
 
 impl Inner {
+    /// Takes components out of memory that neither the state nor a former rule set runs. An upload that is not named yet is compiled
+    /// again when it is.
+    fn release(&self) {
+        self.catalogue.unload_except(|| self.state.load().digests().chain(self.former.digests()).collect());
+    }
+
     fn disk(&self) -> MutexGuard<'_, Option<Disk>> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,16 +21,16 @@ use super::{
     component::{Catalogue, Components},
     draft::Edits,
     durable,
-    entry::{Documents, Key},
+    entry::{Entry, Key, Kind, Problem},
     history::Former,
     keys::Keys,
-    revision::{Record, Revisions},
+    revision::{Record, Revisions, Whole},
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
 };
 use crate::{
-    event::{Clock, Name, Timestamp},
+    event::{Clock, Digest, Name, Timestamp},
     plugin::Plugins,
 };
 
@@ -56,13 +56,14 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::Store`] where the folder is in use, a key is lost or the disk failed; [`HubError::Invalid`] where a stored entry no longer
-    /// fits, as when its component's file is gone: the host must not run without a rule or a plugin that it had.
+    /// fits, as when its component's file is gone or damaged, which is named then: the host must not run without a rule or a plugin that
+    /// it had.
     pub async fn open(options: &Options, plugins: Arc<Plugins>, clock: Clock) -> Result<Opened, HubError> {
         let folder = options.folder.clone();
         let now = clock();
         let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
-        let catalogue = Catalogue { components: loaded.components, plugins };
-        let state = refined(loaded.revision, loaded.documents, &loaded.seal, &catalogue).await?;
+        let catalogue = Catalogue::new(loaded.components, plugins);
+        let state = refined(loaded.revision, loaded.whole, &loaded.seal, &catalogue).await?;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
         let inner = Inner {
             turn: Arc::default(),
@@ -90,7 +91,7 @@ struct Loaded {
     revisions: Revisions,
     disk: Disk,
     revision: u64,
-    documents: Documents,
+    whole: Whole,
     notes: Vec<String>,
 }
 
@@ -107,13 +108,17 @@ impl Loaded {
         notes.append(&mut told.notes);
         notes.extend(opened.notes);
 
+        if told.revision == 0 && opened.revision == 0 && !revisions.is_empty()? {
+            return Err(StoreError::NothingReadable { revisions: folder.join("revisions"), database: folder.join("hub") });
+        }
         if opened.revision > told.revision {
             notes.push(format!("the record of revision {} is lost; it was taken from the database", opened.revision));
             let record = Record::new(opened.revision, told.revision, &Name::default_workspace(), now, &BTreeMap::new());
-            revisions.commit(record, Some(opened.documents.clone()))?;
-            (told.revision, told.documents) = (opened.revision, opened.documents);
-        } else if (opened.revision, &opened.documents) != (told.revision, &told.documents) {
-            opened.store.align(told.revision, &told.documents)?;
+            let whole = Whole { documents: opened.documents, ..Whole::default() };
+            revisions.commit(record, Some(whole.clone()))?;
+            (told.revision, told.whole) = (opened.revision, whole);
+        } else if (opened.revision, &opened.documents) != (told.revision, &told.whole.documents) {
+            opened.store.align(told.revision, &told.whole.documents)?;
         }
         Ok(Self {
             seal: Seal::new(&opened_keys.keys.main),
@@ -123,7 +128,7 @@ impl Loaded {
             revisions,
             disk: Disk { store: opened.store, _lock: lock },
             revision: told.revision,
-            documents: told.documents,
+            whole: told.whole,
             notes,
         })
     }
@@ -140,8 +145,13 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// The state of these documents.
-async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &Catalogue) -> Result<State, HubError> {
+/// The state of these documents. A rule of which it is not known since when it is what it is counts as new.
+async fn refined(
+    revision: u64,
+    Whole { documents, since }: Whole,
+    seal: &Seal,
+    catalogue: &Catalogue,
+) -> Result<State, HubError> {
     let mut workspaces: BTreeMap<Name, BTreeMap<Key, Value>> = BTreeMap::new();
     let mut edits: BTreeMap<Name, Edits> = BTreeMap::new();
     for (entry, document) in documents {
@@ -152,9 +162,29 @@ async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &C
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let parts = check(&Workspace::new(), &edits, catalogue).await.map_err(|findings| HubError::Invalid(findings.problems))?;
-        let item = |(key, part)| documents.remove(&key).map(|document| (key, Arc::new(Item { document, part })));
-        state.workspaces.insert(name, Arc::new(parts.into_iter().filter_map(item).collect()));
+        let checked = check(&Workspace::new(), &edits, catalogue).await;
+        let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &catalogue.components))?;
+        let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
+        let item = |(key, part)| {
+            let (document, since) = (documents.remove(&key)?, since(&key));
+            Some((key, Arc::new(Item { document, part, since })))
+        };
+        let items = parts.into_iter().filter_map(item).collect();
+        state.workspaces.insert(name, Arc::new(items));
     }
     Ok(state)
+}
+
+/// Nobody can upload to a host that does not start; so for a component that is not there, its file is named.
+fn unfit(mut problems: Vec<Problem>, edits: &Edits, components: &Components) -> HubError {
+    for problem in problems.iter_mut().filter(|problem| problem.kind == Kind::Plugin && problem.pointer == "/digest") {
+        let key = problem.name.parse().map(|name| (Kind::Plugin, name));
+        let digest = key.ok().and_then(|key| edits.get(&key)?.as_ref()?["digest"].as_str()?.parse::<Digest>().ok());
+        if let Some(digest) = digest.filter(|digest| !matches!(components.read(digest), Ok(Some(_)))) {
+            let path = components.path(&digest);
+            problem.message =
+                format!("the component {digest} is missing or damaged: restore {} from your backup", path.display());
+        }
+    }
+    HubError::Invalid(problems)
 }

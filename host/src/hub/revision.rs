@@ -4,7 +4,7 @@
 //! Records carry a checksum: one that was torn is set aside and told, and what is before it still counts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -18,16 +18,52 @@ use super::{
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
 };
-use crate::event::{Name, Timestamp};
+use crate::event::{self, Name, Timestamp};
 
-/// The most records that are kept, beside those back to the full one that the oldest of them needs.
-pub(super) const RECORDS_MAX: usize = 1000;
-/// Revisions from one full record to the next.
+/// Which records are kept, beside those back to the full one that the oldest of them needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keep {
+    /// This many, however old.
+    pub(super) records_min: usize,
+    /// Beyond them, those of revisions that were in force within this time.
+    pub(super) age_ms_min: u64,
+    /// Never more than these. Work that is pinned to a revision beyond them is given up (`revision-gone`), unless its rule is the
+    /// same still.
+    pub(super) records_max: usize,
+}
+
+/// A batch may be open for 7 days.
+pub(super) const KEEP: Keep = Keep { records_min: 1000, age_ms_min: 8 * 24 * 3_600_000, records_max: 100_000 };
+
+/// Revisions from one full record to the next; more where there are many entries,
 const FULL_EVERY: u64 = 100;
+/// at least one for as many entries, so that full records do not outgrow the rest.
+const ENTRIES_PER_RECORD: u64 = 50;
+
+/// The format that is written, and the newest that is read. It goes up where a version that does not know of a change would read
+/// records wrongly.
+const FORMAT: u32 = 1;
+
+/// A record that is as it was written, by a version that this one does not know.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is intact, but this version does not read it: its format is {format}, and the newest known here is {FORMAT}. \
+     Start the version of sluicebox that wrote it, or a newer one",
+    path.display()
+)]
+pub struct FormatError {
+    path: PathBuf,
+    format: u32,
+    #[source]
+    source: serde_json::Error,
+}
 
 /// One revision, as its file has it. This is the form on disk: a field may be added, none may change its meaning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
+    /// Of this record; before there were several: 1.
+    #[serde(default = "first_format")]
+    format: u32,
     pub(super) revision: u64,
     /// The revision that the changes were made to.
     pub(super) after: u64,
@@ -36,6 +72,9 @@ pub(super) struct Record {
     /// When, in milliseconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) changes: Vec<Written>,
+    /// The workspace's rules that did not change themselves, but in what they are joined with. Not told by older versions.
+    #[serde(default)]
+    joined: Option<Vec<Name>>,
     /// All entries of all workspaces after the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full: Option<Vec<Held>>,
@@ -56,6 +95,25 @@ struct Held {
     kind: Kind,
     name: Name,
     document: Value,
+    /// Of a rule: the revision that made it what it is; 0: not known.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    since: u64,
+}
+
+fn first_format() -> u32 {
+    1
+}
+
+fn is_unknown(since: &u64) -> bool {
+    *since == 0
+}
+
+/// All there is as of one revision.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Whole {
+    pub(super) documents: Documents,
+    /// The revision that made each rule what it is. One that is not named may have changed with the newest.
+    pub(super) since: BTreeMap<Entry, u64>,
 }
 
 /// The file: the record, and the SHA-256 of its text.
@@ -80,19 +138,41 @@ impl Record {
             document: document.clone(),
         };
         let changes = changes.iter().map(written).collect();
-        Self { revision, after, workspace: workspace.clone(), at: at.0, changes, full: None }
+        Self { format: FORMAT, revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
+    }
+
+    pub(super) fn with_joined(self, joined: Vec<Name>) -> Self {
+        Self { joined: Some(joined), ..self }
     }
 
     fn is_full(&self) -> bool {
         self.full.is_some()
     }
 
-    fn apply_to(self, documents: &mut Documents) {
+    fn apply_to(self, whole: &mut Whole) {
+        let entry = |kind, name| Entry { workspace: self.workspace.clone(), kind, name };
+        match self.joined {
+            Some(joined) => whole.since.extend(joined.into_iter().map(|name| (entry(Kind::Rule, name), self.revision))),
+            // It may have been any of them.
+            None => whole
+                .since
+                .iter_mut()
+                .filter(|(rule, _)| rule.workspace == self.workspace)
+                .for_each(|(_, since)| *since = self.revision),
+        }
         for change in self.changes {
-            let entry = Entry { workspace: self.workspace.clone(), kind: change.kind, name: change.name };
+            let entry = entry(change.kind, change.name);
             match change.document {
-                Some(document) => drop(documents.insert(entry, document)),
-                None => drop(documents.remove(&entry)),
+                Some(document) => {
+                    if entry.kind == Kind::Rule {
+                        whole.since.insert(entry.clone(), self.revision);
+                    }
+                    whole.documents.insert(entry, document);
+                }
+                None => {
+                    whole.since.remove(&entry);
+                    whole.documents.remove(&entry);
+                }
             }
         }
     }
@@ -103,7 +183,7 @@ impl Record {
 pub(super) struct Told {
     /// 0: nothing was ever applied.
     pub(super) revision: u64,
-    pub(super) documents: Documents,
+    pub(super) whole: Whole,
     /// For the operator.
     pub(super) notes: Vec<String>,
 }
@@ -132,36 +212,69 @@ impl Revisions {
     }
 
     /// Whether the record of `revision`, made to `after`, has to be a full one.
-    pub(super) fn is_full_due(&self, revision: u64, after: u64) -> Result<bool, FileSystemError> {
+    /// There are `entries` by now.
+    pub(super) fn is_full_due(&self, revision: u64, after: u64, entries: usize) -> Result<bool, FileSystemError> {
         let listed = self.listed()?;
         let gap = listed.last_key_value().is_none_or(|(newest, _)| *newest != after);
         let last_full = listed.iter().rev().find(|(_, path)| is_full(path)).map_or(0, |(revision, _)| *revision);
-        Ok(gap || last_full == 0 || revision >= last_full + FULL_EVERY)
+        let full_every = FULL_EVERY.max(entries as u64 / ENTRIES_PER_RECORD);
+        Ok(gap || last_full == 0 || revision >= last_full + full_every)
     }
 
     /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
-    pub(super) fn commit(&self, mut record: Record, all: Option<Documents>) -> Result<(), FileSystemError> {
+    pub(super) fn commit(&self, mut record: Record, all: Option<Whole>) -> Result<(), FileSystemError> {
         record.full = all.map(|all| {
-            let held = |(Entry { workspace, kind, name }, document)| Held { workspace, kind, name, document };
-            all.into_iter().map(held).collect()
+            let Whole { documents, since } = all;
+            let held = |(entry, document)| {
+                let since = since.get(&entry).copied().unwrap_or_default();
+                let Entry { workspace, kind, name } = entry;
+                Held { workspace, kind, name, document, since }
+            };
+            documents.into_iter().map(held).collect()
         });
         let path = self.folder.join(format!("{:020}{}", record.revision, if record.is_full() { FULL } else { DELTA }));
-        durable::write(&path, &encoded(&record, &path)?, durable::SHARED)
+        let written = durable::write(&path, &encoded(&record, &path)?, durable::PRIVATE);
+        if written.is_err() {
+            // It may be there already, and only not be certain to stay. Who applied it hears that nothing has changed; so the next start
+            // must not find it.
+            let _ = fs::remove_file(&path).and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        }
+        written
     }
 
-    /// Removes the records that neither are among the newest `kept_max` nor needed by the oldest of these.
-    pub(super) fn prune(&self, kept_max: usize) -> Result<(), FileSystemError> {
+    /// Removes the records that need not be kept, up to a full one.
+    pub(super) fn prune(&self, keep: Keep, now: Timestamp) -> Result<(), RecordsError> {
         let listed = self.listed()?;
-        let Some((oldest_kept, _)) = listed.iter().rev().nth(kept_max - 1) else { return Ok(()) };
-        let Some((base, _)) = listed.range(..=oldest_kept).rev().find(|(_, path)| is_full(path)) else { return Ok(()) };
-        for path in listed.range(..base).map(|(_, path)| path) {
-            fs::remove_file(path).map_err(FileSystemError::when("remove", path))?;
+        let nth_newest = |number: usize| listed.keys().rev().nth(number - 1);
+        let base = |oldest: &u64| listed.range(..=oldest).rev().find(|(_, path)| is_full(path)).map(|(base, _)| *base);
+        let Some(may_go) = nth_newest(keep.records_min).and_then(base) else { return Ok(()) };
+        let must_go = nth_newest(keep.records_max).and_then(base).unwrap_or(0);
+        let aged = self.first_in_force_since(&listed, may_go, now.0.saturating_sub(keep.age_ms_min))?;
+        let mut gone = listed.range(..must_go.max(aged)).map(|(_, path)| path).peekable();
+        if gone.peek().is_none() {
+            return Ok(());
         }
-        durable::sync_folder(&self.folder)
+        gone.try_for_each(|path| fs::remove_file(path).map_err(FileSystemError::when("remove", path)))?;
+        Ok(durable::sync_folder(&self.folder)?)
+    }
+
+    /// The newest full record, at most `may_go`, with which all revisions begin that were in force at `since` or later; 0: none. Looks at
+    /// no more records than can go.
+    fn first_in_force_since(&self, listed: &BTreeMap<u64, PathBuf>, may_go: u64, since: u64) -> Result<u64, RecordsError> {
+        let mut first = 0;
+        for (full, _) in listed.range(..=may_go).filter(|(_, path)| is_full(path)) {
+            // The one after it is no younger than the full one, and smaller.
+            let Some((_, next)) = listed.range(full + 1..).next() else { break };
+            if read(next)?.is_none_or(|record| record.at > since) {
+                break;
+            }
+            first = *full;
+        }
+        Ok(first)
     }
 
     /// The newest state that good records tell. A damaged record is set aside and told of.
-    pub(super) fn newest(&self) -> Result<Told, FileSystemError> {
+    pub(super) fn newest(&self) -> Result<Told, RecordsError> {
         let listed = self.listed()?;
         let mut notes = Vec::new();
         let mut told = None;
@@ -183,15 +296,37 @@ impl Revisions {
     }
 
     /// The documents as of a revision; `None` where the records no longer tell.
-    pub(super) fn at(&self, revision: u64) -> Option<Documents> {
-        let listed = self.listed().ok()?;
-        let (base, _) = listed.range(..=revision).rev().find(|(_, path)| is_full(path))?;
-        let mut records = listed.range(*base..=revision).map(|(_, path)| read(path));
-        let mut told = begun_with(records.next()?.ok()?);
-        for record in records {
-            told.follow(record.ok()?, &mut Vec::new());
+    ///
+    /// # Errors
+    /// Where the disk does not tell now what it may tell later.
+    pub(super) fn at(&self, revision: u64) -> Result<Option<Documents>, RecordsError> {
+        let listed = self.listed()?;
+        let Some((base, _)) = listed.range(..=revision).rev().find(|(_, path)| is_full(path)) else { return Ok(None) };
+        let mut told = Told::default();
+        for path in listed.range(*base..=revision).map(|(_, path)| path) {
+            match read(path)? {
+                Some(record) => told.follow(record, &mut Vec::new()),
+                None => return Ok(None),
+            }
         }
-        (told.revision == revision).then_some(told.documents)
+        Ok((told.revision == revision).then_some(told.whole.documents))
+    }
+
+    /// The components that any kept record names. Reads them all.
+    ///
+    /// # Errors
+    /// Where one cannot be read: what it names is not known then.
+    pub(super) fn digests(&self) -> Result<HashSet<event::Digest>, RecordsError> {
+        let mut digests = HashSet::new();
+        for path in self.listed()?.values() {
+            // A damaged one tells nothing, now or later.
+            let Some(record) = read(path)? else { continue };
+            let changed = record.changes.into_iter().filter_map(|change| Some((change.kind, change.document?)));
+            let held = record.full.into_iter().flatten().map(|held| (held.kind, held.document));
+            let plugins = changed.chain(held).filter(|(kind, _)| *kind == Kind::Plugin);
+            digests.extend(plugins.filter_map(|(_, document)| document["digest"].as_str()?.parse::<event::Digest>().ok()));
+        }
+        Ok(digests)
     }
 
     fn listed(&self) -> Result<BTreeMap<u64, PathBuf>, FileSystemError> {
@@ -200,18 +335,15 @@ impl Revisions {
         Ok(durable::files(&self.folder)?.into_iter().filter(good).filter_map(numbered).collect())
     }
 
-    fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, FileSystemError> {
-        match read(path) {
-            Ok(record) => Ok(Some(record)),
-            Err(ReadError::FileSystem(error)) => Err(error),
-            Err(ReadError::Damaged) => {
-                let aside = path.with_extension("json.damaged");
-                fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
-                durable::sync_folder(&self.folder)?;
-                notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
-                Ok(None)
-            }
+    fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, RecordsError> {
+        let read = read(path)?;
+        if read.is_none() {
+            let aside = path.with_extension("json.damaged");
+            fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
+            durable::sync_folder(&self.folder)?;
+            notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
         }
+        Ok(read)
     }
 }
 
@@ -222,7 +354,7 @@ impl Told {
             *self = begun_with(record);
         } else if record.after == self.revision {
             self.revision = record.revision;
-            record.apply_to(&mut self.documents);
+            record.apply_to(&mut self.whole);
         } else {
             notes.push(format!("revision {} was made to {}, which is lost, and is ignored", record.revision, record.after));
         }
@@ -230,9 +362,15 @@ impl Told {
 }
 
 fn begun_with(record: Record) -> Told {
-    let entry = |held: Held| (Entry { workspace: held.workspace, kind: held.kind, name: held.name }, held.document);
-    let documents = record.full.unwrap_or_default().into_iter().map(entry).collect();
-    Told { revision: record.revision, documents, notes: Vec::new() }
+    let mut whole = Whole::default();
+    for Held { workspace, kind, name, document, since } in record.full.unwrap_or_default() {
+        let entry = Entry { workspace, kind, name };
+        if kind == Kind::Rule {
+            whole.since.insert(entry.clone(), if since == 0 { record.revision } else { since });
+        }
+        whole.documents.insert(entry, document);
+    }
+    Told { revision: record.revision, whole, notes: Vec::new() }
 }
 
 /// How the file of a record ends.
@@ -248,14 +386,20 @@ fn number_of(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.get(..20)?.parse().ok()
 }
 
-enum ReadError {
-    FileSystem(FileSystemError),
-    Damaged,
+/// Why the records do not tell what they hold.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordsError {
+    #[error(transparent)]
+    FileSystem(#[from] FileSystemError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
 }
 
-fn read(path: &Path) -> Result<Record, ReadError> {
-    let bytes = fs::read(path).map_err(|error| ReadError::FileSystem(FileSystemError::when("read", path)(error)))?;
-    decoded(&bytes).ok_or(ReadError::Damaged)
+/// `None`: damaged.
+fn read(path: &Path) -> Result<Option<Record>, RecordsError> {
+    let bytes = fs::read(path).map_err(FileSystemError::when("read", path))?;
+    let Some(text) = intact(&bytes) else { return Ok(None) };
+    Ok(Some(decoded(text, path)?))
 }
 
 fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
@@ -266,9 +410,22 @@ fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
     encode().map_err(|error| FileSystemError::when("write", path)(error.into()))
 }
 
-fn decoded(bytes: &[u8]) -> Option<Record> {
+/// The record's text, if it is as it was written.
+fn intact(bytes: &[u8]) -> Option<&str> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
-    (envelope.sha256 == checksum(envelope.record)).then(|| serde_json::from_str(envelope.record.get()).ok()).flatten()
+    (envelope.sha256 == checksum(envelope.record)).then(|| envelope.record.get())
+}
+
+fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
+    /// What every format has.
+    #[derive(Deserialize)]
+    struct Any {
+        #[serde(default = "first_format")]
+        format: u32,
+    }
+    let format = serde_json::from_str::<Any>(text).map_or(0, |any| any.format);
+    let known = |record: Record| if record.format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(record) };
+    serde_json::from_str(text).and_then(known).map_err(|source| FormatError { path: path.to_owned(), format, source })
 }
 
 fn checksum(record: &RawValue) -> String {
@@ -303,8 +460,10 @@ mod tests {
                 let changes = BTreeMap::from([(key.clone(), Some(json!({ "n": revision })))]);
                 self.documents.insert(Entry::new(&workspace, &key), json!({ "n": revision }));
                 let record = Record::new(revision, self.revision, &workspace, Timestamp(revision), &changes);
-                let full = self.revisions.is_full_due(revision, self.revision).expect("listed");
-                self.revisions.commit(record, full.then(|| self.documents.clone())).expect("committed");
+                let full = self.revisions.is_full_due(revision, self.revision, 1).expect("listed");
+                self.revisions
+                    .commit(record, full.then(|| Whole { documents: self.documents.clone(), ..Whole::default() }))
+                    .expect("committed");
                 self.revision = revision;
             }
         }
@@ -322,14 +481,14 @@ mod tests {
         assert!(world.revisions.is_empty().expect("listed"));
         world.commit_to(205);
         let told = world.revisions.newest().expect("told");
-        assert_eq!((told.revision, told.documents, told.notes), (205, world.documents.clone(), vec![]));
+        assert_eq!((told.revision, told.whole.documents, told.notes), (205, world.documents.clone(), vec![]));
         let full = world.revisions.listed().expect("listed").into_values().filter(|path| is_full(path)).count();
         assert_eq!(full, 3, "1, 101 and 201");
         for revision in [1, 57, 101, 204] {
-            let documents = world.revisions.at(revision).expect("kept");
+            let documents = world.revisions.at(revision).expect("read").expect("kept");
             assert_eq!(documents.into_values().collect::<Vec<_>>(), [json!({ "n": revision })]);
         }
-        assert_eq!(world.revisions.at(206), None);
+        assert_eq!(world.revisions.at(206).expect("read"), None);
     }
 
     #[test]
@@ -340,8 +499,27 @@ mod tests {
         let told = world.revisions.newest().expect("told");
         assert_eq!((told.revision, told.notes.len()), (4, 1));
         assert_eq!(world.revisions.highest().expect("listed"), 5);
-        assert!(world.revisions.is_full_due(6, 4).is_ok());
+        assert!(world.revisions.is_full_due(6, 4, 1).is_ok());
         assert!(world.revisions.newest().expect("told again").notes.is_empty(), "told once");
+    }
+
+    #[test]
+    fn a_record_of_a_newer_format_is_no_damage() {
+        let mut world = World::new();
+        world.commit_to(2);
+        let path = world.revisions.listed().expect("listed")[&2].clone();
+        for (field, value) in [("format", json!(7)), ("workspace", json!(["a", "b"]))] {
+            let mut record = serde_json::to_value(read(&path).expect("read").expect("intact")).expect("JSON");
+            (record["format"], record[field]) = (json!(7), value);
+            let record = serde_json::value::to_raw_value(&record).expect("JSON");
+            let bytes = serde_json::to_vec(&Envelope { sha256: checksum(&record), record: &record }).expect("JSON");
+            let before = fs::read(&path).expect("read");
+            fs::write(&path, bytes).expect("written");
+            let error = world.revisions.newest().expect_err("not read").to_string();
+            assert!(error.contains("its format is 7") && path.exists(), "{error}");
+            fs::write(&path, before).expect("written");
+        }
+        assert_eq!(world.revisions.newest().expect("told").revision, 2);
     }
 
     #[test]
@@ -360,10 +538,27 @@ mod tests {
     fn old_records_go_but_for_what_the_oldest_kept_one_needs() {
         let mut world = World::new();
         world.commit_to(250);
-        world.revisions.prune(100).expect("pruned");
+        let keep = |records_max| Keep { records_min: 100, age_ms_min: 1000, records_max };
+        // Revision n was made at n ms.
+        for (records_max, now, oldest) in [(1000, 1100, 1), (1000, 1101, 1), (1000, 1102, 101)] {
+            world.revisions.prune(keep(records_max), Timestamp(now)).expect("pruned");
+            assert_eq!(world.revisions.listed().expect("listed").keys().next(), Some(&oldest), "at {now}");
+        }
         let listed = world.revisions.listed().expect("listed");
         assert_eq!(listed.keys().next(), Some(&101), "the full record before 151, the oldest kept");
-        assert_eq!(world.revisions.at(100), None);
-        assert!(world.revisions.at(151).is_some());
+        assert_eq!(world.revisions.at(100).expect("read"), None);
+        assert!(world.revisions.at(151).expect("read").is_some());
+
+        world.commit_to(320);
+        world.revisions.prune(keep(120), Timestamp(0)).expect("pruned");
+        assert_eq!(world.revisions.listed().expect("listed").keys().next(), Some(&201), "however young");
+    }
+
+    #[test]
+    fn many_entries_have_fewer_full_records() {
+        let mut world = World::new();
+        world.commit_to(150);
+        let due = |revision, entries| world.revisions.is_full_due(revision, 150, entries).expect("listed");
+        assert!(due(201, 1) && due(201, 5000) && !due(201, 10_000) && due(301, 10_000));
     }
 }

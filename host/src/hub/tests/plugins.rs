@@ -30,7 +30,7 @@ impl World {
 
     /// The digest that the rule runs, as of a revision.
     async fn runs(&self, revision: u64) -> Option<Digest> {
-        let rule = self.hub.rule_at(&Name::default_workspace(), revision, &name("issues")).await?;
+        let rule = self.hub.rule_at(&Name::default_workspace(), revision, &name("issues")).await.expect("the disk is well")?;
         rule.chain.first().map(|bound| bound.digest)
     }
 }
@@ -54,6 +54,52 @@ async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
 }
 
 #[tokio::test]
+async fn what_nothing_runs_is_released() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let loaded = |digest| world.hub.inner.catalogue.plugins.is_loaded(digest);
+    world.apply(put(&[plugin(&second)])).await.expect("applied");
+    assert!(!loaded(&first) && loaded(&second));
+    assert_eq!(world.runs(1).await, Some(first), "compiled again for those who need it");
+    world.apply(put(&[destination("https://crm.example/2")])).await.expect("applied");
+    assert!(loaded(&first) && loaded(&second), "a former rule set runs it");
+    assert_eq!(world.hub.inner.revisions.digests().expect("read"), [first, second].into());
+}
+
+#[tokio::test]
+async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    world.apply(put(&[plugin(&second)])).await.expect("applied");
+    let world = world.again(|_| ()).await;
+    let file = world.folder.path().join("components").join(format!("{}.wasm", hex::encode(first.as_bytes())));
+    let bytes = fs::read(&file).expect("read");
+    fs::remove_file(&file).expect("removed");
+    let failed = world.hub.rule_at(&Name::default_workspace(), 1, &name("issues")).await;
+    assert!(failed.is_err(), "{failed:?}");
+    fs::write(&file, bytes).expect("restored");
+    assert_eq!(world.runs(1).await, Some(first));
+}
+
+#[tokio::test]
+async fn new_bytes_undo_no_settings_that_came_before_their_turn() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let configured = json!({ "digest": first.to_string(), "config": { "fields": ["a"] } });
+    let (workspace, redact) = (Name::default_workspace(), name("redact"));
+    // The settings take their turn first; the bytes were under way by then.
+    let (settings, bytes) = tokio::join!(
+        world.apply(put(&[(Kind::Plugin, "redact", configured)])),
+        world.hub.push_component(&workspace, &redact, &second),
+    );
+    assert_eq!((settings.expect("applied").revision, bytes.expect("pushed").revision), (2, 3));
+    let expected = json!({ "digest": second.to_string(), "config": { "fields": ["a"] } });
+    assert_eq!(world.get(Kind::Plugin, "redact"), Some(expected));
+    world.hub.push_component(&workspace, &name("another"), &first).await.expect("made");
+    assert_eq!(world.get(Kind::Plugin, "another"), Some(json!({ "digest": first.to_string() })));
+}
+
+#[tokio::test]
 async fn a_plugin_that_a_rule_uses_stays() {
     let (world, _) = World::with_a_plugin().await;
     let refused = world.apply(delete(Kind::Plugin, "redact")).await;
@@ -73,6 +119,15 @@ async fn what_is_no_plugin_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_reference_to_a_secret_in_settings_is_refused() {
+    let (world, digest) = World::with_a_plugin().await;
+    let document = json!({ "digest": digest.to_string(), "config": { "a": [{ "token": "${T}" }] } });
+    let told = problems(world.apply(put(&[(Kind::Plugin, "redact", document)])).await);
+    assert_eq!((told.len(), told[0].pointer.as_str()), (1, "/config/a/0/token"));
+    assert!(told[0].message.contains("no place for secrets yet") && !told[0].message.contains("${T}"), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_component_has_to_be_uploaded_first() {
     let world = World::new().await;
     let draft = put(&[plugin(&Digest::of(b"nowhere")), destination("https://crm.example"), filtered_rule()]);
@@ -85,9 +140,18 @@ async fn a_component_has_to_be_uploaded_first() {
 async fn the_host_does_not_start_without_a_component_that_a_rule_runs() {
     let (world, digest) = World::with_a_plugin().await;
     world.hub.close();
-    fs::remove_file(&files(&world.folder.path().join("components"))[0]).expect("removed");
-    match try_open(world.folder.path()).await.map(|_| ()) {
-        Err(HubError::Invalid(problems)) => assert!(problems[0].message.contains(&digest.to_string()), "{problems:?}"),
-        other => panic!("not refused: {other:?}"),
+    let file = files(&world.folder.path().join("components")).remove(0);
+    let spoil: [fn(&Path); 2] =
+        [|file| fs::write(file, "bites").expect("damaged"), |file| fs::remove_file(file).expect("removed")];
+    for spoil in spoil {
+        spoil(&file);
+        match try_open(world.folder.path()).await.map(|_| ()) {
+            Err(HubError::Invalid(problems)) => {
+                let told = &problems[0].message;
+                let restore = format!("restore {}", file.display());
+                assert!(told.contains(&digest.to_string()) && told.contains(&restore) && !told.contains("upload"), "{told}");
+            }
+            other => panic!("not refused: {other:?}"),
+        }
     }
 }
