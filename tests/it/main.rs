@@ -10,4 +10,5 @@ mod documents;
 mod guests;
 mod official;
 mod path;
+mod shipped;
 mod story;
