@@ -11,4 +11,5 @@ mod door;
 mod guests;
 mod official;
 mod path;
+mod shipped;
 mod story;

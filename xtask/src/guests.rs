@@ -9,7 +9,8 @@ use crate::{cargo, run, step, target_folder};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The plugins that the project ships.
-pub(crate) const PLUGINS: [&str; 3] = ["redact", "only-humans", "digest"];
+pub(crate) const PLUGINS: [&str; 9] =
+    ["redact", "only-humans", "digest", "github-to-slack", "edit-fields", "reshape", "sample", "xml-to-json", "payload-version"];
 
 /// Guests that only tests use.
 pub(crate) const TEST_GUESTS: [&str; 2] = ["misbehave", "wrong-interface"];
