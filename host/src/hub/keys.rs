@@ -3,6 +3,8 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -58,6 +60,14 @@ impl Keys {
             return Err(KeysError::AdminKeyDamaged);
         }
         Ok(OpenedKeys { keys: Self { main, admin }, admin_key_made, notes })
+    }
+
+    /// A key for another purpose, which tells nothing of the main key.
+    pub(super) fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.main).expect("HMAC takes a key of any length");
+        mac.update(b"sluicebox key for ");
+        mac.update(purpose.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     /// Whether this is the admin key. Takes the same time for every wrong key of the right length.

@@ -4,10 +4,11 @@
 //! instance, on threads of this part's own; guest code never runs on one of tokio's workers. What is called stays what it was:
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
-//! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
+//! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
 //! translates for the guest; `meter`, `limits` and `accept` say no; `fault` tells why.
 
 mod accept;
+mod aot;
 mod call;
 mod chain;
 mod encode;
@@ -30,6 +31,7 @@ mod workers;
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -37,15 +39,18 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
+use zeroize::Zeroizing;
 
+pub use aot::{CompileError, compile_limited};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
-pub use spec::{Options, Spec};
+pub use spec::{CompileLimits, Options, Spec};
 
 use crate::event::{Digest, Invalid, Message, Name};
+use aot::Cache;
 use exchange::Settings;
 use fault::Cause;
 use limits::Limits;
@@ -53,13 +58,20 @@ use load::{Loaded, Loader};
 use metrics::Metrics;
 use workers::Workers;
 
+/// Components that are taken from the cache at once.
+const FOUND_AT_ONCE: usize = 2;
+
 /// The engine, the catalogue of compiled components, and the workers.
 pub struct Plugins {
     engine: Engine,
     loader: Arc<Loader>,
     catalogue: RwLock<HashMap<Digest, Arc<Loaded>>>,
-    /// One component is compiled at a time: that takes all cores already.
+    /// One component is compiled at a time: others have work to do too.
     compiling: Arc<Semaphore>,
+    /// Few are taken from the cache at once: each makes an instance, and the pool has places for few that are not called.
+    finding: Arc<Semaphore>,
+    /// The folder of compiled components, and its bound.
+    cache: Option<(PathBuf, u64)>,
     workers: Workers,
     metrics: Arc<Metrics>,
 }
@@ -87,13 +99,25 @@ impl Plugins {
         let engine = engine::start(options)?;
         let metrics = Arc::new(Metrics::register(registry));
         Ok(Arc::new(Self {
-            loader: Arc::new(Loader::new(engine.clone())?),
+            loader: Arc::new(Loader::new(engine.clone(), options, &metrics)?),
             catalogue: RwLock::default(),
             compiling: Arc::new(Semaphore::new(1)),
+            finding: Arc::new(Semaphore::new(FOUND_AT_ONCE)),
+            cache: options.cache.clone().map(|folder| (folder, options.cache_bytes_max)),
             workers: Workers::start(options, &metrics)?,
             engine,
             metrics,
         }))
+    }
+
+    /// Opens the folder of compiled components, where the options name one; `key` is what only this data folder has. A folder that
+    /// does not open costs compilations and nothing else. Blocking.
+    pub fn open_cache(&self, key: Zeroizing<[u8; 32]>) {
+        let Some((folder, bytes_max)) = &self.cache else { return };
+        match Cache::open(folder, key, &self.engine, *bytes_max) {
+            Ok(cache) => self.loader.use_cache(cache),
+            Err(error) => tracing::warn!(folder = %folder.display(), %error, "compiled components are not kept"),
+        }
     }
 
     /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again.
@@ -101,25 +125,22 @@ impl Plugins {
     /// # Errors
     ///
     /// The bytes are not a plugin that can run here; `label` is what they are called in the text that says why.
-    pub async fn load(&self, label: &str, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
+    pub async fn load(self: &Arc<Self>, label: &str, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
         let digest = Digest::of(&bytes);
         if let Some(loaded) = self.find(&digest) {
             return Ok((digest, loaded.exports));
         }
-        let turn = Arc::clone(&self.compiling).acquire_owned().await.map_err(|error| load_error::engine(&error))?;
-        if let Some(loaded) = self.find(&digest) {
-            return Ok((digest, loaded.exports));
+        let (loader, called) = (Arc::clone(&self.loader), label.to_owned());
+        let found = in_turn(&self.finding, move || loader.load_cached(&called, digest)).await?;
+        if let Some(loaded) = found {
+            return Ok((digest, self.add(loaded)));
         }
-        let (loader, label) = (Arc::clone(&self.loader), label.to_owned());
-        let compiled = tokio::task::spawn_blocking(move || {
-            // Held by the work, not by who waits for it: that one may go away, and the work goes on.
-            let _turn = turn;
-            loader.load(&label, digest, &bytes)
-        });
-        let loaded = Arc::new(compiled.await.map_err(|error| load_error::engine(&error))??);
-        let exports = loaded.exports;
-        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, loaded);
-        Ok((digest, exports))
+        let (this, label) = (Arc::clone(self), label.to_owned());
+        in_turn(&self.compiling, move || match this.find(&digest) {
+            Some(loaded) => Ok((digest, loaded.exports)),
+            None => Ok((digest, this.add(this.loader.load(&label, digest, &bytes)?))),
+        })
+        .await?
     }
 
     /// Whether the catalogue has it.
@@ -168,6 +189,12 @@ impl Plugins {
         report.unwrap_or_else(|| not_run(&name))
     }
 
+    fn add(&self, loaded: Loaded) -> Exports {
+        let (digest, exports) = (loaded.digest, loaded.exports);
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
+        exports
+    }
+
     fn find(&self, digest: &Digest) -> Option<Arc<Loaded>> {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
@@ -187,6 +214,17 @@ impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bound").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
     }
+}
+
+/// Does long work beside the caller, as soon as it is its turn.
+async fn in_turn<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadError> {
+    let turn = Arc::clone(turns).acquire_owned().await.map_err(|error| load_error::engine(&error))?;
+    let work = tokio::task::spawn_blocking(move || {
+        // Held by the work, not by who waits for it: that one may go away, and the work goes on.
+        let _turn = turn;
+        work()
+    });
+    work.await.map_err(|error| load_error::engine(&error))
 }
 
 /// What is reported of work that no worker finished.

@@ -1,6 +1,7 @@
 //! The part as a whole, with the real engine: guests are written in WebAssembly text, since what they do wrong no compiler of a
 //! guest language would let them do.
 
+mod compiling;
 mod guest;
 mod loading;
 mod running;
@@ -23,8 +24,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(&Options { workers: 1, queue_max: 2, ..Options::default() })
+    }
+
+    fn with(options: &Options) -> Self {
         let mut registry = Registry::default();
-        let plugins = Plugins::start(&Options { workers: 1, queue_max: 2 }, &mut registry).expect("the engine starts");
+        let plugins = Plugins::start(options, &mut registry).expect("the engine starts");
         Self { plugins, registry }
     }
 
