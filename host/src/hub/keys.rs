@@ -133,6 +133,8 @@ mod tests {
         let again = Keys::open(folder.path(), false).expect("read");
         assert!(!again.admin_key_made);
         assert_eq!(*again.keys.main, *first.keys.main);
+        assert_eq!(*again.keys.derived("a"), *first.keys.derived("a"));
+        assert_ne!(*again.keys.derived("a"), *again.keys.derived("b"));
         assert!(again.keys.is_admin(&first.keys.admin));
         assert!(!again.keys.is_admin("slk_other") && !again.keys.is_admin(""));
     }
