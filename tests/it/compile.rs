@@ -59,6 +59,34 @@ async fn a_component_that_needs_too_much_is_refused_and_events_flow() {
     host.stop().await;
 }
 
+/// A valid component of one function whose many variables meet in many places, which takes the compiler many seconds.
+fn laborious() -> Vec<u8> {
+    let step = |n: usize| {
+        let (a, b) = (n % 250, (n * 7 + 3) % 250);
+        format!(
+            "(if (i32.and (local.get {a}) (i32.const 64)) (then (local.set {b} (i32.load (i32.add (local.get {a}) (local.get {b}))))))"
+        )
+    };
+    let steps: String = (0..60_000).map(step).collect();
+    let locals = "i32 ".repeat(250);
+    let module = format!("(core module (memory 1) (func (export \"f\") (param i32) (local {locals}) {steps}))");
+    wat::parse_str(format!("(component {module})")).expect("a component")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_takes_too_long_is_refused() {
+    let host = Host::start_with(|config| {
+        config.plugin.compiler = Some(binary());
+        config.plugin.compile.cpu_seconds = 1;
+        // It would eat that too, and sooner on a faster machine.
+        config.plugin.compile.memory_bytes = 64 << 30;
+    });
+    let host = host.await;
+    let told = host.upload(laborious()).await.expect_err("a second is not enough").json.to_string();
+    assert!(told.contains("P012") && told.contains("cannot be compiled within 1 s of processor time"), "{told}");
+    host.stop().await;
+}
+
 /// What `sluicebox compile` makes of this.
 fn compile(component: &[u8]) -> Output {
     let mut command = Command::new(binary());
