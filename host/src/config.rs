@@ -44,7 +44,7 @@ impl Config {
             dispatch: dispatch::Options::default(),
             deliver: deliver::Options::default(),
             net: net::Options::default(),
-            plugin: plugin::Options::default(),
+            plugin: plugin::Options { cache: Some(data.join("compiled")), ..plugin::Options::default() },
             journal: journal::Options::in_folder(data.join("journal")),
             data,
         }

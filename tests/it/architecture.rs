@@ -28,10 +28,11 @@ const PARTS: [(&str, &[&str]); 15] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 13] = [
+const DOORS: [(&str, &[&str]); 14] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
     ("wit_component", &["plugin/"]),
+    ("rustix", &["plugin/aot/"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("chacha20poly1305", &["hub/seal.rs"]),

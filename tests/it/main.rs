@@ -3,6 +3,7 @@
 mod architecture;
 mod batching;
 mod command_line;
+mod compile;
 mod control;
 mod crash;
 mod delivery;

@@ -1,10 +1,11 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
 //! components of core modules, so that the server never has to.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's).
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
 
 mod apply;
 mod client;
+mod compile;
 mod plugin;
 mod serve;
 mod show;
@@ -18,7 +19,16 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "sluicebox", version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    program: Program,
+}
+
+#[derive(Debug, Subcommand)]
+enum Program {
+    /// Compile the component on standard input to native code on standard output; the host starts this for itself.
+    #[command(hide = true)]
+    Compile(compile::Arguments),
+    #[command(flatten)]
+    Command(Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,9 +70,15 @@ struct Hub {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    match Arguments::parse().program {
+        Program::Compile(arguments) => compile::run(&arguments),
+        Program::Command(command) => on_runtime(command),
+    }
+}
+
+fn on_runtime(command: Command) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments.command)));
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! `sluicebox serve`: runs a host until it is told to stop.
 
 use std::{
+    env,
     io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use anyhow::Context;
 use tokio::{net::TcpListener, signal::unix};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::{Host, config::Config};
+use crate::{Host, config::Config, plugin::CompileLimits};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,9 +27,25 @@ pub(super) struct Arguments {
     /// The URL that senders call this host by; some providers sign it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    #[command(flatten)]
+    compile: Compile,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
     #[arg(long, env = "SLUICEBOX_LOG", default_value = "info")]
     log: String,
+}
+
+/// What compiling one plugin may use.
+#[derive(Debug, clap::Args)]
+struct Compile {
+    /// Memory that compiling one plugin may use.
+    #[arg(long = "compile-memory-bytes", default_value_t = CompileLimits::default().memory_bytes)]
+    memory_bytes: u64,
+    /// Processor time that compiling one plugin may use.
+    #[arg(long = "compile-cpu-seconds", default_value_t = CompileLimits::default().cpu_seconds)]
+    cpu_seconds: u64,
+    /// Time that compiling one plugin may take.
+    #[arg(long = "compile-wall-ms", default_value_t = CompileLimits::default().wall_ms)]
+    wall_ms: u64,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -40,6 +57,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut config = Config::at(arguments.data);
     config.net.allow_networks = arguments.allow_network;
     config.ingest.public_url = arguments.public_url;
+    let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
+    config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
+    config.plugin.compiler = Some(this_program()?);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     tracing::info!(%address, data = %config.data.display(), "listening");
@@ -67,4 +87,11 @@ fn tell_admin_key(file: &Path) -> anyhow::Result<()> {
     }
     tracing::info!(file = %file.display(), "an admin key was made");
     Ok(())
+}
+
+/// The program that is running, also where an upgrade has put another in its place: native code is only good for the engine that
+/// compiled it.
+fn this_program() -> anyhow::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { env::current_exe().context("cannot tell which program this is") }
 }

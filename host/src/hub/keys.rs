@@ -3,6 +3,8 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -64,6 +66,14 @@ impl Keys {
             return Err(KeysError::AdminKeyDamaged);
         }
         Ok(OpenedKeys { keys: Self { main, admin }, admin_key_made, notes })
+    }
+
+    /// A key for another purpose, which tells nothing of the main key.
+    pub(super) fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.main).expect("HMAC takes a key of any length");
+        mac.update(b"sluicebox key for ");
+        mac.update(purpose.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     /// Whether this is the admin key. Takes the same time for every wrong key of the right length.
@@ -135,6 +145,8 @@ mod tests {
         let again = Keys::open(folder.path(), false).expect("read");
         assert!(!again.admin_key_made);
         assert_eq!(*again.keys.main, *first.keys.main);
+        assert_eq!(*again.keys.derived("a"), *first.keys.derived("a"));
+        assert_ne!(*again.keys.derived("a"), *again.keys.derived("b"));
         assert!(again.keys.is_admin(&first.keys.admin));
         assert!(!again.keys.is_admin("slk_other") && !again.keys.is_admin(""));
     }

@@ -61,7 +61,13 @@ impl Hub {
     pub async fn open(options: &Options, plugins: Arc<Plugins>, clock: Clock) -> Result<Opened, HubError> {
         let folder = options.folder.clone();
         let now = clock();
-        let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
+        let machine = Arc::clone(&plugins);
+        let loaded = spawn_blocking(move || {
+            let loaded = Loaded::from(&folder, now)?;
+            machine.open_cache(loaded.keys.derived("compiled components"));
+            Ok::<_, StoreError>(loaded)
+        });
+        let loaded = loaded.await.map_err(StoreError::Stopped)??;
         let catalogue = Catalogue::new(loaded.components, plugins);
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &catalogue).await?;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);

@@ -44,8 +44,8 @@ pub(super) fn start(options: &Options) -> Result<Engine, LoadError> {
     Ok(engine)
 }
 
-/// All that does not concern where instances come from. Threads, garbage collection and asynchronous calls are not compiled in.
-fn base() -> Config {
+/// All that does not concern where instances come from, and so all that native code depends on. Threads, garbage collection and asynchronous calls are not compiled in.
+pub(super) fn base() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -99,13 +99,26 @@ fn tick(engine: &EngineWeak) {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
     use super::*;
 
     #[test]
     fn an_address_space_too_small_for_the_pool_still_gives_an_engine() {
-        let options = Options { workers: 1 << 20, queue_max: 1 };
+        let options = Options { workers: 1 << 20, queue_max: 1, ..Options::default() };
         assert!(Engine::new(&pooled(&options)).is_err(), "8 PiB cannot be reserved");
         assert!(start(&options).is_ok());
+    }
+
+    #[test]
+    fn what_another_process_compiles_fits_whatever_the_pool() {
+        let hash = |config: &Config| {
+            let mut hasher = DefaultHasher::new();
+            Engine::new(config).expect("an engine").precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&pooled(&Options { workers: 1, ..Options::default() })), hash(&base()));
+        assert_ne!(hash(base().consume_fuel(false)), hash(&base()));
     }
 
     #[test]

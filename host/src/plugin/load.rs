@@ -1,8 +1,12 @@
-//! From bytes to a component that is ready to be called: validated, compiled, linked, and tried once. Blocking, and long: seconds
-//! for a large component.
+//! From bytes to a component that is ready to be called: validated, compiled or found in the cache, linked, and tried once. Blocking,
+//! and long where it has to be compiled: seconds for a large component.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
+use bytes::Bytes;
 use wasmparser::{Parser, Validator};
 use wasmtime::{
     Engine,
@@ -10,12 +14,14 @@ use wasmtime::{
 };
 
 use super::{
-    Exports, LoadError,
+    Exports, LoadError, Options,
+    aot::{Cache, Compiler},
     call::store,
     exchange::{Settings, State},
     limits::{COMPONENT_BYTES_MAX, Limits},
     load_error,
     meter::OverLimit,
+    metrics::Metrics,
     track_0_1::{self, Guest, WrongType},
 };
 use crate::event::Digest;
@@ -39,28 +45,65 @@ impl fmt::Debug for Loaded {
 pub(super) struct Loader {
     engine: Engine,
     linker: Linker<State>,
+    compiler: Compiler,
+    /// Empty until the hub has its keys, and for good where nothing is kept.
+    cache: OnceLock<Cache>,
+    metrics: Arc<Metrics>,
 }
 
 impl Loader {
-    pub(super) fn new(engine: Engine) -> Result<Self, LoadError> {
+    pub(super) fn new(engine: Engine, options: &Options, metrics: &Arc<Metrics>) -> Result<Self, LoadError> {
         let mut linker = Linker::new(&engine);
         track_0_1::link(&mut linker).map_err(|error| load_error::engine(&error))?;
-        Ok(Self { engine, linker })
+        let compiler = Compiler::new(engine.clone(), options);
+        Ok(Self { engine, linker, compiler, cache: OnceLock::new(), metrics: Arc::clone(metrics) })
     }
 
-    /// Takes a component in.
+    /// From now on, what was compiled is kept and found here.
+    pub(super) fn use_cache(&self, cache: Cache) {
+        // Only the first is used: there is one data folder.
+        let _ = self.cache.set(cache);
+    }
+
+    /// Takes a component in that was taken in before, where the cache has it.
+    pub(super) fn load_cached(&self, label: &str, digest: Digest) -> Option<Loaded> {
+        let cache = self.cache.get()?;
+        let loaded = cache.read(&digest)?.load(&self.engine).map_err(|error| load_error::not_compiled(label, &error));
+        match loaded.and_then(|component| self.ready(label, digest, &component)) {
+            Ok(loaded) => {
+                self.metrics.cache_hit();
+                Some(loaded)
+            }
+            Err(error) => {
+                cache.discard(&digest, &error);
+                None
+            }
+        }
+    }
+
+    /// Takes a component in, and keeps what was compiled once it has proved to be a plugin.
     ///
     /// # Errors
     ///
     /// The bytes are no plugin of ours; `label` is what they are called in the text that says why.
-    pub(super) fn load(&self, label: &str, digest: Digest, bytes: &[u8]) -> Result<Loaded, LoadError> {
+    pub(super) fn load(&self, label: &str, digest: Digest, bytes: &Bytes) -> Result<Loaded, LoadError> {
         validate(label, bytes)?;
-        let component = Component::from_binary(&self.engine, bytes).map_err(|error| load_error::not_compiled(label, &error))?;
-        self.check_imports(label, &component)?;
-        let guest = self.link(label, &component)?;
+        self.metrics.compiled();
+        let artefact = self.compiler.compile(label, bytes)?;
+        let component = artefact.load(&self.engine).map_err(|error| load_error::not_compiled(label, &error))?;
+        let loaded = self.ready(label, digest, &component)?;
+        if let Some(cache) = self.cache.get() {
+            cache.keep(&digest, &artefact);
+        }
+        Ok(loaded)
+    }
+
+    fn ready(&self, label: &str, digest: Digest, component: &Component) -> Result<Loaded, LoadError> {
+        self.check_imports(label, component)?;
+        let guest = self.link(label, component)?;
         let exports = guest.exports();
         if exports == Exports::default() {
-            return Err(load_error::exports_nothing(label, &self.exported(&component)));
+            return Err(load_error::exports_nothing(label, &self.exported(component)));
         }
         let memory_bytes_at_start = self.try_out(label, &guest)?;
         Ok(Loaded { digest, exports, guest, memory_bytes_at_start })

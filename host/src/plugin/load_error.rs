@@ -125,6 +125,41 @@ pub(super) fn compiler_stopped(label: &str, stopped: &tokio::task::JoinError) ->
     )
 }
 
+pub(super) fn compile_memory(label: &str, limit_bytes: u64) -> LoadError {
+    let limit = mib(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+    let cause = format_args!("{label} cannot be compiled within {limit} of memory");
+    refuse("P012", cause, compile_setting("memory_bytes", "memory-bytes"))
+}
+
+pub(super) fn compile_cpu(label: &str, limit_seconds: u64) -> LoadError {
+    let cause = format_args!("{label} cannot be compiled within {limit_seconds} s of processor time");
+    refuse("P012", cause, compile_setting("cpu_seconds", "cpu-seconds"))
+}
+
+pub(super) fn compile_wall(label: &str, limit_ms: u64) -> LoadError {
+    let cause = format_args!("{label} was not compiled within {limit_ms} ms");
+    refuse("P012", cause, compile_setting("wall_ms", "wall-ms"))
+}
+
+pub(super) fn artefact_too_large(label: &str, limit_bytes: u64) -> LoadError {
+    let limit = mib(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+    refuse("P012", format_args!("{label} becomes more than {limit} of machine code"), "no setting raises this: build it for size")
+}
+
+/// Both names of the setting: what the host's configuration calls it, and the option of `sluicebox serve`.
+fn compile_setting(name: &str, option: &str) -> String {
+    format!("make it smaller, or have the operator raise plugin.compile.{name} (`sluicebox serve --compile-{option}`)")
+}
+
+pub(super) fn compiler(label: &str, error: &dyn std::fmt::Display) -> LoadError {
+    let error = told(error);
+    refuse(
+        "P013",
+        format_args!("{label} was not compiled: the compiler failed: {error}"),
+        "this is not the plugin's fault: see the server's log and memory, and report it with the plugin if it comes again",
+    )
+}
+
 pub(super) fn not_started(label: &str, error: &dyn std::fmt::Display) -> LoadError {
     let error = told(error);
     refuse(

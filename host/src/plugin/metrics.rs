@@ -38,6 +38,8 @@ pub(super) struct Metrics {
     seconds: Family<PluginLabels, Histogram, fn() -> Histogram>,
     limit_hits: Family<LimitLabels, Counter>,
     queue_seconds: Histogram,
+    compilations: Counter,
+    cache_hits: Counter,
 }
 
 impl Metrics {
@@ -47,11 +49,17 @@ impl Metrics {
             seconds: Family::new_with_constructor(seconds),
             limit_hits: Family::default(),
             queue_seconds: seconds(),
+            compilations: Counter::default(),
+            cache_hits: Counter::default(),
         };
         registry.register("sluicebox_plugin_calls", "Calls of plugins, by how they ended", metrics.calls.clone());
         registry.register("sluicebox_plugin_call_seconds", "Time of a call on its worker", metrics.seconds.clone());
         registry.register("sluicebox_plugin_limit_hits", "Calls ended by a limit", metrics.limit_hits.clone());
         registry.register("sluicebox_plugin_queue_seconds", "Time a chain waits for a worker", metrics.queue_seconds.clone());
+        let compilations = "Components that were given to the compiler, whatever came of it";
+        registry.register("sluicebox_plugin_compilations", compilations, metrics.compilations.clone());
+        let cache_hits = "Components that were found compiled on disk";
+        registry.register("sluicebox_plugin_cache_hits", cache_hits, metrics.cache_hits.clone());
         metrics
     }
 
@@ -63,6 +71,16 @@ impl Metrics {
         }
         self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
         self.seconds.get_or_create(&PluginLabels { plugin }).observe(elapsed.as_secs_f64());
+    }
+
+    /// A component is given to the compiler.
+    pub(super) fn compiled(&self) {
+        self.compilations.inc();
+    }
+
+    /// A component was found compiled.
+    pub(super) fn cache_hit(&self) {
+        self.cache_hits.inc();
     }
 
     /// A chain waited this long for a worker.

@@ -4,10 +4,12 @@
 //! instance, on threads of this part's own; guest code never runs on one of tokio's workers. What is called stays what it was:
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
-//! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
-//! translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say no; `fault` tells why.
+//! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
+//! instance at a time; `track_0_1` translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say
+//! no; `fault` tells why.
 
 mod accept;
+mod aot;
 mod call;
 mod chain;
 mod encode;
@@ -32,6 +34,7 @@ mod workers;
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -39,15 +42,18 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
+use zeroize::Zeroizing;
 
+pub use aot::{CompileError, compile_limited};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
-pub use spec::{Options, Spec};
+pub use spec::{CompileLimits, Options, Spec};
 
 use crate::event::{Digest, Invalid, Message, Name};
+use aot::Cache;
 use exchange::Settings;
 use fault::Cause;
 use limits::Limits;
@@ -55,16 +61,20 @@ use load::{Loaded, Loader};
 use metrics::Metrics;
 use workers::{Lane, Workers};
 
-type Catalogue = RwLock<HashMap<Digest, Arc<Loaded>>>;
+/// Components that are taken from the cache at once.
+const FOUND_AT_ONCE: usize = 2;
 
 /// The engine, the catalogue of compiled components, and the workers.
 pub struct Plugins {
     engine: Engine,
     loader: Arc<Loader>,
-    /// Shared with compilations under way, which enter what they made whoever still waits for it.
-    catalogue: Arc<Catalogue>,
-    /// One component is compiled at a time: that takes all cores already.
+    catalogue: RwLock<HashMap<Digest, Arc<Loaded>>>,
+    /// One component is compiled at a time: others have work to do too.
     compiling: Arc<Semaphore>,
+    /// Few are taken from the cache at once: each makes an instance, and the pool has places for few that are not called.
+    finding: Arc<Semaphore>,
+    /// The folder of compiled components, and its bound.
+    cache: Option<(PathBuf, u64)>,
     workers: Workers,
     metrics: Arc<Metrics>,
 }
@@ -92,13 +102,25 @@ impl Plugins {
         let engine = engine::start(options)?;
         let metrics = Arc::new(Metrics::register(registry));
         Ok(Arc::new(Self {
-            loader: Arc::new(Loader::new(engine.clone())?),
-            catalogue: Arc::default(),
+            loader: Arc::new(Loader::new(engine.clone(), options, &metrics)?),
+            catalogue: RwLock::default(),
             compiling: Arc::new(Semaphore::new(1)),
+            finding: Arc::new(Semaphore::new(FOUND_AT_ONCE)),
+            cache: options.cache.clone().map(|folder| (folder, options.cache_bytes_max)),
             workers: Workers::start(options, &metrics)?,
             engine,
             metrics,
         }))
+    }
+
+    /// Opens the folder of compiled components, where the options name one; `key` is what only this data folder has. A folder that
+    /// does not open costs compilations and nothing else. Blocking.
+    pub fn open_cache(&self, key: Zeroizing<[u8; 32]>) {
+        let Some((folder, bytes_max)) = &self.cache else { return };
+        match Cache::open(folder, key, &self.engine, *bytes_max) {
+            Ok(cache) => self.loader.use_cache(cache),
+            Err(error) => tracing::warn!(folder = %folder.display(), %error, "compiled components are not kept"),
+        }
     }
 
     /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again. Once begun
@@ -107,26 +129,22 @@ impl Plugins {
     /// # Errors
     ///
     /// The bytes are not a plugin that can run here; `label` is what they are called in the text that says why.
-    pub async fn load(&self, label: &str, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
+    pub async fn load(self: &Arc<Self>, label: &str, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
         let digest = Digest::of(&bytes);
         if let Some(loaded) = self.find(&digest) {
             return Ok((digest, loaded.exports));
         }
-        let turn = Arc::clone(&self.compiling).acquire_owned().await.map_err(|error| load_error::engine(&error))?;
-        if let Some(loaded) = self.find(&digest) {
-            return Ok((digest, loaded.exports));
+        let (loader, called) = (Arc::clone(&self.loader), label.to_owned());
+        let found = in_turn(&self.finding, label, move || loader.load_cached(&called, digest)).await?;
+        if let Some(loaded) = found {
+            return Ok((digest, self.add(loaded)));
         }
-        let (loader, catalogue) = (Arc::clone(&self.loader), Arc::clone(&self.catalogue));
-        let called = label.to_owned();
-        let loading = tokio::task::spawn_blocking(move || {
-            // Held by the work, not by who waits for it: that one may go away, and the work goes on.
-            let _turn = turn;
-            let loaded = loader.load(&called, digest, &bytes)?;
-            let exports = loaded.exports;
-            catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
-            Ok((digest, exports))
-        });
-        loading.await.unwrap_or_else(|error| Err(load_error::compiler_stopped(label, &error)))
+        let (this, called) = (Arc::clone(self), label.to_owned());
+        in_turn(&self.compiling, label, move || match this.find(&digest) {
+            Some(loaded) => Ok((digest, loaded.exports)),
+            None => Ok((digest, this.add(this.loader.load(&called, digest, &bytes)?))),
+        })
+        .await?
     }
 
     /// Whether the catalogue has it.
@@ -176,6 +194,12 @@ impl Plugins {
         report.unwrap_or_else(|| not_run(&name))
     }
 
+    fn add(&self, loaded: Loaded) -> Exports {
+        let (digest, exports) = (loaded.digest, loaded.exports);
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
+        exports
+    }
+
     fn find(&self, digest: &Digest) -> Option<Arc<Loaded>> {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
@@ -195,6 +219,21 @@ impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bound").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
     }
+}
+
+/// Does long work beside the caller, as soon as it is its turn.
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    label: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoadError> {
+    let turn = Arc::clone(turns).acquire_owned().await.map_err(|error| load_error::engine(&error))?;
+    let work = tokio::task::spawn_blocking(move || {
+        // Held by the work, not by who waits for it: that one may go away, and the work goes on.
+        let _turn = turn;
+        work()
+    });
+    work.await.map_err(|error| load_error::compiler_stopped(label, &error))
 }
 
 /// What is reported of work that no worker finished.

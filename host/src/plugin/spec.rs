@@ -1,5 +1,7 @@
 //! What the operator writes: how the machine is set up, and a plugin with its settings and limits.
 
+use std::{path::PathBuf, thread};
+
 use serde::Deserialize;
 
 use super::LimitsSpec;
@@ -11,13 +13,52 @@ pub struct Options {
     pub workers: usize,
     /// Chains that may wait for a worker, those of the same plugins at most half of them; who comes after them waits to be let into the queue.
     pub queue_max: usize,
+    /// The folder of compiled components, which a start finds again; `None` keeps none.
+    pub cache: Option<PathBuf>,
+    /// How large that folder may grow.
+    pub cache_bytes_max: u64,
+    /// The `sluicebox` that is started to compile; `None` compiles in this process, which no limit then holds.
+    pub compiler: Option<PathBuf>,
+    /// What it may use.
+    pub compile: CompileLimits,
+}
+
+/// What compiling one component may use, where it is a process of its own.
+#[derive(Clone, Debug)]
+pub struct CompileLimits {
+    /// Its memory. Python's components, the largest there are, take some hundreds of megabytes.
+    pub memory_bytes: u64,
+    /// The time of all its processors together.
+    pub cpu_seconds: u64,
+    /// The time that passes meanwhile; more, for its priority is low.
+    pub wall_ms: u64,
+    /// The processors that it uses at once.
+    pub threads: usize,
 }
 
 impl Default for Options {
     /// A worker for each core: guests do nothing but compute.
     fn default() -> Self {
-        Self { workers: std::thread::available_parallelism().map_or(1, usize::from), queue_max: 1_024 }
+        Self {
+            workers: cores(),
+            queue_max: 1_024,
+            cache: None,
+            cache_bytes_max: 4 << 30,
+            compiler: None,
+            compile: CompileLimits::default(),
+        }
     }
+}
+
+impl Default for CompileLimits {
+    /// A quarter of the cores: the others have events to see to.
+    fn default() -> Self {
+        Self { memory_bytes: 2 << 30, cpu_seconds: 60, wall_ms: 120_000, threads: (cores() / 4).max(1) }
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A plugin as the hub file declares it.

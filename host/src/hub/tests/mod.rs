@@ -46,7 +46,8 @@ fn rule(forwarded: &str) -> (Kind, &'static str, Value) {
 }
 
 async fn try_open(folder: &Path) -> Result<Opened, HubError> {
-    let plugins = Plugins::start(&plugin::Options { workers: 1, queue_max: 1 }, &mut Registry::default()).expect("plugins start");
+    let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
+    let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
     Hub::open(&Options { folder: folder.to_owned() }, plugins, Arc::new(|| Timestamp(1_790_000_000_000))).await
 }
 

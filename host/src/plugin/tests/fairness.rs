@@ -42,15 +42,15 @@ impl World {
 
 #[tokio::test]
 async fn a_plugin_that_spins_holds_up_its_own_events_only() {
-    World::with(&Options { workers: 2, queue_max: 1_024 }).keeps_its_promise().await;
+    World::with(&Options { workers: 2, queue_max: 1_024, ..Options::default() }).keeps_its_promise().await;
 }
 
 #[tokio::test]
 async fn it_does_not_fill_the_queue_either() {
-    World::with(&Options { workers: 2, queue_max: 4 }).keeps_its_promise().await;
+    World::with(&Options { workers: 2, queue_max: 4, ..Options::default() }).keeps_its_promise().await;
 }
 
 #[tokio::test]
 async fn with_one_worker_they_take_turns() {
-    World::with(&Options { workers: 1, queue_max: 1_024 }).keeps_its_promise().await;
+    World::with(&Options { workers: 1, queue_max: 1_024, ..Options::default() }).keeps_its_promise().await;
 }

@@ -1,6 +1,7 @@
 //! The part as a whole, with the real engine: guests are written in WebAssembly text, since what they do wrong no compiler of a
 //! guest language would let them do.
 
+mod compiling;
 mod fairness;
 mod guest;
 mod loading;
@@ -24,7 +25,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::with(&Options { workers: 1, queue_max: 2 })
+        Self::with(&Options { workers: 1, queue_max: 2, ..Options::default() })
     }
 
     fn with(options: &Options) -> Self {
