@@ -3,7 +3,8 @@
 //!
 //! One trait, engines behind it; no type of an engine shows. Everything takes many at once, because the cost of a sync is
 //! shared. Work is claimed by lane (a rule's or a destination's) under a lease: what is claimed is not handed out again until it is
-//! ended, or its lease is over. What is not ended when the process dies is handed out again after the restart.
+//! ended, or its lease is over. A claim is bounded in bytes as well as in number, and may give fewer than asked for. What is not
+//! ended when the process dies is handed out again after the restart.
 //!
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 

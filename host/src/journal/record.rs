@@ -199,7 +199,8 @@ pub struct BatchEnd {
 pub struct Claim<T> {
     /// In order, at most as many as asked for.
     pub items: Vec<T>,
-    /// The earliest time at which work of this lane that was not handed out is due; it may be past where `items` is full.
+    /// The earliest time at which work of this lane that was not handed out is due; it may be past where `items` is full, by number or
+    /// by bytes.
     pub next_due: Option<Timestamp>,
 }
 

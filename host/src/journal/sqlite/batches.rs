@@ -7,7 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::Shelf,
-    lease::{Leases, Terms, Waiting},
+    lease::{Bodies, Leases, Terms, Waiting},
     outcome::{Ending, Source, SourceOf},
     wire::{self, Columns, Whole},
 };
@@ -177,6 +177,13 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
 pub(super) fn next_aged(view: &Connection, lane: &Lane) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT due_at FROM batches WHERE workspace = ?1 AND rule = ?2 AND state = 0 ORDER BY due_at LIMIT 1";
     Ok(view.prepare_cached(sql)?.query_row(params![lane.workspace, lane.name], |row| row.get(0)).optional()?)
+}
+
+impl Bodies for Batch {
+    fn body_bytes(&self) -> u64 {
+        let body = |member: &Member| member.message.body.as_ref().unwrap_or(&member.event.body).len() as u64;
+        self.members.iter().map(body).sum()
+    }
 }
 
 /// Hands out closed batches of one rule.

@@ -7,7 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::Shelf,
-    lease::{Leases, Terms, Waiting},
+    lease::{Bodies, Leases, Terms, Waiting},
     outcome::Source,
     wire::{self, Columns, Whole},
 };
@@ -100,6 +100,12 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
         writing.marks.deliveries.insert(settled.lane.clone());
     }
     Ok(())
+}
+
+impl Bodies for Delivery {
+    fn body_bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
 }
 
 /// Hands out deliveries of one destination.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     commit::Writing,
     error::StoreError,
-    lease::{Leases, Terms, Waiting},
+    lease::{Bodies, Leases, Terms, Waiting},
     wire::{self, Columns, Whole},
 };
 use crate::{
@@ -51,6 +51,12 @@ pub(super) fn mark_routed(writing: &Writing<'_>, seq: u64, generation: u32) -> R
     let sql = "UPDATE events SET routed = 1 WHERE seq = ?1 AND generation = ?2 AND routed = 0 RETURNING workspace";
     let mut update = writing.sql.prepare_cached(sql)?;
     Ok(update.query_row(params![Whole(seq), generation], |row| row.get(0)).optional()?)
+}
+
+impl Bodies for Unrouted {
+    fn body_bytes(&self) -> u64 {
+        self.event.body.len() as u64
+    }
 }
 
 /// Hands out events that are not routed.

@@ -97,6 +97,14 @@ pub(super) struct Terms {
     pub(super) until: Timestamp,
     /// At most this many.
     pub(super) max: usize,
+    /// No more after their bodies together exceed this.
+    pub(super) bytes_max: u64,
+}
+
+/// A piece of work by what it takes in memory, of which bodies are all that counts.
+pub(super) trait Bodies {
+    /// All of its bodies together.
+    fn body_bytes(&self) -> u64;
 }
 
 /// The waiting work of a lane: a statement that gives it in the order in which it is due.
@@ -110,8 +118,9 @@ pub(super) struct Waiting<'q, K> {
 }
 
 impl<K: Clone + Eq + Hash> Leases<K> {
-    /// Hands out what is due and not handed out: its keys are chosen under the lock, the rest is read after it.
-    pub(super) fn claim<T>(
+    /// Hands out what is due and not handed out: its keys are chosen under the lock, the rest is read after it, and what then is too
+    /// much is given back.
+    pub(super) fn claim<T: Bodies>(
         &self,
         connection: &Connection,
         terms: &Terms,
@@ -121,17 +130,15 @@ impl<K: Clone + Eq + Hash> Leases<K> {
         let mut leases = self.lock();
         let view = connection.unchecked_transaction()?;
         let (keys, next_due) = choose(&view, &leases, terms, waiting)?;
-        for key in &keys {
+        for (key, _) in &keys {
             leases.insert(key.clone(), Lease { lane: terms.lane.clone(), until: terms.until });
         }
         drop(leases);
-        match keys.iter().map(|key| read(&view, key)).collect() {
-            Ok(items) => Ok(Claim { items, next_due }),
-            Err(error) => {
-                self.end(keys);
-                Err(error)
-            }
-        }
+        let items = read_some(&keys, terms.bytes_max, |key| read(&view, key));
+        let kept = items.as_ref().map_or(0, Vec::len);
+        let left = keys.get(kept).map(|(_, due_at)| *due_at);
+        self.end(keys.into_iter().skip(kept).map(|(key, _)| key));
+        Ok(Claim { items: items?, next_due: left.or(next_due) })
     }
 
     fn end(&self, keys: impl IntoIterator<Item = K>) {
@@ -151,13 +158,16 @@ impl<K: Clone + Eq + Hash> Leases<K> {
     }
 }
 
-/// The keys to hand out, and when the first of those left is due. Reads as far as it must: past what is handed out, and one more.
+/// A key, and when its work is due.
+type Due<K> = (K, Timestamp);
+
+/// The keys to hand out and when each was due, and when the first of those left is due. Reads as far as it must: past what is handed out, and one more.
 fn choose<K: Eq + Hash>(
     view: &Connection,
     leases: &HashMap<K, Lease>,
     terms: &Terms,
     waiting: &Waiting<'_, K>,
-) -> Result<(Vec<K>, Option<Timestamp>), StoreError> {
+) -> Result<(Vec<Due<K>>, Option<Timestamp>), StoreError> {
     let mut statement = view.prepare_cached(waiting.sql)?;
     let mut rows = statement.query(waiting.params)?;
     let mut keys = Vec::new();
@@ -169,7 +179,25 @@ fn choose<K: Eq + Hash>(
         if due_at > terms.now || keys.len() == terms.max {
             return Ok((keys, Some(due_at)));
         }
-        keys.push(key);
+        keys.push((key, due_at));
     }
     Ok((keys, None))
+}
+
+/// Reads the first one, and more until their bodies exceed `bytes_max`.
+fn read_some<K, T: Bodies>(
+    keys: &[Due<K>],
+    bytes_max: u64,
+    mut read: impl FnMut(&K) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut items, mut bytes) = (Vec::new(), 0_u64);
+    for (key, _) in keys {
+        if bytes > bytes_max {
+            break;
+        }
+        let item = read(key)?;
+        bytes = bytes.saturating_add(item.body_bytes());
+        items.push(item);
+    }
+    Ok(items)
 }

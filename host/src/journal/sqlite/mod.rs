@@ -75,6 +75,7 @@ struct SqliteJournal {
     threads: Mutex<Option<Threads>>,
     appends_max: i64,
     lease_ms: u64,
+    claim_bytes_max: u64,
 }
 
 impl SqliteJournal {
@@ -86,7 +87,8 @@ impl SqliteJournal {
         let shared = Arc::new(shared);
         let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
         let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
-        Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms: options.lease_ms })
+        let (lease_ms, claim_bytes_max) = (options.lease_ms, options.claim_bytes_max);
+        Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms, claim_bytes_max })
     }
 
     fn write(&self, work: Work) -> Pending<()> {
@@ -107,7 +109,8 @@ impl SqliteJournal {
 
     /// Claims without a lease of their own get the engine's: it only matters where the claimer is lost.
     fn terms(&self, lane: Option<Lane>, now: Timestamp, max: usize) -> Terms {
-        Terms { lane, now, until: (self.shared.clock)().max(now).plus_ms(self.lease_ms), max }
+        let until = (self.shared.clock)().max(now).plus_ms(self.lease_ms);
+        Terms { lane, now, until, max, bytes_max: self.claim_bytes_max }
     }
 
     fn take_threads(&self) -> Option<Threads> {
@@ -179,7 +182,7 @@ impl Journal for SqliteJournal {
 
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
         let shared = Arc::clone(&self.shared);
-        let terms = Terms { lane: Some(lane.clone()), now, until: lease, max };
+        let terms = Terms { until: lease, ..self.terms(Some(lane.clone()), now, max) };
         self.claim(move |sql| deliveries::claim(sql, &shared.held.deliveries, &lane, &terms))
     }
 

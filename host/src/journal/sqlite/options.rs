@@ -16,6 +16,9 @@ pub struct Options {
     pub claimers: usize,
     /// Threads that list what is on record. 2.
     pub readers: usize,
+    /// A claim hands out no more after the bodies that it read exceed this; what is left is due at once. One piece is always handed
+    /// out. 64 MiB.
+    pub claim_bytes_max: u64,
     /// Calls that may wait for either; one more is refused as busy. 4,096.
     pub read_queue_max: usize,
     /// A listing that takes longer is stopped, and fails as too slow. 5,000.
@@ -35,6 +38,7 @@ impl Default for Options {
             queue_max: 4_096,
             commit_events_max: 1_024,
             claimers: 2,
+            claim_bytes_max: 64 << 20,
             readers: 2,
             read_queue_max: 4_096,
             listing_ms_max: 5_000,

@@ -7,7 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::{self, Shelf},
-    lease::{Leases, RunKey, Terms, Waiting},
+    lease::{Bodies, Leases, RunKey, Terms, Waiting},
     outcome::{Ending, Source, SourceOf},
     wire::{self, Columns, Whole},
 };
@@ -91,6 +91,12 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Op
 fn mark_pending(writing: &mut Writing<'_>, ending: &Ending<'_>, workspace: &Name, rule: &Name) {
     if ending.state == RunState::Pending {
         writing.marks.runs.insert(Lane { workspace: workspace.clone(), name: rule.clone() });
+    }
+}
+
+impl Bodies for Run {
+    fn body_bytes(&self) -> u64 {
+        self.event.body.len() as u64
     }
 }
 

@@ -121,7 +121,7 @@ fn leases_that_are_over_mark_their_lanes() {
     let world = World::new();
     world.planned("a");
     let view = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
-    let terms = lease::Terms { lane: Some(lane("d")), now: START, until: START.plus_ms(10), max: 1 };
+    let terms = lease::Terms { lane: Some(lane("d")), now: START, until: START.plus_ms(10), max: 1, bytes_max: 9 };
     let claim = super::super::deliveries::claim(&view, &held.deliveries, &lane("d"), &terms).expect("claims");
     assert_eq!(claim.items.len(), 1);
     held.lapse(START.plus_ms(9), &feed);
@@ -141,6 +141,33 @@ fn a_claim_that_is_full_tells_when_the_rest_is_due() {
     let claim = done(world.journal.claim_deliveries(lane("d"), world.now(), world.now().plus_ms(1), 2));
     assert_eq!((claim.items.len(), claim.next_due), (2, Some(START.plus_ms(20))));
     assert_eq!(&claim.items[0].body[..], b"a");
+}
+
+#[test]
+fn a_claim_hands_out_no_more_bytes_than_it_may_but_always_one_piece() {
+    let (folder, clock) = (TempDir::new().expect("a folder"), Arc::new(AtomicU64::new(START.0)));
+    let options = Options { claim_bytes_max: 100, ..Options::in_folder(folder.path()) };
+    let journal = open(&options, clock_of(&clock), &mut Registry::default()).expect("opens");
+    let world = World { journal, folder, clock };
+    let bodies = [&[1; 1_000][..], &[2; 60], &[3; 60], &[4; 60]];
+    done(world.journal.append(bodies.map(event).to_vec()));
+    let mut unrouted = Vec::new();
+    for count in [1, 2, 1, 0] {
+        let claimed = done(world.journal.claim_events(9));
+        assert_eq!(claimed.len(), count);
+        unrouted.extend(claimed);
+    }
+    for one in &unrouted {
+        let runs =
+            vec![NewRun { rule: name("p"), outcome: None }, NewRun { rule: name("r"), outcome: Some(planned(one, "r", &["d"])) }];
+        done(world.journal.route(vec![Routed { runs, ..routed(one, "r", None) }]));
+    }
+    for (count, next_due) in [(1, Some(START)), (2, Some(START)), (1, None)] {
+        let runs = done(world.journal.claim_runs(lane("p"), START, 9));
+        assert_eq!((runs.items.len(), runs.next_due), (count, next_due));
+        let deliveries = done(world.journal.claim_deliveries(lane("d"), START, START.plus_ms(9), 9));
+        assert_eq!((deliveries.items.len(), deliveries.next_due), (count, next_due));
+    }
 }
 
 #[test]
