@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Options, Parts, Rule, fate, plan,
-    runs::{random, revision_gone, rule_of},
+    runs::{random, rule_of},
     store,
 };
 use crate::{
@@ -66,8 +66,8 @@ async fn claim(parts: &Parts, batches_max: usize, folds: &mut JoinSet<()>) -> u6
 
 async fn fold(parts: Parts, batch: Batch) {
     let (stages, outcome) = match rule_of(&parts, &batch.lane, batch.revision).await {
-        None => (Vec::new(), Outcome::Dead(revision_gone(batch.revision))),
-        Some(rule) => match rule.folder() {
+        Err(outcome) => (Vec::new(), outcome),
+        Ok(rule) => match rule.folder() {
             None => (Vec::new(), plan::of_collected(&rule, &batch)),
             Some(folder) => call(&parts, &rule, folder, &batch).await,
         },

@@ -56,12 +56,22 @@ impl Rules {
 
 /// Rules as they were: runs and batches are pinned to the revision that matched them.
 pub trait History: Send + Sync {
-    /// The rule as of that revision; `None` where it is no longer kept.
+    /// The rule as of that revision; `None` where there was none, or it is no longer kept.
     fn rule_at<'a>(&'a self, workspace: &'a Name, revision: u64, rule: &'a Name) -> Found<'a>;
 }
 
 /// What [`History`] finds.
-pub type Found<'a> = Pin<Box<dyn Future<Output = Option<Arc<Rule>>> + Send + 'a>>;
+pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Rule>>, Unavailable>> + Send + 'a>>;
+
+/// The host cannot tell now what the rule was, and may be able to later: nobody's work is given up for it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the rules of revision {revision} cannot be had now: {cause}")]
+pub struct Unavailable {
+    /// The revision asked for.
+    pub revision: u64,
+    /// What failed.
+    pub cause: Arc<dyn std::error::Error + Send + Sync>,
+}
 
 /// Settings of this part.
 #[derive(Clone, Debug)]

@@ -43,8 +43,8 @@ impl Work for Runs {
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
         let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision).await {
-            Some(rule) => self.run(&rule, &run).await,
-            None => (Vec::new(), Outcome::Dead(revision_gone(run.revision))),
+            Ok(rule) => self.run(&rule, &run).await,
+            Err(outcome) => (Vec::new(), outcome),
         };
         let end = RunEnd { seq: run.seq, generation: run.generation, lane: run.lane, stages, outcome };
         store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
@@ -69,12 +69,23 @@ impl Runs {
     }
 }
 
-/// The rule as of the revision that matched.
-pub(super) async fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Option<Arc<Rule>> {
-    parts.history.rule_at(&lane.workspace, revision, &lane.name).await
+/// The rule as of the revision that matched; else what becomes of the work without it.
+pub(super) async fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Result<Arc<Rule>, Outcome> {
+    match parts.history.rule_at(&lane.workspace, revision, &lane.name).await {
+        Ok(Some(rule)) => Ok(rule),
+        Ok(None) => Err(Outcome::Dead(revision_gone(revision))),
+        Err(unavailable) => {
+            tracing::warn!(%unavailable, rule = %lane.name, "work is put off until its rule can be had");
+            let failure = Failure::new("revision-unavailable", unavailable.to_string());
+            Err(Outcome::Retry { due_at: (parts.clock)().plus_ms(UNAVAILABLE_PAUSE_MS), failure, counted: false })
+        }
+    }
 }
 
-pub(super) fn revision_gone(revision: u64) -> Failure {
+/// Work whose rule cannot be had now is tried again after this long.
+const UNAVAILABLE_PAUSE_MS: u64 = 1000;
+
+fn revision_gone(revision: u64) -> Failure {
     let text = format!("revision {revision}, whose rule matched, is no longer kept; replay the event through the rules of today");
     Failure::new("revision-gone", text)
 }

@@ -113,7 +113,7 @@ impl Commit {
             let document = self.documents.get(key).cloned().flatten();
             let document = document.or_else(|| workspace.get(key).map(|item| item.document.clone()));
             if let Some(document) = document {
-                workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone() }));
+                workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone(), since: revision }));
             }
         }
         let mut after = State { revision, workspaces: before.workspaces.clone() };
@@ -125,12 +125,19 @@ impl Commit {
     /// Commits it.
     fn record(&self, inner: &Inner, before: &State, after: &State) -> Result<(), FileSystemError> {
         let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
-        let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.documents());
+        let record = record.with_joined(self.joined());
+        let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.whole());
         inner.revisions.commit(record, full)?;
         if let Err(error) = inner.revisions.prune(RECORDS_MAX) {
             tracing::warn!(%error, "old revisions were not removed");
         }
         Ok(())
+    }
+
+    /// The rules that were refined again for what they are joined with.
+    fn joined(&self) -> Vec<Name> {
+        let joined = self.parts.keys().filter(|key| key.0 == Kind::Rule && !self.documents.contains_key(key));
+        joined.map(|(_, name)| name.clone()).collect()
     }
 
     /// Lets the database follow. One that missed a revision gets everything.

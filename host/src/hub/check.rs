@@ -75,7 +75,7 @@ impl Check<'_> {
                     plugins.insert(name.clone(), bound.clone());
                     self.parts.insert((Kind::Plugin, name.clone()), Part::Plugin(bound));
                 }
-                Err(invalid) => self.problem(&(Kind::Plugin, name.clone()), invalid),
+                Err(error) => self.problem(&(Kind::Plugin, name.clone()), error.into_invalid()),
             }
         }
         plugins

@@ -62,6 +62,25 @@ impl Components {
     }
 }
 
+/// Why a plugin is not joined with its component.
+#[derive(Clone, Debug)]
+pub(super) enum BindError {
+    /// The entry or the component is wrong, and stays so.
+    Invalid(Invalid),
+    /// The disk, the engine, or a file that is not there: it may work later, without another entry.
+    Unavailable(String),
+}
+
+impl BindError {
+    /// As it is told to whoever applied the entry.
+    pub(super) fn into_invalid(self) -> Invalid {
+        match self {
+            Self::Invalid(invalid) => invalid,
+            Self::Unavailable(message) => Invalid::at("/digest", message),
+        }
+    }
+}
+
 /// The stored components and the plugin machine's catalogue of compiled ones.
 #[derive(Clone)]
 pub(super) struct Catalogue {
@@ -71,28 +90,42 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// Joins a plugin's entry with its component, which is compiled first where it is not yet.
-    pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, Invalid> {
-        self.load(name.as_str(), &spec.digest).await.map_err(|message| Invalid::at("/digest", message))?;
-        self.plugins.bind(name.clone(), spec)
+    pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
+        self.load(name.as_str(), &spec.digest).await?;
+        self.plugins.bind(name.clone(), spec).map_err(BindError::Invalid)
     }
 
     /// Makes sure that the component is stored and compiled; else tells why it is not.
-    pub(super) async fn load(&self, label: &str, digest: &str) -> Result<(), String> {
-        let digest: Digest = digest.parse().map_err(|error: crate::event::IdError| error.to_string())?;
+    async fn load(&self, label: &str, digest: &str) -> Result<(), BindError> {
+        let invalid = |message| BindError::Invalid(Invalid::at("/digest", message));
+        let digest: Digest = digest.parse().map_err(|error: crate::event::IdError| invalid(error.to_string()))?;
         let loaded = self.plugins.is_loaded(&digest);
         if loaded && self.components.has(&digest) {
             return Ok(());
         }
         let components = self.components.clone();
-        let read = tokio::task::spawn_blocking(move || components.read(&digest)).await.map_err(|error| error.to_string())?;
-        let bytes = read.map_err(|error| error.to_string())?;
-        let bytes = bytes.ok_or_else(|| format!("no component {digest} is stored: upload it first (`sluicebox plugin push`)"))?;
+        let read = tokio::task::spawn_blocking(move || components.read(&digest)).await;
+        let read = read.map_err(|error| BindError::Unavailable(error.to_string()))?;
+        let bytes = read.map_err(|error| BindError::Unavailable(error.to_string()))?;
+        let absent = || format!("no component {digest} is stored: upload it first (`sluicebox plugin push`)");
+        let bytes = bytes.ok_or_else(|| BindError::Unavailable(absent()))?;
         if !loaded {
-            self.plugins.load(label, bytes).await.map_err(|error| error.to_string())?;
+            self.plugins.load(label, bytes).await.map_err(|error| refused(&error))?;
         }
         Ok(())
     }
 }
+
+/// The engine's own failure passes; a component that it refuses, it refuses again.
+fn refused(error: &plugin::LoadError) -> BindError {
+    match error.code {
+        ENGINE_FAILED => BindError::Unavailable(error.to_string()),
+        _ => BindError::Invalid(Invalid::at("/digest", error.to_string())),
+    }
+}
+
+/// The one code of [`plugin::LoadError`] that is the server's fault.
+const ENGINE_FAILED: &str = "P011";
 
 #[cfg(test)]
 mod tests {

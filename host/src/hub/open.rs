@@ -21,10 +21,10 @@ use super::{
     component::{Catalogue, Components},
     draft::Edits,
     durable,
-    entry::{Documents, Key},
+    entry::{Entry, Key},
     history::Former,
     keys::Keys,
-    revision::{Record, Revisions},
+    revision::{Record, Revisions, Whole},
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
@@ -62,7 +62,7 @@ impl Hub {
         let now = clock();
         let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
         let catalogue = Catalogue { components: loaded.components, plugins };
-        let state = refined(loaded.revision, loaded.documents, &loaded.seal, &catalogue).await?;
+        let state = refined(loaded.revision, loaded.whole, &loaded.seal, &catalogue).await?;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
         let inner = Inner {
             turn: Arc::default(),
@@ -90,7 +90,7 @@ struct Loaded {
     revisions: Revisions,
     disk: Disk,
     revision: u64,
-    documents: Documents,
+    whole: Whole,
     notes: Vec<String>,
 }
 
@@ -110,10 +110,11 @@ impl Loaded {
         if opened.revision > told.revision {
             notes.push(format!("the record of revision {} is lost; it was taken from the database", opened.revision));
             let record = Record::new(opened.revision, told.revision, &Name::default_workspace(), now, &BTreeMap::new());
-            revisions.commit(record, Some(opened.documents.clone()))?;
-            (told.revision, told.documents) = (opened.revision, opened.documents);
-        } else if (opened.revision, &opened.documents) != (told.revision, &told.documents) {
-            opened.store.align(told.revision, &told.documents)?;
+            let whole = Whole { documents: opened.documents, ..Whole::default() };
+            revisions.commit(record, Some(whole.clone()))?;
+            (told.revision, told.whole) = (opened.revision, whole);
+        } else if (opened.revision, &opened.documents) != (told.revision, &told.whole.documents) {
+            opened.store.align(told.revision, &told.whole.documents)?;
         }
         Ok(Self {
             seal: Seal::new(&opened_keys.keys.main),
@@ -123,7 +124,7 @@ impl Loaded {
             revisions,
             disk: Disk { store: opened.store, _lock: lock },
             revision: told.revision,
-            documents: told.documents,
+            whole: told.whole,
             notes,
         })
     }
@@ -140,8 +141,13 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// The state of these documents.
-async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &Catalogue) -> Result<State, HubError> {
+/// The state of these documents. A rule of which it is not known since when it is what it is counts as new.
+async fn refined(
+    revision: u64,
+    Whole { documents, since }: Whole,
+    seal: &Seal,
+    catalogue: &Catalogue,
+) -> Result<State, HubError> {
     let mut workspaces: BTreeMap<Name, BTreeMap<Key, Value>> = BTreeMap::new();
     let mut edits: BTreeMap<Name, Edits> = BTreeMap::new();
     for (entry, document) in documents {
@@ -153,8 +159,13 @@ async fn refined(revision: u64, documents: Documents, seal: &Seal, catalogue: &C
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
         let parts = check(&Workspace::new(), &edits, catalogue).await.map_err(|findings| HubError::Invalid(findings.problems))?;
-        let item = |(key, part)| documents.remove(&key).map(|document| (key, Arc::new(Item { document, part })));
-        state.workspaces.insert(name, Arc::new(parts.into_iter().filter_map(item).collect()));
+        let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
+        let item = |(key, part)| {
+            let (document, since) = (documents.remove(&key)?, since(&key));
+            Some((key, Arc::new(Item { document, part, since })))
+        };
+        let items = parts.into_iter().filter_map(item).collect();
+        state.workspaces.insert(name, Arc::new(items));
     }
     Ok(state)
 }

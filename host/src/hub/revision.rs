@@ -36,6 +36,9 @@ pub(super) struct Record {
     /// When, in milliseconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) changes: Vec<Written>,
+    /// The workspace's rules that did not change themselves, but in what they are joined with. Not told by older versions.
+    #[serde(default)]
+    joined: Option<Vec<Name>>,
     /// All entries of all workspaces after the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full: Option<Vec<Held>>,
@@ -56,6 +59,21 @@ struct Held {
     kind: Kind,
     name: Name,
     document: Value,
+    /// Of a rule: the revision that made it what it is; 0: not known.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    since: u64,
+}
+
+fn is_unknown(since: &u64) -> bool {
+    *since == 0
+}
+
+/// All there is as of one revision.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Whole {
+    pub(super) documents: Documents,
+    /// The revision that made each rule what it is. One that is not named may have changed with the newest.
+    pub(super) since: BTreeMap<Entry, u64>,
 }
 
 /// The file: the record, and the SHA-256 of its text.
@@ -80,19 +98,41 @@ impl Record {
             document: document.clone(),
         };
         let changes = changes.iter().map(written).collect();
-        Self { revision, after, workspace: workspace.clone(), at: at.0, changes, full: None }
+        Self { revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
+    }
+
+    pub(super) fn with_joined(self, joined: Vec<Name>) -> Self {
+        Self { joined: Some(joined), ..self }
     }
 
     fn is_full(&self) -> bool {
         self.full.is_some()
     }
 
-    fn apply_to(self, documents: &mut Documents) {
+    fn apply_to(self, whole: &mut Whole) {
+        let entry = |kind, name| Entry { workspace: self.workspace.clone(), kind, name };
+        match self.joined {
+            Some(joined) => whole.since.extend(joined.into_iter().map(|name| (entry(Kind::Rule, name), self.revision))),
+            // It may have been any of them.
+            None => whole
+                .since
+                .iter_mut()
+                .filter(|(rule, _)| rule.workspace == self.workspace)
+                .for_each(|(_, since)| *since = self.revision),
+        }
         for change in self.changes {
-            let entry = Entry { workspace: self.workspace.clone(), kind: change.kind, name: change.name };
+            let entry = entry(change.kind, change.name);
             match change.document {
-                Some(document) => drop(documents.insert(entry, document)),
-                None => drop(documents.remove(&entry)),
+                Some(document) => {
+                    if entry.kind == Kind::Rule {
+                        whole.since.insert(entry.clone(), self.revision);
+                    }
+                    whole.documents.insert(entry, document);
+                }
+                None => {
+                    whole.since.remove(&entry);
+                    whole.documents.remove(&entry);
+                }
             }
         }
     }
@@ -103,7 +143,7 @@ impl Record {
 pub(super) struct Told {
     /// 0: nothing was ever applied.
     pub(super) revision: u64,
-    pub(super) documents: Documents,
+    pub(super) whole: Whole,
     /// For the operator.
     pub(super) notes: Vec<String>,
 }
@@ -140,10 +180,15 @@ impl Revisions {
     }
 
     /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
-    pub(super) fn commit(&self, mut record: Record, all: Option<Documents>) -> Result<(), FileSystemError> {
+    pub(super) fn commit(&self, mut record: Record, all: Option<Whole>) -> Result<(), FileSystemError> {
         record.full = all.map(|all| {
-            let held = |(Entry { workspace, kind, name }, document)| Held { workspace, kind, name, document };
-            all.into_iter().map(held).collect()
+            let Whole { documents, since } = all;
+            let held = |(entry, document)| {
+                let since = since.get(&entry).copied().unwrap_or_default();
+                let Entry { workspace, kind, name } = entry;
+                Held { workspace, kind, name, document, since }
+            };
+            documents.into_iter().map(held).collect()
         });
         let path = self.folder.join(format!("{:020}{}", record.revision, if record.is_full() { FULL } else { DELTA }));
         durable::write(&path, &encoded(&record, &path)?, durable::SHARED)
@@ -183,15 +228,21 @@ impl Revisions {
     }
 
     /// The documents as of a revision; `None` where the records no longer tell.
-    pub(super) fn at(&self, revision: u64) -> Option<Documents> {
-        let listed = self.listed().ok()?;
-        let (base, _) = listed.range(..=revision).rev().find(|(_, path)| is_full(path))?;
-        let mut records = listed.range(*base..=revision).map(|(_, path)| read(path));
-        let mut told = begun_with(records.next()?.ok()?);
-        for record in records {
-            told.follow(record.ok()?, &mut Vec::new());
+    ///
+    /// # Errors
+    /// Where the disk does not tell now what it may tell later.
+    pub(super) fn at(&self, revision: u64) -> Result<Option<Documents>, FileSystemError> {
+        let listed = self.listed()?;
+        let Some((base, _)) = listed.range(..=revision).rev().find(|(_, path)| is_full(path)) else { return Ok(None) };
+        let mut told = Told::default();
+        for path in listed.range(*base..=revision).map(|(_, path)| path) {
+            match read(path) {
+                Ok(record) => told.follow(record, &mut Vec::new()),
+                Err(ReadError::FileSystem(error)) => return Err(error),
+                Err(ReadError::Damaged) => return Ok(None),
+            }
         }
-        (told.revision == revision).then_some(told.documents)
+        Ok((told.revision == revision).then_some(told.whole.documents))
     }
 
     fn listed(&self) -> Result<BTreeMap<u64, PathBuf>, FileSystemError> {
@@ -222,7 +273,7 @@ impl Told {
             *self = begun_with(record);
         } else if record.after == self.revision {
             self.revision = record.revision;
-            record.apply_to(&mut self.documents);
+            record.apply_to(&mut self.whole);
         } else {
             notes.push(format!("revision {} was made to {}, which is lost, and is ignored", record.revision, record.after));
         }
@@ -230,9 +281,15 @@ impl Told {
 }
 
 fn begun_with(record: Record) -> Told {
-    let entry = |held: Held| (Entry { workspace: held.workspace, kind: held.kind, name: held.name }, held.document);
-    let documents = record.full.unwrap_or_default().into_iter().map(entry).collect();
-    Told { revision: record.revision, documents, notes: Vec::new() }
+    let mut whole = Whole::default();
+    for Held { workspace, kind, name, document, since } in record.full.unwrap_or_default() {
+        let entry = Entry { workspace, kind, name };
+        if kind == Kind::Rule {
+            whole.since.insert(entry.clone(), if since == 0 { record.revision } else { since });
+        }
+        whole.documents.insert(entry, document);
+    }
+    Told { revision: record.revision, whole, notes: Vec::new() }
 }
 
 /// How the file of a record ends.
@@ -304,7 +361,9 @@ mod tests {
                 self.documents.insert(Entry::new(&workspace, &key), json!({ "n": revision }));
                 let record = Record::new(revision, self.revision, &workspace, Timestamp(revision), &changes);
                 let full = self.revisions.is_full_due(revision, self.revision).expect("listed");
-                self.revisions.commit(record, full.then(|| self.documents.clone())).expect("committed");
+                self.revisions
+                    .commit(record, full.then(|| Whole { documents: self.documents.clone(), ..Whole::default() }))
+                    .expect("committed");
                 self.revision = revision;
             }
         }
@@ -322,14 +381,14 @@ mod tests {
         assert!(world.revisions.is_empty().expect("listed"));
         world.commit_to(205);
         let told = world.revisions.newest().expect("told");
-        assert_eq!((told.revision, told.documents, told.notes), (205, world.documents.clone(), vec![]));
+        assert_eq!((told.revision, told.whole.documents, told.notes), (205, world.documents.clone(), vec![]));
         let full = world.revisions.listed().expect("listed").into_values().filter(|path| is_full(path)).count();
         assert_eq!(full, 3, "1, 101 and 201");
         for revision in [1, 57, 101, 204] {
-            let documents = world.revisions.at(revision).expect("kept");
+            let documents = world.revisions.at(revision).expect("read").expect("kept");
             assert_eq!(documents.into_values().collect::<Vec<_>>(), [json!({ "n": revision })]);
         }
-        assert_eq!(world.revisions.at(206), None);
+        assert_eq!(world.revisions.at(206).expect("read"), None);
     }
 
     #[test]
@@ -363,7 +422,7 @@ mod tests {
         world.revisions.prune(100).expect("pruned");
         let listed = world.revisions.listed().expect("listed");
         assert_eq!(listed.keys().next(), Some(&101), "the full record before 151, the oldest kept");
-        assert_eq!(world.revisions.at(100), None);
-        assert!(world.revisions.at(151).is_some());
+        assert_eq!(world.revisions.at(100).expect("read"), None);
+        assert!(world.revisions.at(151).expect("read").is_some());
     }
 }

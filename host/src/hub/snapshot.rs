@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::entry::{Documents, Entry, Key};
+use super::{
+    entry::{Documents, Entry, Key, Kind},
+    revision::Whole,
+};
 use crate::{deliver, dispatch, event::Name, ingest, journal::Lane, plugin, route};
 
 /// The whole control plane as of one revision.
@@ -40,6 +43,8 @@ pub(super) struct Item {
     /// Its secrets are sealed.
     pub(super) document: Value,
     pub(super) part: Part,
+    /// The revision that made `part` what it is: for a rule, also one that changed a plugin or destination which it is joined with.
+    pub(super) since: u64,
 }
 
 /// An entry, refined and ready to be put into its part's book.
@@ -62,6 +67,22 @@ impl State {
 
     pub(super) fn documents(&self) -> Documents {
         self.all().map(|(workspace, key, item)| (Entry::new(workspace, key), item.document.clone())).collect()
+    }
+
+    /// Everything, for a full record.
+    pub(super) fn whole(&self) -> Whole {
+        let rules = self.all().filter(|(_, key, _)| key.0 == Kind::Rule);
+        let since = rules.map(|(workspace, key, item)| (Entry::new(workspace, key), item.since)).collect();
+        Whole { documents: self.documents(), since }
+    }
+
+    /// The rule, if it is the same now as it was at this revision.
+    pub(super) fn rule_unchanged_since(&self, workspace: &Name, revision: u64, rule: &Name) -> Option<Arc<dispatch::Rule>> {
+        let item = self.item(workspace, &(Kind::Rule, rule.clone()))?;
+        match &item.part {
+            Part::Rule(_, rule) if item.since <= revision && revision <= self.revision => Some(Arc::clone(rule)),
+            _ => None,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

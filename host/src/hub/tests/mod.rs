@@ -293,7 +293,7 @@ async fn a_rule_is_found_as_it_was() {
 
     let issues = name("issues");
     let forwards = async |revision| {
-        let rule = world.hub.rule_at(&workspace, revision, &issues).await?;
+        let rule = world.hub.rule_at(&workspace, revision, &issues).await.expect("the disk is well")?;
         rule.forward_headers.first().cloned()
     };
     assert_eq!(forwards(1).await.as_deref(), Some("x-first"));
@@ -302,7 +302,34 @@ async fn a_rule_is_found_as_it_was() {
     assert_eq!(forwards(1).await.as_deref(), Some("x-first"), "from memory");
     assert_eq!(forwards(4).await, None, "deleted");
     assert_eq!(forwards(5).await, None, "never was");
-    assert!(world.hub.rule_at(&name("other"), 1, &issues).await.is_none());
+    assert!(world.hub.rule_at(&name("other"), 1, &issues).await.expect("the disk is well").is_none());
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_takes_no_rule_away() {
+    let world = World::new().await;
+    let (workspace, issues) = (Name::default_workspace(), name("issues"));
+    world.apply(put(&[destination("https://crm.example"), rule("x-first")])).await.expect("applied");
+    world.apply(put(&[rule("x-second")])).await.expect("applied");
+    let (here, away) = (world.folder.path().join("revisions"), world.folder.path().join("away"));
+    fs::rename(&here, &away).expect("moved away");
+    let failed = world.hub.rule_at(&workspace, 1, &issues).await;
+    assert!(matches!(&failed, Err(unavailable) if unavailable.revision == 1), "{failed:?}");
+    fs::rename(&away, &here).expect("moved back");
+    let found = world.hub.rule_at(&workspace, 1, &issues).await.expect("the disk is well again");
+    assert_eq!(found.expect("kept").forward_headers, ["x-first"]);
+}
+
+#[tokio::test]
+async fn a_rule_that_did_not_change_needs_no_record_even_after_a_restart() {
+    let world = World::new().await;
+    let (workspace, issues) = (Name::default_workspace(), name("issues"));
+    world.apply(put(&[destination("https://crm.example"), rule("x-first")])).await.expect("applied");
+    world.apply(put(&[source("s")])).await.expect("applied");
+    let world = world.again(|_| ()).await;
+    fs::remove_dir_all(world.folder.path().join("revisions")).expect("removed");
+    let found = world.hub.rule_at(&workspace, 1, &issues).await.expect("from memory");
+    assert_eq!(found.expect("unchanged").forward_headers, ["x-first"]);
 }
 
 #[tokio::test]
@@ -317,5 +344,5 @@ async fn other_workspaces_keep_their_rules_as_they_are() {
     let rules = |snapshot: &super::Snapshot| snapshot.dispatch.workspaces[&Name::default_workspace()].clone();
     assert!(Arc::ptr_eq(&rules(&before), &rules(&after)));
     assert_eq!((after.revision, after.dispatch.workspaces[&other].revision), (2, 2));
-    assert!(world.hub.rule_at(&Name::default_workspace(), 2, &name("issues")).await.is_some());
+    assert!(world.hub.rule_at(&Name::default_workspace(), 2, &name("issues")).await.expect("the disk is well").is_some());
 }

@@ -30,7 +30,7 @@ impl World {
 
     /// The digest that the rule runs, as of a revision.
     async fn runs(&self, revision: u64) -> Option<Digest> {
-        let rule = self.hub.rule_at(&Name::default_workspace(), revision, &name("issues")).await?;
+        let rule = self.hub.rule_at(&Name::default_workspace(), revision, &name("issues")).await.expect("the disk is well")?;
         rule.chain.first().map(|bound| bound.digest)
     }
 }
@@ -51,6 +51,21 @@ async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
     assert_eq!((world.runs(1).await, world.runs(2).await), (Some(first), Some(second)));
     let world = world.again(|_| ()).await;
     assert_eq!((world.runs(1).await, world.runs(2).await), (Some(first), Some(second)));
+}
+
+#[tokio::test]
+async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    world.apply(put(&[plugin(&second)])).await.expect("applied");
+    let world = world.again(|_| ()).await;
+    let file = world.folder.path().join("components").join(format!("{}.wasm", hex::encode(first.as_bytes())));
+    let bytes = fs::read(&file).expect("read");
+    fs::remove_file(&file).expect("removed");
+    let failed = world.hub.rule_at(&Name::default_workspace(), 1, &name("issues")).await;
+    assert!(failed.is_err(), "{failed:?}");
+    fs::write(&file, bytes).expect("restored");
+    assert_eq!(world.runs(1).await, Some(first));
 }
 
 #[tokio::test]
