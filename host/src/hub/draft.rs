@@ -15,7 +15,7 @@ use super::{
     keys::random,
     seal::{Seal, SealError},
     snapshot::Workspace,
-    spec::secret_pointers,
+    spec::{is_reference, secret_pointers, secrets_in_settings},
 };
 use crate::{
     event::{Invalid, Name},
@@ -141,6 +141,8 @@ impl Proposal {
             self.problems.push(Problem::new(&key, Invalid::at("", message)));
             return Ok(());
         }
+        let misfits = secrets_in_settings(key.0, &document);
+        self.problems.extend(misfits.into_iter().map(|misfit| Problem::new(&key, misfit.into())));
         let unsealed = |document: &Value| seal.unseal(&Entry::new(workspace, &key), document.clone());
         let before = standing.get(&key).map(|item| unsealed(&item.document)).transpose().map_err(StoreError::Seal)?;
         for pointer in secret_pointers(key.0, &document) {
@@ -162,7 +164,7 @@ impl Proposal {
 fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) -> Result<(), Invalid> {
     let Some(secret) = document.pointer_mut(pointer) else { return Ok(()) };
     if let Some(text) = secret.as_str() {
-        if text.starts_with("${") || text.starts_with("file:") {
+        if is_reference(text) {
             let message = format!("`{text}` is a reference, which only the command line resolves: give the secret itself");
             return Err(Invalid::at(pointer, message));
         }

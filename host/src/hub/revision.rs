@@ -191,7 +191,7 @@ impl Revisions {
             documents.into_iter().map(held).collect()
         });
         let path = self.folder.join(format!("{:020}{}", record.revision, if record.is_full() { FULL } else { DELTA }));
-        durable::write(&path, &encoded(&record, &path)?, durable::SHARED)
+        durable::write(&path, &encoded(&record, &path)?, durable::PRIVATE)
     }
 
     /// Removes the records that neither are among the newest `kept_max` nor needed by the oldest of these.

@@ -66,6 +66,35 @@ impl From<Misfit> for Invalid {
     }
 }
 
+/// The texts in a plugin's settings that look like references to secrets, each a misfit. Settings lie in clear, on disk and in
+/// answers, and nobody resolves a reference in them.
+pub(super) fn secrets_in_settings(kind: Kind, document: &Value) -> Vec<Misfit> {
+    let mut pointers = Vec::new();
+    if let (Kind::Plugin, Some(config)) = (kind, document.get("config")) {
+        references_in(config, "/config", &mut pointers);
+    }
+    let message = "settings are no place for secrets yet: they are stored in clear, and no reference in them is resolved";
+    pointers.into_iter().map(|pointer| Misfit::at(pointer, message)).collect()
+}
+
+fn references_in(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if is_reference(text) => found.push(at.to_owned()),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| references_in(item, &format!("{at}/{index}"), found));
+        }
+        Value::Object(members) => {
+            members.iter().for_each(|(key, member)| references_in(member, &format!("{at}{}", token(key)), found));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a text is written as a reference to a secret.
+pub(super) fn is_reference(text: &str) -> bool {
+    text.starts_with("${") || text.starts_with("file:")
+}
+
 /// The places of the secrets that this document has, as concrete JSON pointers.
 pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
     let (root, patterns): (&str, &[&str]) = match kind {

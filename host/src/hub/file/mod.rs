@@ -25,7 +25,7 @@ use toml::{
 use super::{
     draft::Draft,
     entry::{Key, Kind, Problem},
-    spec::{Specs, references, unknown_reference},
+    spec::{Specs, references, secrets_in_settings, unknown_reference},
     wording::{Misfit, nearest},
 };
 use crate::event::{Digest, Name};
@@ -150,6 +150,9 @@ impl<'a> Reading<'a> {
         };
         let whole = if kind == Kind::Plugin { self.take_path(&key.1, &mut document) } else { Ok(document.clone()) };
         if let Err(misfit) = whole.and_then(|whole| self.specs.read(&key, &whole)) {
+            self.misfit(&key, &places, misfit);
+        }
+        for misfit in secrets_in_settings(kind, &document) {
             self.misfit(&key, &places, misfit);
         }
         self.places.insert(key.clone(), places);

@@ -154,3 +154,13 @@ fn the_servers_problems_are_found_in_the_file() {
     assert_eq!(located(Kind::Rule, "new-issues", "/batch"), "hub.toml:13:8: rules.new-issues.batch: no");
     assert_eq!(located(Kind::Rule, "elsewhere", ""), "hub.toml:1:1: rules.elsewhere: no");
 }
+
+#[test]
+fn settings_are_no_place_for_secrets() {
+    let digest = Digest::of(b"");
+    let text = format!("[plugins.p]\ndigest = \"{digest}\"\nconfig = {{ token = \"${{T}}\", more = [\"x\", \"file:key\"] }}\n");
+    let told = told(&text);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("hub.toml:3:20: plugins.p.config.token: settings are no place for secrets yet"), "{told:?}");
+    assert!(told[1].starts_with("hub.toml:3:41: plugins.p.config.more[1]: "), "{told:?}");
+}

@@ -88,6 +88,15 @@ async fn what_is_no_plugin_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_reference_to_a_secret_in_settings_is_refused() {
+    let (world, digest) = World::with_a_plugin().await;
+    let document = json!({ "digest": digest.to_string(), "config": { "a": [{ "token": "${T}" }] } });
+    let told = problems(world.apply(put(&[(Kind::Plugin, "redact", document)])).await);
+    assert_eq!((told.len(), told[0].pointer.as_str()), (1, "/config/a/0/token"));
+    assert!(told[0].message.contains("no place for secrets yet") && !told[0].message.contains("${T}"), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_component_has_to_be_uploaded_first() {
     let world = World::new().await;
     let draft = put(&[plugin(&Digest::of(b"nowhere")), destination("https://crm.example"), filtered_rule()]);
