@@ -47,7 +47,8 @@ pub struct Spec {
     pub encoding: Option<Encoding>,
     /// `hmac`: what stands before the signature, as in `sha256=`.
     pub prefix: Option<String>,
-    /// `hmac`: what is signed, as text around `{id}`, `{timestamp}`, `{url}` and `{body}`; `{body}` unless told otherwise.
+    /// `hmac`: what is signed, as text around `{id}`, `{timestamp}`, `{url}` and `{body}`; `{body}` unless told otherwise. It must be
+    /// certain where the id and a URL that is not configured end: text stands behind them, and the body last.
     pub signed: Option<String>,
     /// `hmac`: the header with the time of signing, in seconds since the Unix epoch.
     pub timestamp_header: Option<String>,

@@ -121,6 +121,9 @@ fn configured(spec: &Spec) -> Result<Layout<'_>, Invalid> {
 fn signature(spec: &Spec, layout: Layout<'_>) -> Result<Signature, Invalid> {
     let signed = Template::parse(layout.signed).map_err(|message| Invalid::at("/signed", message))?;
     signs_what_it_names(spec, layout, &signed)?;
+    if spec.signed.is_some() {
+        reads_one_way(spec, &signed)?;
+    }
     let time = layout.time.map(|at| signed_time(at, layout.tolerance_ms)).transpose()?;
     Ok(Signature {
         algorithm: layout.algorithm,
@@ -156,6 +159,26 @@ fn signs_what_it_names(spec: &Spec, layout: Layout<'_>, signed: &Template) -> Re
     }
     Ok(())
 }
+
+/// Of two readings of the same signed bytes, a forger sends the other. So what the sender chooses has an end that can be told; the
+/// schemes of providers are as they are, and `square` has a check of its own.
+fn reads_one_way(spec: &Spec, signed: &Template) -> Result<(), Invalid> {
+    let refuse = |message: &str| Err(Invalid::at("/signed", message));
+    let seen_url = signed.text_after(Slot::Url).filter(|_| spec.url.is_none());
+    if signed.text_after(Slot::Id) == Some("") {
+        return refuse("put text behind `{id}`, as in `{id}.{body}`: else bytes of what follows could pass for the id's");
+    }
+    if seen_url.is_some_and(|end| !end.contains(NOT_IN_A_URL)) {
+        return refuse("name the `url` that the sender signs, or put text behind `{url}` that no URL holds, such as `|`");
+    }
+    if (signed.has(Slot::Id) || seen_url.is_some()) && !signed.ends_with_body() {
+        return refuse("put `{body}` last: it may hold anything, so its bytes could pass for those of what follows");
+    }
+    Ok(())
+}
+
+/// What RFC 3986 keeps out of every part of a URL.
+const NOT_IN_A_URL: [char; 11] = [' ', '\t', '\n', '"', '<', '>', '\\', '^', '`', '|', '\r'];
 
 fn signed_time(at: TimeAt<'_>, tolerance_ms: u64) -> Result<SignedTime, Invalid> {
     let place = match at {

@@ -14,7 +14,7 @@ use super::{
     Refusal, Request,
     key::Key,
     only,
-    template::{Filling, Template},
+    template::{Filling, Slot, Template},
 };
 use crate::event::Timestamp;
 
@@ -91,13 +91,30 @@ impl Signature {
             None => "",
         };
         let id = self.id_header.as_ref().map_or(Ok(&b""[..]), |name| only(request.headers, name))?;
-        if self.signed.is_blurred_by(id) {
-            return Err(Refusal("the id holds the text that separates it from what follows".into()));
-        }
         let url = self.url.as_deref().unwrap_or(request.url).as_bytes();
+        self.reads_one_way(id, url, request.body)?;
         let content = Filling { id, timestamp: timestamp.as_bytes(), url, body: request.body };
         let fits = self.keys.iter().fold(false, |fits, key| self.fits(key, content, &signatures) | fits);
         if fits { Ok(()) } else { Err(Refusal(format!("no signature in `{}` fits what was received", self.header))) }
+    }
+
+    /// Is it certain where the sender's parts of what is signed end? Else bytes could be moved between them under one signature.
+    fn reads_one_way(&self, id: &[u8], url: &[u8], body: &[u8]) -> Result<(), Refusal> {
+        let blurred = |what| Err(Refusal(format!("the {what} holds the text that separates it from what follows")));
+        if self.signed.is_blurred_by(Slot::Id, id) {
+            return blurred("id");
+        }
+        if self.url.is_some() {
+            return Ok(());
+        }
+        if self.signed.is_blurred_by(Slot::Url, url) {
+            return blurred("URL");
+        }
+        // A source's path is fixed, so the body can only take from the query and give to it.
+        if self.signed.text_after(Slot::Url) == Some("") && (url.contains(&b'?') || body.starts_with(b"?")) {
+            return Err(Refusal("the URL has a query, or the body reads like one: name the `url` that the sender signs".into()));
+        }
+        Ok(())
     }
 
     fn text<'a>(&self, value: &'a [u8]) -> Result<&'a str, Refusal> {

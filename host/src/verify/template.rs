@@ -66,15 +66,26 @@ impl Template {
         self.0.contains(&Part::Slot(slot))
     }
 
-    /// Whether `id` holds the text that ends it here. One signature would then fit two readings, and a forger could move a part of
-    /// the body into the id.
-    pub(super) fn is_blurred_by(&self, id: &[u8]) -> bool {
-        self.0.windows(2).any(|pair| match pair {
-            [Part::Slot(Slot::Id), Part::Text(end)] if !end.is_empty() => {
-                id.windows(end.len()).any(|piece| piece == end.as_bytes())
-            }
-            _ => false,
+    /// The text directly behind a slot, perhaps empty; `None` where the slot is not part of what is signed.
+    pub(super) fn text_after(&self, slot: Slot) -> Option<&str> {
+        self.0.windows(2).find_map(|pair| match pair {
+            [Part::Slot(this), Part::Text(end)] if *this == slot => Some(end.as_str()),
+            _ => None,
         })
+    }
+
+    /// Whether no slot stands behind the body, which may hold anything.
+    pub(super) fn ends_with_body(&self) -> bool {
+        let last = self.0.iter().rev().find_map(|part| if let Part::Slot(slot) = part { Some(*slot) } else { None });
+        last == Some(Slot::Body)
+    }
+
+    /// Whether `held` could end elsewhere than it does: the text behind its slot begins within it. One signature would then fit two
+    /// readings, and a forger could move a part of what follows into it.
+    pub(super) fn is_blurred_by(&self, slot: Slot, held: &[u8]) -> bool {
+        let Some(end) = self.text_after(slot).map(str::as_bytes).filter(|end| !end.is_empty()) else { return false };
+        let read = [held, end].concat();
+        read.windows(end.len()).position(|piece| piece == end) != Some(held.len())
     }
 
     /// Hands the signed content to `sink`, piece by piece, without copying the body.
@@ -106,6 +117,14 @@ mod tests {
         assert_eq!(filled("{body}"), "{B}");
         assert_eq!(filled("v0:{timestamp}:{body}"), "v0:7:{B}");
         assert_eq!(filled("{id}.{timestamp}.{url}{body}!"), "I.7.U{B}!");
+    }
+
+    #[test]
+    fn a_slot_ends_where_its_text_begins() {
+        let blurred = |template: &str, id: &[u8]| Template::parse(template).expect(template).is_blurred_by(Slot::Id, id);
+        assert!(!blurred("{id}.{body}", b"7") && blurred("{id}.{body}", b"7.8"));
+        assert!(!blurred("{id}||{body}", b"a") && blurred("{id}||{body}", b"a|"), "its last letter and the first of the text");
+        assert!(!blurred("{body}", b"7.8"));
     }
 
     #[test]

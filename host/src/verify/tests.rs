@@ -338,6 +338,31 @@ fn a_configured_url_replaces_the_one_we_see() {
 }
 
 #[test]
+fn no_byte_moves_between_url_and_body() {
+    let signature = |content: &str| BASE64_STANDARD.encode(sha256(b"key", content));
+    let square = |content: &str, body: &str| {
+        let headers = [("x-square-hmacsha256-signature", &*signature(content))];
+        World::new(json!({ "scheme": "square", "secret": "key" }), &headers, body, 0)
+    };
+    square(&format!("{URL}{{}}"), "{}").accepted();
+    // Signed for a URL with a query, and sent to the one without.
+    let mut moved = square(&format!("{URL}?a=1{{}}"), "?a=1{}");
+    moved.refused("reads like one");
+    moved.spec["url"] = json!(URL);
+    moved.accepted();
+    let queried = |spec: serde_json::Value| {
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-square-hmacsha256-signature"),
+            HeaderValue::from_str(&signature("u?a=1{}")).expect("text"),
+        )]);
+        let scheme = serde_json::from_value::<Spec>(spec).expect("the right form").refine().expect("a good spec");
+        scheme.verify(Request { method: "POST", url: "u?a=1", headers: &headers, body: b"{}" }, Timestamp(0))
+    };
+    assert!(queried(json!({ "scheme": "square", "secret": "key" })).is_err());
+    assert!(queried(json!({ "scheme": "square", "secret": "key", "url": "u?a=1" })).is_ok());
+}
+
+#[test]
 fn sha512_is_an_algorithm() {
     let mut mac = Hmac::<Sha512>::new_from_slice(b"key").expect("any key");
     mac.update(b"{}");
@@ -380,6 +405,11 @@ fn a_bad_spec_is_told_where_and_how_to_mend() {
         (hmac(json!({ "timestamp_header": "x-t" })), "/timestamp_header", "`signed` has no `{timestamp}`"),
         (hmac(json!({ "id_header": "x-i" })), "/id_header", "`signed` has no `{id}`"),
         (hmac(json!({ "url": URL })), "/url", "`signed` has no `{url}`"),
+        (hmac(json!({ "id_header": "x-i", "signed": "{id}{body}" })), "/signed", "put text behind `{id}`"),
+        (hmac(json!({ "id_header": "x-i", "signed": "{body}.{id}." })), "/signed", "put `{body}` last"),
+        (hmac(json!({ "signed": "{url}{body}" })), "/signed", "name the `url`"),
+        (hmac(json!({ "signed": "{url}.{body}" })), "/signed", "name the `url`"),
+        (hmac(json!({ "signed": "{body}|{url}|" })), "/signed", "put `{body}` last"),
         (hmac(json!({ "tolerance": "1m" })), "/tolerance", "`timestamp_header`"),
     ] {
         let invalid = serde_json::from_value::<Spec>(spec.clone()).expect("the right form").refine().expect_err("a bad spec");
