@@ -99,6 +99,7 @@ impl Commit {
         let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);
         inner.state.store(Arc::new(after));
         inner.snapshot.store(Arc::new(snapshot));
+        inner.release();
         tracing::info!(revision, workspace = %self.workspace, changes = self.documents.len(), "a revision was applied");
         Ok(Applied { revision, changes: self.changes(before), generated: self.generated })
     }

@@ -2,9 +2,12 @@
 //! large for the store (DESIGN, "Stores").
 
 use std::{
-    fs, io,
+    collections::HashSet,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -17,6 +20,9 @@ use crate::{
 
 /// The most components that are kept, of all workspaces together.
 pub(super) const FILES_MAX: usize = 4096;
+
+/// An upload that nothing names is kept at least for this long: an apply uploads components before it names them.
+const UNNAMED_AGE_MIN: Duration = Duration::from_secs(3600);
 
 /// The folder that holds them.
 #[derive(Clone)]
@@ -46,15 +52,41 @@ impl Components {
         self.path(digest).is_file()
     }
 
-    /// Keeps the bytes under their digest. False: there are [`FILES_MAX`] already.
-    pub(super) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<bool, FileSystemError> {
+    /// Keeps the bytes under their digest. False: there are `files_max` already, and all of them are `named`, or are new.
+    pub(super) fn put(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        files_max: usize,
+        named: impl FnOnce() -> Result<HashSet<Digest>, FileSystemError>,
+    ) -> Result<bool, FileSystemError> {
+        let path = self.path(digest);
         if self.read(digest)?.is_some() {
-            return Ok(true);
+            // As new as an upload: who put it is about to name it.
+            let touched = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            return touched.map(|()| true).map_err(FileSystemError::when("touch", &path));
         }
-        if !self.has(digest) && durable::files(&self.folder)?.len() >= FILES_MAX {
-            return Ok(false);
+        let is_full = || Ok::<_, FileSystemError>(durable::files(&self.folder)?.len() >= files_max);
+        if !self.has(digest) && is_full()? {
+            self.remove_except(&named()?)?;
+            if is_full()? {
+                return Ok(false);
+            }
         }
-        durable::write(&self.path(digest), bytes, durable::SHARED).map(|()| true)
+        durable::write(&path, bytes, durable::SHARED).map(|()| true)
+    }
+
+    /// Removes what is not `named`, but for uploads that an apply may be about to name.
+    fn remove_except(&self, named: &HashSet<Digest>) -> Result<(), FileSystemError> {
+        let named: HashSet<PathBuf> = named.iter().map(|digest| self.path(digest)).collect();
+        for path in durable::files(&self.folder)?.into_iter().filter(|path| !named.contains(path)) {
+            let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.map_err(FileSystemError::when("read", &path))?.elapsed().unwrap_or_default();
+            if age >= UNNAMED_AGE_MIN {
+                fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
+            }
+        }
+        durable::sync_folder(&self.folder)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -86,11 +118,25 @@ impl BindError {
 pub(super) struct Catalogue {
     pub(super) components: Components,
     pub(super) plugins: Arc<Plugins>,
+    /// Read by who loads and binds; written by who unloads, so that nothing goes between the two.
+    pub(super) binding: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Catalogue {
+    pub(super) fn new(components: Components, plugins: Arc<Plugins>) -> Self {
+        Self { components, plugins, binding: Arc::default() }
+    }
+
+    /// Takes compiled components that nobody needs out of memory. While one is being bound all stay; the next commit is soon enough.
+    pub(super) fn unload_except(&self, needed: impl FnOnce() -> HashSet<Digest>) {
+        if let Ok(_alone) = self.binding.try_write() {
+            self.plugins.unload_except(&needed());
+        }
+    }
+
     /// Joins a plugin's entry with its component, which is compiled first where it is not yet.
     pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
+        let _binding = self.binding.read().await;
         self.load(name.as_str(), &spec.digest).await?;
         self.plugins.bind(name.clone(), spec).map_err(BindError::Invalid)
     }
@@ -131,18 +177,40 @@ const ENGINE_FAILED: &str = "P011";
 mod tests {
     use super::*;
 
+    fn none() -> Result<HashSet<Digest>, FileSystemError> {
+        Ok(HashSet::new())
+    }
+
+    #[test]
+    fn what_nobody_names_gives_way_once_it_is_old() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let components = Components::open(folder.path().join("components")).expect("opened");
+        let [named, old, new, more] = ["named", "old", "new", "more"].map(|text| Digest::of(text.as_bytes()));
+        let put = |digest: &Digest, text: &str| {
+            components.put(digest, text.as_bytes(), 3, || Ok(HashSet::from([named]))).expect("no failure")
+        };
+        assert!(put(&named, "named") && put(&old, "old") && put(&new, "new"));
+        assert!(!put(&more, "more"), "all are named or new");
+        for digest in [&named, &old] {
+            let file = File::options().write(true).open(components.path(digest)).expect("there");
+            file.set_modified(SystemTime::now() - 2 * UNNAMED_AGE_MIN).expect("aged");
+        }
+        assert!(put(&more, "more"));
+        assert_eq!([&named, &old, &new, &more].map(|digest| components.has(digest)), [true, false, true, true]);
+    }
+
     #[test]
     fn a_component_is_found_by_its_digest_and_a_damaged_one_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let components = Components::open(folder.path().join("components")).expect("opened");
         let digest = Digest::of(b"bytes");
         assert_eq!(components.read(&digest).expect("no failure"), None);
-        components.put(&digest, b"bytes").expect("kept");
+        components.put(&digest, b"bytes", 9, none).expect("kept");
         assert_eq!(components.read(&digest).expect("no failure").as_deref(), Some(&b"bytes"[..]));
 
         fs::write(components.path(&digest), b"bites").expect("damaged");
         assert_eq!(components.read(&digest).expect("no failure"), None);
-        components.put(&digest, b"bytes").expect("mended");
+        components.put(&digest, b"bytes", 9, none).expect("mended");
         assert!(components.read(&digest).expect("no failure").is_some());
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     deliver,
     dispatch::{self, Unavailable},
-    event::Name,
+    event::{Digest, Name},
 };
 
 /// The most former rule sets that are kept in memory.
@@ -92,6 +92,13 @@ impl Former {
         let rules = entry.1.clone();
         kept.push_front(entry);
         Some(rules)
+    }
+
+    /// What the rules' plugins run.
+    pub(super) fn digests(&self) -> Vec<Digest> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = kept.iter().flat_map(|(_, rules)| rules.rules.values());
+        rules.flat_map(|rule| rule.chain.iter().map(|bound| bound.digest)).collect()
     }
 
     fn keep(&self, place: (Name, u64), rules: Arc<Rules>) {

@@ -186,8 +186,15 @@ impl Hub {
     pub async fn put_component(&self, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
         let catalogue = &self.inner.catalogue;
         let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
-        let components = catalogue.components.clone();
-        let put = tokio::task::spawn_blocking(move || components.put(&digest, &bytes));
+        let inner = Arc::clone(&self.inner);
+        let put = tokio::task::spawn_blocking(move || {
+            let named = || inner.revisions.digests();
+            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, named);
+            if !matches!(kept, Ok(true)) {
+                inner.release();
+            }
+            kept
+        });
         match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::FileSystem)? {
             true => Ok((digest, exports)),
             false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
@@ -201,6 +208,12 @@ impl Hub {
 }
 
 impl Inner {
+    /// Takes components out of memory that neither the state nor a former rule set runs. An upload that is not named yet is compiled
+    /// again when it is.
+    fn release(&self) {
+        self.catalogue.unload_except(|| self.state.load().digests().chain(self.former.digests()).collect());
+    }
+
     fn disk(&self) -> MutexGuard<'_, Option<Disk>> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -61,7 +61,7 @@ impl Hub {
         let folder = options.folder.clone();
         let now = clock();
         let loaded = spawn_blocking(move || Loaded::from(&folder, now)).await.map_err(StoreError::Stopped)??;
-        let catalogue = Catalogue { components: loaded.components, plugins };
+        let catalogue = Catalogue::new(loaded.components, plugins);
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &catalogue).await?;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
         let inner = Inner {

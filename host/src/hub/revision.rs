@@ -4,7 +4,7 @@
 //! Records carry a checksum: one that was torn is set aside and told, and what is before it still counts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use super::{
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
 };
-use crate::event::{Name, Timestamp};
+use crate::event::{self, Name, Timestamp};
 
 /// The most records that are kept, beside those back to the full one that the oldest of them needs.
 pub(super) const RECORDS_MAX: usize = 1000;
@@ -243,6 +243,26 @@ impl Revisions {
             }
         }
         Ok((told.revision == revision).then_some(told.whole.documents))
+    }
+
+    /// The components that any kept record names. Reads them all.
+    ///
+    /// # Errors
+    /// Where one cannot be read: what it names is not known then.
+    pub(super) fn digests(&self) -> Result<HashSet<event::Digest>, FileSystemError> {
+        let mut digests = HashSet::new();
+        for path in self.listed()?.values() {
+            let record = match read(path) {
+                Ok(record) => record,
+                Err(ReadError::FileSystem(error)) => return Err(error),
+                Err(ReadError::Damaged) => continue,
+            };
+            let changed = record.changes.into_iter().filter_map(|change| Some((change.kind, change.document?)));
+            let held = record.full.into_iter().flatten().map(|held| (held.kind, held.document));
+            let plugins = changed.chain(held).filter(|(kind, _)| *kind == Kind::Plugin);
+            digests.extend(plugins.filter_map(|(_, document)| document["digest"].as_str()?.parse::<event::Digest>().ok()));
+        }
+        Ok(digests)
     }
 
     fn listed(&self) -> Result<BTreeMap<u64, PathBuf>, FileSystemError> {

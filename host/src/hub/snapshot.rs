@@ -12,7 +12,13 @@ use super::{
     entry::{Documents, Entry, Key, Kind},
     revision::Whole,
 };
-use crate::{deliver, dispatch, event::Name, ingest, journal::Lane, plugin, route};
+use crate::{
+    deliver, dispatch,
+    event::{Digest, Name},
+    ingest,
+    journal::Lane,
+    plugin, route,
+};
 
 /// The whole control plane as of one revision.
 #[derive(Debug, Default)]
@@ -74,6 +80,11 @@ impl State {
         let rules = self.all().filter(|(_, key, _)| key.0 == Kind::Rule);
         let since = rules.map(|(workspace, key, item)| (Entry::new(workspace, key), item.since)).collect();
         Whole { documents: self.documents(), since }
+    }
+
+    /// The plugins' components.
+    pub(super) fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.all().filter_map(|(_, _, item)| if let Part::Plugin(bound) = &item.part { Some(bound.digest) } else { None })
     }
 
     /// The rule, if it is the same now as it was at this revision.

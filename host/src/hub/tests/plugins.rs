@@ -54,6 +54,19 @@ async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
 }
 
 #[tokio::test]
+async fn what_nothing_runs_is_released() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let loaded = |digest| world.hub.inner.catalogue.plugins.is_loaded(digest);
+    world.apply(put(&[plugin(&second)])).await.expect("applied");
+    assert!(!loaded(&first) && loaded(&second));
+    assert_eq!(world.runs(1).await, Some(first), "compiled again for those who need it");
+    world.apply(put(&[destination("https://crm.example/2")])).await.expect("applied");
+    assert!(loaded(&first) && loaded(&second), "a former rule set runs it");
+    assert_eq!(world.hub.inner.revisions.digests().expect("read"), [first, second].into());
+}
+
+#[tokio::test]
 async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
     let (world, first) = World::with_a_plugin().await;
     let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
