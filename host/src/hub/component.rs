@@ -12,7 +12,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::durable::{self, FileSystemError};
+use super::{
+    durable::{self, FileSystemError},
+    revision::RecordsError,
+};
 use crate::{
     event::{Digest, Invalid, Name},
     plugin::{self, Plugins},
@@ -58,13 +61,14 @@ impl Components {
         digest: &Digest,
         bytes: &[u8],
         files_max: usize,
-        named: impl FnOnce() -> Result<HashSet<Digest>, FileSystemError>,
-    ) -> Result<bool, FileSystemError> {
+        named: impl FnOnce() -> Result<HashSet<Digest>, RecordsError>,
+    ) -> Result<bool, RecordsError> {
         let path = self.path(digest);
         if self.read(digest)?.is_some() {
             // As new as an upload: who put it is about to name it.
             let touched = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-            return touched.map(|()| true).map_err(FileSystemError::when("touch", &path));
+            touched.map_err(FileSystemError::when("touch", &path))?;
+            return Ok(true);
         }
         let is_full = || Ok::<_, FileSystemError>(durable::files(&self.folder)?.len() >= files_max);
         if !self.has(digest) && is_full()? {
@@ -73,7 +77,8 @@ impl Components {
                 return Ok(false);
             }
         }
-        durable::write(&path, bytes, durable::SHARED).map(|()| true)
+        durable::write(&path, bytes, durable::SHARED)?;
+        Ok(true)
     }
 
     /// Removes what is not `named`, but for uploads that an apply may be about to name.
@@ -177,7 +182,7 @@ const ENGINE_FAILED: &str = "P011";
 mod tests {
     use super::*;
 
-    fn none() -> Result<HashSet<Digest>, FileSystemError> {
+    fn none() -> Result<HashSet<Digest>, RecordsError> {
         Ok(HashSet::new())
     }
 

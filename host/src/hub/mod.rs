@@ -38,6 +38,7 @@ pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use keys::KeysError;
 pub use open::{Opened, Options};
+pub use revision::FormatError;
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
@@ -126,6 +127,21 @@ pub enum StoreError {
     /// The disk.
     #[error(transparent)]
     FileSystem(#[from] FileSystemError),
+    /// A revision's record.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// What there was is not empty, and not readable: it must not be taken for empty.
+    #[error(
+        "no record in {} is readable, and the database in {} holds nothing: restore either folder from your backup (what was damaged \
+         lies there with `damaged` in its name). To begin with an empty hub, remove both",
+        revisions.display(), database.display()
+    )]
+    NothingReadable {
+        /// The folder of records.
+        revisions: PathBuf,
+        /// The folder of the database.
+        database: PathBuf,
+    },
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -147,6 +163,15 @@ pub enum StoreError {
     /// The work was given up half way; the runtime is stopping, or it panicked.
     #[error("the work on the data folder stopped")]
     Stopped(#[source] tokio::task::JoinError),
+}
+
+impl From<revision::RecordsError> for StoreError {
+    fn from(error: revision::RecordsError) -> Self {
+        match error {
+            revision::RecordsError::FileSystem(error) => Self::FileSystem(error),
+            revision::RecordsError::Format(error) => Self::Format(error),
+        }
+    }
 }
 
 impl Hub {
@@ -195,7 +220,7 @@ impl Hub {
             }
             kept
         });
-        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::FileSystem)? {
+        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::from)? {
             true => Ok((digest, exports)),
             false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
         }

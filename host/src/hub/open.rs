@@ -107,6 +107,9 @@ impl Loaded {
         notes.append(&mut told.notes);
         notes.extend(opened.notes);
 
+        if told.revision == 0 && opened.revision == 0 && !revisions.is_empty()? {
+            return Err(StoreError::NothingReadable { revisions: folder.join("revisions"), database: folder.join("hub") });
+        }
         if opened.revision > told.revision {
             notes.push(format!("the record of revision {} is lost; it was taken from the database", opened.revision));
             let record = Record::new(opened.revision, told.revision, &Name::default_workspace(), now, &BTreeMap::new());

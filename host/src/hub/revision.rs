@@ -25,9 +25,30 @@ pub(super) const RECORDS_MAX: usize = 1000;
 /// Revisions from one full record to the next.
 const FULL_EVERY: u64 = 100;
 
+/// The format that is written, and the newest that is read. It goes up where a version that does not know of a change would read
+/// records wrongly.
+const FORMAT: u32 = 1;
+
+/// A record that is as it was written, by a version that this one does not know.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is intact, but this version does not read it: its format is {format}, and the newest known here is {FORMAT}. \
+     Start the version of sluicebox that wrote it, or a newer one",
+    path.display()
+)]
+pub struct FormatError {
+    path: PathBuf,
+    format: u32,
+    #[source]
+    source: serde_json::Error,
+}
+
 /// One revision, as its file has it. This is the form on disk: a field may be added, none may change its meaning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
+    /// Of this record; before there were several: 1.
+    #[serde(default = "first_format")]
+    format: u32,
     pub(super) revision: u64,
     /// The revision that the changes were made to.
     pub(super) after: u64,
@@ -64,6 +85,10 @@ struct Held {
     since: u64,
 }
 
+fn first_format() -> u32 {
+    1
+}
+
 fn is_unknown(since: &u64) -> bool {
     *since == 0
 }
@@ -98,7 +123,7 @@ impl Record {
             document: document.clone(),
         };
         let changes = changes.iter().map(written).collect();
-        Self { revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
+        Self { format: FORMAT, revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
     }
 
     pub(super) fn with_joined(self, joined: Vec<Name>) -> Self {
@@ -206,7 +231,7 @@ impl Revisions {
     }
 
     /// The newest state that good records tell. A damaged record is set aside and told of.
-    pub(super) fn newest(&self) -> Result<Told, FileSystemError> {
+    pub(super) fn newest(&self) -> Result<Told, RecordsError> {
         let listed = self.listed()?;
         let mut notes = Vec::new();
         let mut told = None;
@@ -231,15 +256,14 @@ impl Revisions {
     ///
     /// # Errors
     /// Where the disk does not tell now what it may tell later.
-    pub(super) fn at(&self, revision: u64) -> Result<Option<Documents>, FileSystemError> {
+    pub(super) fn at(&self, revision: u64) -> Result<Option<Documents>, RecordsError> {
         let listed = self.listed()?;
         let Some((base, _)) = listed.range(..=revision).rev().find(|(_, path)| is_full(path)) else { return Ok(None) };
         let mut told = Told::default();
         for path in listed.range(*base..=revision).map(|(_, path)| path) {
-            match read(path) {
-                Ok(record) => told.follow(record, &mut Vec::new()),
-                Err(ReadError::FileSystem(error)) => return Err(error),
-                Err(ReadError::Damaged) => return Ok(None),
+            match read(path)? {
+                Some(record) => told.follow(record, &mut Vec::new()),
+                None => return Ok(None),
             }
         }
         Ok((told.revision == revision).then_some(told.whole.documents))
@@ -249,14 +273,11 @@ impl Revisions {
     ///
     /// # Errors
     /// Where one cannot be read: what it names is not known then.
-    pub(super) fn digests(&self) -> Result<HashSet<event::Digest>, FileSystemError> {
+    pub(super) fn digests(&self) -> Result<HashSet<event::Digest>, RecordsError> {
         let mut digests = HashSet::new();
         for path in self.listed()?.values() {
-            let record = match read(path) {
-                Ok(record) => record,
-                Err(ReadError::FileSystem(error)) => return Err(error),
-                Err(ReadError::Damaged) => continue,
-            };
+            // A damaged one tells nothing, now or later.
+            let Some(record) = read(path)? else { continue };
             let changed = record.changes.into_iter().filter_map(|change| Some((change.kind, change.document?)));
             let held = record.full.into_iter().flatten().map(|held| (held.kind, held.document));
             let plugins = changed.chain(held).filter(|(kind, _)| *kind == Kind::Plugin);
@@ -271,18 +292,15 @@ impl Revisions {
         Ok(durable::files(&self.folder)?.into_iter().filter(good).filter_map(numbered).collect())
     }
 
-    fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, FileSystemError> {
-        match read(path) {
-            Ok(record) => Ok(Some(record)),
-            Err(ReadError::FileSystem(error)) => Err(error),
-            Err(ReadError::Damaged) => {
-                let aside = path.with_extension("json.damaged");
-                fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
-                durable::sync_folder(&self.folder)?;
-                notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
-                Ok(None)
-            }
+    fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, RecordsError> {
+        let read = read(path)?;
+        if read.is_none() {
+            let aside = path.with_extension("json.damaged");
+            fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
+            durable::sync_folder(&self.folder)?;
+            notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
         }
+        Ok(read)
     }
 }
 
@@ -325,14 +343,20 @@ fn number_of(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.get(..20)?.parse().ok()
 }
 
-enum ReadError {
-    FileSystem(FileSystemError),
-    Damaged,
+/// Why the records do not tell what they hold.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordsError {
+    #[error(transparent)]
+    FileSystem(#[from] FileSystemError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
 }
 
-fn read(path: &Path) -> Result<Record, ReadError> {
-    let bytes = fs::read(path).map_err(|error| ReadError::FileSystem(FileSystemError::when("read", path)(error)))?;
-    decoded(&bytes).ok_or(ReadError::Damaged)
+/// `None`: damaged.
+fn read(path: &Path) -> Result<Option<Record>, RecordsError> {
+    let bytes = fs::read(path).map_err(FileSystemError::when("read", path))?;
+    let Some(text) = intact(&bytes) else { return Ok(None) };
+    Ok(Some(decoded(text, path)?))
 }
 
 fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
@@ -343,9 +367,22 @@ fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
     encode().map_err(|error| FileSystemError::when("write", path)(error.into()))
 }
 
-fn decoded(bytes: &[u8]) -> Option<Record> {
+/// The record's text, if it is as it was written.
+fn intact(bytes: &[u8]) -> Option<&str> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
-    (envelope.sha256 == checksum(envelope.record)).then(|| serde_json::from_str(envelope.record.get()).ok()).flatten()
+    (envelope.sha256 == checksum(envelope.record)).then(|| envelope.record.get())
+}
+
+fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
+    /// What every format has.
+    #[derive(Deserialize)]
+    struct Any {
+        #[serde(default = "first_format")]
+        format: u32,
+    }
+    let format = serde_json::from_str::<Any>(text).map_or(0, |any| any.format);
+    let known = |record: Record| if record.format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(record) };
+    serde_json::from_str(text).and_then(known).map_err(|source| FormatError { path: path.to_owned(), format, source })
 }
 
 fn checksum(record: &RawValue) -> String {
@@ -421,6 +458,25 @@ mod tests {
         assert_eq!(world.revisions.highest().expect("listed"), 5);
         assert!(world.revisions.is_full_due(6, 4).is_ok());
         assert!(world.revisions.newest().expect("told again").notes.is_empty(), "told once");
+    }
+
+    #[test]
+    fn a_record_of_a_newer_format_is_no_damage() {
+        let mut world = World::new();
+        world.commit_to(2);
+        let path = world.revisions.listed().expect("listed")[&2].clone();
+        for (field, value) in [("format", json!(7)), ("workspace", json!(["a", "b"]))] {
+            let mut record = serde_json::to_value(read(&path).expect("read").expect("intact")).expect("JSON");
+            (record["format"], record[field]) = (json!(7), value);
+            let record = serde_json::value::to_raw_value(&record).expect("JSON");
+            let bytes = serde_json::to_vec(&Envelope { sha256: checksum(&record), record: &record }).expect("JSON");
+            let before = fs::read(&path).expect("read");
+            fs::write(&path, bytes).expect("written");
+            let error = world.revisions.newest().expect_err("not read").to_string();
+            assert!(error.contains("its format is 7") && path.exists(), "{error}");
+            fs::write(&path, before).expect("written");
+        }
+        assert_eq!(world.revisions.newest().expect("told").revision, 2);
     }
 
     #[test]

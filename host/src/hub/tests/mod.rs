@@ -242,6 +242,22 @@ async fn a_lost_or_damaged_database_is_rebuilt_from_the_records() {
 }
 
 #[tokio::test]
+async fn a_hub_of_which_nothing_is_readable_is_not_taken_for_an_empty_one() {
+    let world = World::new().await;
+    world.apply(put(&[destination("https://crm.example")])).await.expect("applied");
+    world.hub.close();
+    let folder = world.folder.path();
+    fs::write(newest_record(folder), "torn").expect("overwritten");
+    fs::write(folder.join("hub/conf"), [0xAA; 50]).expect("overwritten");
+    for _ in 0..2 {
+        let refused = try_open(folder).await.map(|_| ());
+        let refused = refused.expect_err("neither at first nor at the next start");
+        assert!(matches!(refused, HubError::Store(StoreError::NothingReadable { .. })), "{refused:?}");
+        assert!(refused.to_string().contains("restore"), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_torn_record_costs_no_revision_that_the_database_has() {
     let world = World::new().await;
     world.apply(put(&[destination("https://1.example")])).await.expect("applied");
