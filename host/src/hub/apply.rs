@@ -10,7 +10,7 @@ use super::{
     check::{Findings, Parts, check},
     draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
     entry::{Entry, Key, Kind},
-    revision::{RECORDS_MAX, Record},
+    revision::{KEEP, Record},
     snapshot::{Item, Snapshot, State},
 };
 use crate::event::Name;
@@ -127,9 +127,9 @@ impl Commit {
     fn record(&self, inner: &Inner, before: &State, after: &State) -> Result<(), FileSystemError> {
         let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
         let record = record.with_joined(self.joined());
-        let full = inner.revisions.is_full_due(after.revision, before.revision)?.then(|| after.whole());
+        let full = inner.revisions.is_full_due(after.revision, before.revision, after.len())?.then(|| after.whole());
         inner.revisions.commit(record, full)?;
-        if let Err(error) = inner.revisions.prune(RECORDS_MAX) {
+        if let Err(error) = inner.revisions.prune(KEEP, (inner.clock)()) {
             tracing::warn!(%error, "old revisions were not removed");
         }
         Ok(())

@@ -20,10 +20,25 @@ use super::{
 };
 use crate::event::{self, Name, Timestamp};
 
-/// The most records that are kept, beside those back to the full one that the oldest of them needs.
-pub(super) const RECORDS_MAX: usize = 1000;
-/// Revisions from one full record to the next.
+/// Which records are kept, beside those back to the full one that the oldest of them needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keep {
+    /// This many, however old.
+    pub(super) records_min: usize,
+    /// Beyond them, those of revisions that were in force within this time.
+    pub(super) age_ms_min: u64,
+    /// Never more than these. Work that is pinned to a revision beyond them is given up (`revision-gone`), unless its rule is the
+    /// same still.
+    pub(super) records_max: usize,
+}
+
+/// A batch may be open for 7 days.
+pub(super) const KEEP: Keep = Keep { records_min: 1000, age_ms_min: 8 * 24 * 3_600_000, records_max: 100_000 };
+
+/// Revisions from one full record to the next; more where there are many entries,
 const FULL_EVERY: u64 = 100;
+/// at least one for as many entries, so that full records do not outgrow the rest.
+const ENTRIES_PER_RECORD: u64 = 50;
 
 /// The format that is written, and the newest that is read. It goes up where a version that does not know of a change would read
 /// records wrongly.
@@ -197,11 +212,13 @@ impl Revisions {
     }
 
     /// Whether the record of `revision`, made to `after`, has to be a full one.
-    pub(super) fn is_full_due(&self, revision: u64, after: u64) -> Result<bool, FileSystemError> {
+    /// There are `entries` by now.
+    pub(super) fn is_full_due(&self, revision: u64, after: u64, entries: usize) -> Result<bool, FileSystemError> {
         let listed = self.listed()?;
         let gap = listed.last_key_value().is_none_or(|(newest, _)| *newest != after);
         let last_full = listed.iter().rev().find(|(_, path)| is_full(path)).map_or(0, |(revision, _)| *revision);
-        Ok(gap || last_full == 0 || revision >= last_full + FULL_EVERY)
+        let full_every = FULL_EVERY.max(entries as u64 / ENTRIES_PER_RECORD);
+        Ok(gap || last_full == 0 || revision >= last_full + full_every)
     }
 
     /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
@@ -219,15 +236,35 @@ impl Revisions {
         durable::write(&path, &encoded(&record, &path)?, durable::PRIVATE)
     }
 
-    /// Removes the records that neither are among the newest `kept_max` nor needed by the oldest of these.
-    pub(super) fn prune(&self, kept_max: usize) -> Result<(), FileSystemError> {
+    /// Removes the records that need not be kept, up to a full one.
+    pub(super) fn prune(&self, keep: Keep, now: Timestamp) -> Result<(), RecordsError> {
         let listed = self.listed()?;
-        let Some((oldest_kept, _)) = listed.iter().rev().nth(kept_max - 1) else { return Ok(()) };
-        let Some((base, _)) = listed.range(..=oldest_kept).rev().find(|(_, path)| is_full(path)) else { return Ok(()) };
-        for path in listed.range(..base).map(|(_, path)| path) {
-            fs::remove_file(path).map_err(FileSystemError::when("remove", path))?;
+        let nth_newest = |number: usize| listed.keys().rev().nth(number - 1);
+        let base = |oldest: &u64| listed.range(..=oldest).rev().find(|(_, path)| is_full(path)).map(|(base, _)| *base);
+        let Some(may_go) = nth_newest(keep.records_min).and_then(base) else { return Ok(()) };
+        let must_go = nth_newest(keep.records_max).and_then(base).unwrap_or(0);
+        let aged = self.first_in_force_since(&listed, may_go, now.0.saturating_sub(keep.age_ms_min))?;
+        let mut gone = listed.range(..must_go.max(aged)).map(|(_, path)| path).peekable();
+        if gone.peek().is_none() {
+            return Ok(());
         }
-        durable::sync_folder(&self.folder)
+        gone.try_for_each(|path| fs::remove_file(path).map_err(FileSystemError::when("remove", path)))?;
+        Ok(durable::sync_folder(&self.folder)?)
+    }
+
+    /// The newest full record, at most `may_go`, with which all revisions begin that were in force at `since` or later; 0: none. Looks at
+    /// no more records than can go.
+    fn first_in_force_since(&self, listed: &BTreeMap<u64, PathBuf>, may_go: u64, since: u64) -> Result<u64, RecordsError> {
+        let mut first = 0;
+        for (full, _) in listed.range(..=may_go).filter(|(_, path)| is_full(path)) {
+            // The one after it is no younger than the full one, and smaller.
+            let Some((_, next)) = listed.range(full + 1..).next() else { break };
+            if read(next)?.is_none_or(|record| record.at > since) {
+                break;
+            }
+            first = *full;
+        }
+        Ok(first)
     }
 
     /// The newest state that good records tell. A damaged record is set aside and told of.
@@ -417,7 +454,7 @@ mod tests {
                 let changes = BTreeMap::from([(key.clone(), Some(json!({ "n": revision })))]);
                 self.documents.insert(Entry::new(&workspace, &key), json!({ "n": revision }));
                 let record = Record::new(revision, self.revision, &workspace, Timestamp(revision), &changes);
-                let full = self.revisions.is_full_due(revision, self.revision).expect("listed");
+                let full = self.revisions.is_full_due(revision, self.revision, 1).expect("listed");
                 self.revisions
                     .commit(record, full.then(|| Whole { documents: self.documents.clone(), ..Whole::default() }))
                     .expect("committed");
@@ -456,7 +493,7 @@ mod tests {
         let told = world.revisions.newest().expect("told");
         assert_eq!((told.revision, told.notes.len()), (4, 1));
         assert_eq!(world.revisions.highest().expect("listed"), 5);
-        assert!(world.revisions.is_full_due(6, 4).is_ok());
+        assert!(world.revisions.is_full_due(6, 4, 1).is_ok());
         assert!(world.revisions.newest().expect("told again").notes.is_empty(), "told once");
     }
 
@@ -495,10 +532,27 @@ mod tests {
     fn old_records_go_but_for_what_the_oldest_kept_one_needs() {
         let mut world = World::new();
         world.commit_to(250);
-        world.revisions.prune(100).expect("pruned");
+        let keep = |records_max| Keep { records_min: 100, age_ms_min: 1000, records_max };
+        // Revision n was made at n ms.
+        for (records_max, now, oldest) in [(1000, 1100, 1), (1000, 1101, 1), (1000, 1102, 101)] {
+            world.revisions.prune(keep(records_max), Timestamp(now)).expect("pruned");
+            assert_eq!(world.revisions.listed().expect("listed").keys().next(), Some(&oldest), "at {now}");
+        }
         let listed = world.revisions.listed().expect("listed");
         assert_eq!(listed.keys().next(), Some(&101), "the full record before 151, the oldest kept");
         assert_eq!(world.revisions.at(100).expect("read"), None);
         assert!(world.revisions.at(151).expect("read").is_some());
+
+        world.commit_to(320);
+        world.revisions.prune(keep(120), Timestamp(0)).expect("pruned");
+        assert_eq!(world.revisions.listed().expect("listed").keys().next(), Some(&201), "however young");
+    }
+
+    #[test]
+    fn many_entries_have_fewer_full_records() {
+        let mut world = World::new();
+        world.commit_to(150);
+        let due = |revision, entries| world.revisions.is_full_due(revision, 150, entries).expect("listed");
+        assert!(due(201, 1) && due(201, 5000) && !due(201, 10_000) && due(301, 10_000));
     }
 }
