@@ -5,22 +5,25 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::{
     Hub,
     check::collected,
     component::{BindError, Catalogue},
     entry::{Documents, Kind},
+    revision::RecordsError,
     spec::Specs,
 };
 use crate::{
     deliver,
     dispatch::{self, Unavailable},
     event::{Digest, Name},
+    plugin,
 };
 
 /// The most former rule sets that are kept in memory.
@@ -35,10 +38,15 @@ struct Rules {
     lacking: HashMap<Name, String>,
 }
 
-/// The former rule sets that were asked for last, newest first. All of them are complete.
+/// What comes of reading and refining a set; `None`: the records no longer tell.
+type Told = Result<Option<Arc<Rules>>, Unavailable>;
+
+type Place = (Name, u64);
+
+/// The former rule sets that were asked for last, newest first: complete ones, and those that are being refined.
 #[derive(Default)]
 pub(super) struct Former {
-    kept: Mutex<VecDeque<((Name, u64), Arc<Rules>)>>,
+    kept: Mutex<VecDeque<(Place, Arc<OnceCell<Told>>)>>,
 }
 
 impl dispatch::History for Hub {
@@ -67,76 +75,117 @@ fn unavailable(revision: u64, cause: impl Into<Box<dyn std::error::Error + Send 
 }
 
 impl Hub {
+    /// `None`: the records no longer tell. Who asks for the same while it is being read and refined waits for that, and hears the same.
     async fn former_rules(&self, workspace: &Name, revision: u64) -> Result<Option<Arc<Rules>>, Unavailable> {
         let place = (workspace.clone(), revision);
-        if let Some(rules) = self.inner.former.get(&place) {
-            return Ok(Some(rules));
+        let set = self.inner.former.set(&place);
+        let told = set.get_or_init(|| self.refine_former(workspace.clone(), revision)).await.clone();
+        let is_complete = matches!(&told, Ok(Some(rules)) if rules.lacking.is_empty());
+        if !is_complete {
+            self.inner.former.forget(&place, &set);
         }
+        told
+    }
+
+    async fn refine_former(&self, workspace: Name, revision: u64) -> Told {
         let inner = Arc::clone(&self.inner);
-        let read = tokio::task::spawn_blocking(move || inner.revisions.at(revision)).await;
-        let documents = read.map_err(|error| unavailable(revision, error))?.map_err(|error| unavailable(revision, error))?;
-        let Some(documents) = documents else { return Ok(None) };
-        let rules = Arc::new(rules_of(workspace, &documents, &self.inner.catalogue).await);
-        if rules.lacking.is_empty() {
-            self.inner.former.keep(place, Arc::clone(&rules));
-        }
-        Ok(Some(rules))
+        let read = move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&workspace, &documents)));
+        let read: Result<Option<FormerSpecs>, RecordsError> = off_the_workers(revision, read).await?;
+        let Some(former) = read.map_err(|error| unavailable(revision, error))? else { return Ok(None) };
+        let bound = Plugins::bind(&former.specs.plugins, &self.inner.catalogue).await;
+        off_the_workers(revision, move || former.refine(&bound)).await.map(|rules| Some(Arc::new(rules)))
     }
 }
 
+/// Many rules take long to parse, and tokio's workers have events to take in.
+async fn off_the_workers<T: Send + 'static>(revision: u64, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unavailable> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| unavailable(revision, error))
+}
+
 impl Former {
-    fn get(&self, place: &(Name, u64)) -> Option<Arc<Rules>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().position(|(other, _)| other == place)?;
-        let entry = kept.remove(found)?;
-        let rules = entry.1.clone();
+    /// The set of this place, perhaps still empty; now the newest.
+    fn set(&self, place: &Place) -> Arc<OnceCell<Told>> {
+        let mut kept = self.kept();
+        let found = kept.iter().position(|(other, _)| other == place).and_then(|found| kept.remove(found));
+        let entry = found.unwrap_or_else(|| (place.clone(), Arc::default()));
+        let set = Arc::clone(&entry.1);
         kept.push_front(entry);
-        Some(rules)
+        kept.truncate(KEPT_MAX);
+        set
+    }
+
+    /// Lets the next who asks try anew; a newer try stays.
+    fn forget(&self, place: &Place, set: &Arc<OnceCell<Told>>) {
+        self.kept().retain(|(other, kept)| other != place || !Arc::ptr_eq(kept, set));
     }
 
     /// What the rules' plugins run.
     pub(super) fn digests(&self) -> Vec<Digest> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let rules = kept.iter().flat_map(|(_, rules)| rules.rules.values());
+        let kept = self.kept();
+        let sets = kept.iter().filter_map(|(_, set)| set.get()?.as_ref().ok()?.as_ref());
+        let rules = sets.flat_map(|rules| rules.rules.values());
         rules.flat_map(|rule| rule.chain.iter().map(|bound| bound.digest)).collect()
     }
 
-    fn keep(&self, place: (Name, u64), rules: Arc<Rules>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_front((place, rules));
-        kept.truncate(KEPT_MAX);
+    fn kept(&self) -> MutexGuard<'_, VecDeque<(Place, Arc<OnceCell<Told>>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue) -> Rules {
-    let mut specs = Specs::default();
-    let mut destinations = BTreeMap::new();
-    for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
-        match entry.kind {
-            Kind::Source => {}
-            // Its secrets are sealed, and of no concern to a rule.
-            Kind::Destination => drop(destinations.insert(entry.name.clone(), collected(format_of(document)))),
-            // What does not fit is missing, like the rest of what cannot be refined.
-            Kind::Plugin | Kind::Rule => drop(specs.read(&entry.key(), document)),
+/// What a rule set is refined from.
+struct FormerSpecs {
+    specs: Specs,
+    destinations: BTreeMap<Name, dispatch::Collected>,
+}
+
+impl FormerSpecs {
+    fn of(workspace: &Name, documents: &Documents) -> Self {
+        let mut former = Self { specs: Specs::default(), destinations: BTreeMap::new() };
+        for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
+            match entry.kind {
+                Kind::Source => {}
+                // Its secrets are sealed, and of no concern to a rule.
+                Kind::Destination => drop(former.destinations.insert(entry.name.clone(), collected(format_of(document)))),
+                // What does not fit is missing, like the rest of what cannot be refined.
+                Kind::Plugin | Kind::Rule => drop(former.specs.read(&entry.key(), document)),
+            }
         }
+        former
     }
-    let (mut plugins, mut absent) = (HashMap::new(), HashMap::new());
-    for (name, spec) in &specs.plugins {
-        match catalogue.bind(name, spec).await {
-            Ok(bound) => drop(plugins.insert(name.clone(), bound)),
-            Err(BindError::Unavailable(cause)) => drop(absent.insert(name.clone(), cause)),
-            Err(BindError::Invalid(_)) => {}
+
+    fn refine(&self, plugins: &Plugins) -> Rules {
+        let mut rules = Rules::default();
+        for (name, spec) in &self.specs.rules {
+            if let Some(cause) = spec.plugins.iter().find_map(|plugin| plugins.absent.get(plugin)) {
+                rules.lacking.insert(name.clone(), cause.clone());
+            } else if let Ok((_, rule)) = spec.refine(name, &plugins.bound, &self.destinations) {
+                rules.rules.insert(name.clone(), Arc::new(rule));
+            }
         }
+        rules
     }
-    let mut rules = Rules::default();
-    for (name, spec) in &specs.rules {
-        if let Some(cause) = spec.plugins.iter().find_map(|plugin| absent.get(plugin)) {
-            rules.lacking.insert(name.clone(), cause.clone());
-        } else if let Ok((_, rule)) = spec.refine(name, &plugins, &destinations) {
-            rules.rules.insert(name.clone(), Arc::new(rule));
+}
+
+/// A former rule set's plugins.
+#[derive(Default)]
+struct Plugins {
+    bound: HashMap<Name, Arc<plugin::Bound>>,
+    /// Those that cannot be had now, and why.
+    absent: HashMap<Name, String>,
+}
+
+impl Plugins {
+    async fn bind(specs: &BTreeMap<Name, plugin::Spec>, catalogue: &Catalogue) -> Self {
+        let mut plugins = Self::default();
+        for (name, spec) in specs {
+            match catalogue.bind(name, spec).await {
+                Ok(bound) => drop(plugins.bound.insert(name.clone(), bound)),
+                Err(BindError::Unavailable(cause)) => drop(plugins.absent.insert(name.clone(), cause)),
+                Err(BindError::Invalid(_)) => {}
+            }
         }
+        plugins
     }
-    rules
 }
 
 fn format_of(destination: &Value) -> deliver::Format {

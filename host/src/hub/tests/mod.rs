@@ -337,6 +337,17 @@ async fn a_failure_that_passes_takes_no_rule_away() {
 }
 
 #[tokio::test]
+async fn who_asks_together_has_the_same_former_rules() {
+    let world = World::new().await;
+    let (workspace, issues) = (Name::default_workspace(), name("issues"));
+    world.apply(put(&[destination("https://crm.example"), rule("x-first")])).await.expect("applied");
+    world.apply(put(&[rule("x-second")])).await.expect("applied");
+    let ask = async || world.hub.rule_at(&workspace, 1, &issues).await.expect("the disk is well").expect("kept");
+    let (one, two, three) = tokio::join!(ask(), ask(), ask());
+    assert!(Arc::ptr_eq(&one, &two) && Arc::ptr_eq(&two, &three), "refined once");
+}
+
+#[tokio::test]
 async fn a_rule_that_did_not_change_needs_no_record_even_after_a_restart() {
     let world = World::new().await;
     let (workspace, issues) = (Name::default_workspace(), name("issues"));
