@@ -162,6 +162,7 @@ impl Proposal {
 
 /// Brings one secret of a document into its clear form, or tells what is wrong with it. What is no secret at all is left to its spec.
 fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) -> Result<(), Invalid> {
+    let is_moved = is_item_of_another_list(document, pointer, before);
     let Some(secret) = document.pointer_mut(pointer) else { return Ok(()) };
     if let Some(text) = secret.as_str() {
         if is_reference(text) {
@@ -170,10 +171,22 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
         }
         *secret = json!({ "value": text });
     } else if is_shown_form(secret) {
+        if is_moved && secret.get("ref").is_none() {
+            let message = "the list has another length than before, so that it is not certain which secret `set` means: \
+                           give the values or the references";
+            return Err(Invalid::at(pointer, message));
+        }
         let kept = before.and_then(|before| before.pointer(pointer)).filter(|kept| kept.get("ref") == secret.get("ref"));
         *secret = kept.cloned().ok_or_else(|| Invalid::at(pointer, "there is no such secret to keep: give its text"))?;
     }
     Ok(())
+}
+
+/// Whether this is an item of a list that had another length before: its number may have been that of another item.
+fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Value>) -> bool {
+    let list = pointer.rsplit_once('/').map_or("", |(list, _)| list);
+    let length = |document: &Value| document.pointer(list).and_then(Value::as_array).map(Vec::len);
+    length(document).is_some_and(|now| before.and_then(length) != Some(now))
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
@@ -204,6 +217,22 @@ mod tests {
         let mut document = json!({ "secret": given });
         let before = before.map(|secret| json!({ "secret": secret }));
         settle_secret(&mut document, "/secret", before.as_ref()).map(|()| document["secret"].take())
+    }
+
+    #[test]
+    fn a_secret_of_a_list_is_kept_by_its_place_only_where_no_place_moved() {
+        let before = json!({ "secrets": [{ "value": "a" }, { "value": "b" }, { "value": "c", "ref": "${C}" }] });
+        let settle = |secrets: Value, pointer| {
+            let mut document = json!({ "secrets": secrets });
+            settle_secret(&mut document, pointer, Some(&before)).map(|()| document["secrets"].take())
+        };
+        let set = json!({ "set": true });
+        let kept = settle(json!(["new", set, "x"]), "/secrets/1").expect("kept");
+        assert_eq!(kept[1], json!({ "value": "b" }));
+        let refused = settle(json!([set, { "ref": "${C}" }]), "/secrets/0").expect_err("which one?");
+        assert!(refused.pointer == "/secrets/0" && refused.message.contains("another length"), "{refused}");
+        assert!(settle(json!([set, set, { "ref": "${C}" }, "new"]), "/secrets/1").is_err());
+        assert!(settle(json!([set, set, { "ref": "${C}" }, "new"]), "/secrets/2").is_ok(), "a reference has a name");
     }
 
     #[test]
