@@ -11,6 +11,9 @@ use super::durable::{self, FileSystemError};
 /// How the admin key begins, so that scanners for leaked secrets know it.
 const ADMIN_PREFIX: &str = "slk_";
 
+/// The digits of 32 random bytes.
+const ADMIN_DIGITS_MIN: usize = 64;
+
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
@@ -23,8 +26,11 @@ pub enum KeysError {
     /// Not what this program writes.
     #[error("main.key is not 64 hexadecimal digits: restore it from your backup")]
     MainKeyDamaged,
-    /// Not what this program writes.
-    #[error("admin.key does not begin with `{ADMIN_PREFIX}`: remove the file, and a new key is made at the next start")]
+    /// Not what this program writes, or only a part of it, which could be guessed.
+    #[error(
+        "admin.key is not `{ADMIN_PREFIX}` and at least {ADMIN_DIGITS_MIN} hexadecimal digits: restore it from your backup, or remove \
+         the file, and a new key is made at the next start"
+    )]
     AdminKeyDamaged,
 }
 
@@ -54,7 +60,7 @@ impl Keys {
             Some(text) => (Zeroizing::new(text.trim().to_owned()), false),
             None => (make_admin(&folder.join("admin.key"))?, true),
         };
-        if !admin.starts_with(ADMIN_PREFIX) {
+        if !is_whole(&admin) {
             return Err(KeysError::AdminKeyDamaged);
         }
         Ok(OpenedKeys { keys: Self { main, admin }, admin_key_made, notes })
@@ -64,6 +70,12 @@ impl Keys {
     pub(super) fn is_admin(&self, presented: &str) -> bool {
         self.admin.as_bytes().ct_eq(presented.as_bytes()).into()
     }
+}
+
+/// An admin key that was cut off opens the API to who guesses the rest.
+fn is_whole(admin: &str) -> bool {
+    let digits = admin.strip_prefix(ADMIN_PREFIX).map(str::as_bytes);
+    digits.is_some_and(|digits| digits.len() >= ADMIN_DIGITS_MIN && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn read(path: &Path, notes: &mut Vec<String>) -> Result<Option<Zeroizing<String>>, FileSystemError> {
@@ -125,6 +137,20 @@ mod tests {
         assert_eq!(*again.keys.main, *first.keys.main);
         assert!(again.keys.is_admin(&first.keys.admin));
         assert!(!again.keys.is_admin("slk_other") && !again.keys.is_admin(""));
+    }
+
+    #[test]
+    fn an_admin_key_is_whole_or_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        Keys::open(folder.path(), true).expect("made");
+        let path = folder.path().join("admin.key");
+        let whole = fs::read_to_string(&path).expect("read");
+        for bad in ["", "slk_", &whole[..whole.len() - 1], &whole[4..], &whole.replace("slk_", "slk_-")] {
+            fs::write(&path, bad).expect("written");
+            assert!(matches!(Keys::open(folder.path(), false), Err(KeysError::AdminKeyDamaged)), "{bad}");
+        }
+        fs::write(&path, format!("{whole}\n")).expect("written");
+        assert!(Keys::open(folder.path(), false).is_ok());
     }
 
     #[test]

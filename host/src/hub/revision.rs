@@ -233,7 +233,13 @@ impl Revisions {
             documents.into_iter().map(held).collect()
         });
         let path = self.folder.join(format!("{:020}{}", record.revision, if record.is_full() { FULL } else { DELTA }));
-        durable::write(&path, &encoded(&record, &path)?, durable::PRIVATE)
+        let written = durable::write(&path, &encoded(&record, &path)?, durable::PRIVATE);
+        if written.is_err() {
+            // It may be there already, and only not be certain to stay. Who applied it hears that nothing has changed; so the next start
+            // must not find it.
+            let _ = fs::remove_file(&path).and_then(|()| fs::File::open(&self.folder)?.sync_all());
+        }
+        written
     }
 
     /// Removes the records that need not be kept, up to a full one.
