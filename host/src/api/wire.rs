@@ -1,6 +1,6 @@
 //! The JSON shapes of the API. The command line reads the ones it needs from here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+///
+/// Its secrets are in clear, so it shows nothing but names.
+#[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
     /// By name.
@@ -31,6 +33,14 @@ pub struct ApplyRequest {
     /// By name.
     #[serde(default)]
     pub rules: BTreeMap<Name, Map<String, Value>>,
+}
+
+impl fmt::Debug for ApplyRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ApplyRequest");
+        shown.field("sources", &self.sources.keys()).field("destinations", &self.destinations.keys());
+        shown.field("plugins", &self.plugins.keys()).field("rules", &self.rules.keys()).finish()
+    }
 }
 
 impl ApplyRequest {
@@ -59,7 +69,7 @@ impl ApplyRequest {
 }
 
 /// What `POST /v1/apply` and every `PUT` and `DELETE` of a document answer.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub struct Applied {
     /// The revision in force now.
     pub revision: u64,
@@ -67,6 +77,15 @@ pub struct Applied {
     pub changes: Vec<String>,
     /// Secrets that were made, by destination; shown this once.
     pub generated_secrets: BTreeMap<Name, String>,
+}
+
+/// Without the secrets, but for whose they are.
+impl fmt::Debug for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Applied");
+        shown.field("revision", &self.revision).field("changes", &self.changes);
+        shown.field("generated_secrets", &self.generated_secrets.keys()).finish()
+    }
 }
 
 /// What `POST /v1/components` answers.
@@ -297,4 +316,20 @@ fn by_name<S: Copy>(states: &[(S, &str)], text: &str) -> Result<S, String> {
         let names: Vec<&str> = states.iter().map(|(_, name)| *name).collect();
         format!("`{text}` is none of {}", names.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_secrets_prints_none() {
+        let name: Name = "crm".parse().expect("a name");
+        let document = json!({ "secret": { "value": "canary" } });
+        let request = ApplyRequest::of(&BTreeMap::from([((Kind::Destination, name.clone()), document)]));
+        let generated_secrets = BTreeMap::from([(name, "canary".to_owned())]);
+        let applied = Applied { revision: 1, changes: vec![], generated_secrets };
+        let printed = format!("{request:?} {applied:?}");
+        assert!(printed.contains("crm") && !printed.contains("canary"), "{printed}");
+    }
 }
