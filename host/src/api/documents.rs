@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     event::Name,
-    hub::{Draft, HubError, Kind, KindError},
+    hub::{self, Draft, HubError, Kind, KindError},
     ingest::Problem,
 };
 
@@ -75,24 +75,20 @@ async fn put(
 ) -> Result<Json<Applied>, Problem> {
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
     let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/wasm");
-    let document = match kind {
-        Kind::Plugin if is_wasm => push(&parts, &name, request).await?,
-        _ => Document::<Map<String, Value>>::from_request(request, &parts).await?.0,
-    };
+    if kind == Kind::Plugin && is_wasm {
+        return push(&parts, &name, request).await;
+    }
+    let document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
     commit(&parts, Draft { entries, prune: false }).await
 }
 
 /// New bytes for a plugin: its settings and limits stay as they are.
-async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Map<String, Value>, Problem> {
+async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Json<Applied>, Problem> {
     let bytes = read(request, parts).await?;
     let (digest, _) = parts.hub.put_component(bytes).await.map_err(|error| hub_problem(&error))?;
-    let mut document = match parts.hub.get(&Name::default_workspace(), Kind::Plugin, name) {
-        Some(Value::Object(document)) => document,
-        _ => Map::new(),
-    };
-    document.insert("digest".to_owned(), digest.to_string().into());
-    Ok(document)
+    let applied = parts.hub.push_component(&Name::default_workspace(), name, &digest).await;
+    Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 
 async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Applied>, Problem> {
@@ -109,12 +105,16 @@ async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<Comp
 }
 
 async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
-    let applied = parts.hub.apply(&Name::default_workspace(), draft).await.map_err(|error| hub_problem(&error))?;
-    Ok(Json(Applied {
+    let applied = parts.hub.apply(&Name::default_workspace(), draft).await;
+    Ok(told(applied.map_err(|error| hub_problem(&error))?))
+}
+
+fn told(applied: hub::Applied) -> Json<Applied> {
+    Json(Applied {
         revision: applied.revision,
         changes: applied.changes.iter().map(ToString::to_string).collect(),
         generated_secrets: applied.generated.into_iter().map(|made| (made.destination, made.secret)).collect(),
-    }))
+    })
 }
 
 fn kind(text: &str) -> Result<Kind, Problem> {

@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
@@ -13,7 +14,7 @@ use super::{
     revision::{KEEP, Record},
     snapshot::{Item, Snapshot, State},
 };
-use crate::event::Name;
+use crate::event::{Digest, Name};
 
 /// The most entries, of all workspaces together.
 const ENTRIES_MAX: usize = 250_000;
@@ -26,6 +27,23 @@ impl Hub {
     /// there, [`HubError::Conflict`] at a limit, [`HubError::Store`] where the disk failed. Nothing has changed then.
     pub async fn apply(&self, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
+        self.apply_in_turn(turn, workspace, draft).await
+    }
+
+    /// Gives a plugin the component with this digest, and makes the plugin where there is none. Its settings and limits stay as they are
+    /// when its turn comes.
+    ///
+    /// # Errors
+    /// As of [`apply`](Self::apply).
+    pub async fn push_component(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
+        document["digest"] = json!(digest.to_string());
+        let entries = BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]);
+        self.apply_in_turn(turn, workspace, Draft { entries, prune: false }).await
+    }
+
+    async fn apply_in_turn(&self, turn: OwnedMutexGuard<()>, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal)?;

@@ -82,6 +82,24 @@ async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn new_bytes_undo_no_settings_that_came_before_their_turn() {
+    let (world, first) = World::with_a_plugin().await;
+    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let configured = json!({ "digest": first.to_string(), "config": { "fields": ["a"] } });
+    let (workspace, redact) = (Name::default_workspace(), name("redact"));
+    // The settings take their turn first; the bytes were under way by then.
+    let (settings, bytes) = tokio::join!(
+        world.apply(put(&[(Kind::Plugin, "redact", configured)])),
+        world.hub.push_component(&workspace, &redact, &second),
+    );
+    assert_eq!((settings.expect("applied").revision, bytes.expect("pushed").revision), (2, 3));
+    let expected = json!({ "digest": second.to_string(), "config": { "fields": ["a"] } });
+    assert_eq!(world.get(Kind::Plugin, "redact"), Some(expected));
+    world.hub.push_component(&workspace, &name("another"), &first).await.expect("made");
+    assert_eq!(world.get(Kind::Plugin, "another"), Some(json!({ "digest": first.to_string() })));
+}
+
+#[tokio::test]
 async fn a_plugin_that_a_rule_uses_stays() {
     let (world, _) = World::with_a_plugin().await;
     let refused = world.apply(delete(Kind::Plugin, "redact")).await;
