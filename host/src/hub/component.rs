@@ -40,7 +40,8 @@ impl Components {
         Ok(Self { folder: folder.into() })
     }
 
-    /// The component's bytes. `None` too where the file no longer holds what its name says, so that an upload mends it.
+    /// The component's bytes. `None` too where the file no longer holds what its name says: an upload mends it while the host
+    /// runs, and before its next start only a restored file does.
     pub(super) fn read(&self, digest: &Digest) -> Result<Option<Bytes>, FileSystemError> {
         let path = self.path(digest);
         match fs::read(&path) {
@@ -94,7 +95,8 @@ impl Components {
         durable::sync_folder(&self.folder)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Where the component is, or should be.
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{}.wasm", hex::encode(digest.as_bytes())))
     }
 }

@@ -21,7 +21,7 @@ use super::{
     component::{Catalogue, Components},
     draft::Edits,
     durable,
-    entry::{Entry, Key},
+    entry::{Entry, Key, Kind, Problem},
     history::Former,
     keys::Keys,
     revision::{Record, Revisions, Whole},
@@ -30,7 +30,7 @@ use super::{
     store::Store,
 };
 use crate::{
-    event::{Clock, Name, Timestamp},
+    event::{Clock, Digest, Name, Timestamp},
     plugin::Plugins,
 };
 
@@ -56,7 +56,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::Store`] where the folder is in use, a key is lost or the disk failed; [`HubError::Invalid`] where a stored entry no longer
-    /// fits, as when its component's file is gone: the host must not run without a rule or a plugin that it had.
+    /// fits, as when its component's file is gone or damaged, which is named then: the host must not run without a rule or a plugin that
+    /// it had.
     pub async fn open(options: &Options, plugins: Arc<Plugins>, clock: Clock) -> Result<Opened, HubError> {
         let folder = options.folder.clone();
         let now = clock();
@@ -161,7 +162,8 @@ async fn refined(
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let parts = check(&Workspace::new(), &edits, catalogue).await.map_err(|findings| HubError::Invalid(findings.problems))?;
+        let checked = check(&Workspace::new(), &edits, catalogue).await;
+        let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &catalogue.components))?;
         let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
         let item = |(key, part)| {
             let (document, since) = (documents.remove(&key)?, since(&key));
@@ -171,4 +173,18 @@ async fn refined(
         state.workspaces.insert(name, Arc::new(items));
     }
     Ok(state)
+}
+
+/// Nobody can upload to a host that does not start; so for a component that is not there, its file is named.
+fn unfit(mut problems: Vec<Problem>, edits: &Edits, components: &Components) -> HubError {
+    for problem in problems.iter_mut().filter(|problem| problem.kind == Kind::Plugin && problem.pointer == "/digest") {
+        let key = problem.name.parse().map(|name| (Kind::Plugin, name));
+        let digest = key.ok().and_then(|key| edits.get(&key)?.as_ref()?["digest"].as_str()?.parse::<Digest>().ok());
+        if let Some(digest) = digest.filter(|digest| !matches!(components.read(digest), Ok(Some(_)))) {
+            let path = components.path(&digest);
+            problem.message =
+                format!("the component {digest} is missing or damaged: restore {} from your backup", path.display());
+        }
+    }
+    HubError::Invalid(problems)
 }

@@ -140,9 +140,18 @@ async fn a_component_has_to_be_uploaded_first() {
 async fn the_host_does_not_start_without_a_component_that_a_rule_runs() {
     let (world, digest) = World::with_a_plugin().await;
     world.hub.close();
-    fs::remove_file(&files(&world.folder.path().join("components"))[0]).expect("removed");
-    match try_open(world.folder.path()).await.map(|_| ()) {
-        Err(HubError::Invalid(problems)) => assert!(problems[0].message.contains(&digest.to_string()), "{problems:?}"),
-        other => panic!("not refused: {other:?}"),
+    let file = files(&world.folder.path().join("components")).remove(0);
+    let spoil: [fn(&Path); 2] =
+        [|file| fs::write(file, "bites").expect("damaged"), |file| fs::remove_file(file).expect("removed")];
+    for spoil in spoil {
+        spoil(&file);
+        match try_open(world.folder.path()).await.map(|_| ()) {
+            Err(HubError::Invalid(problems)) => {
+                let told = &problems[0].message;
+                let restore = format!("restore {}", file.display());
+                assert!(told.contains(&digest.to_string()) && told.contains(&restore) && !told.contains("upload"), "{told}");
+            }
+            other => panic!("not refused: {other:?}"),
+        }
     }
 }
