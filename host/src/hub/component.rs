@@ -163,14 +163,14 @@ impl Catalogue {
         let absent = || format!("no component {digest} is stored: upload it first (`sluicebox plugin push`)");
         let bytes = bytes.ok_or_else(|| BindError::Unavailable(absent()))?;
         if !loaded {
-            self.plugins.load(label, bytes).await.map_err(refused)?;
+            self.plugins.load(label, bytes).await.map_err(|error| refused(&error))?;
         }
         Ok(())
     }
 }
 
 /// The engine's own failure passes; a component that it refuses, it refuses again.
-fn refused(error: plugin::LoadError) -> BindError {
+fn refused(error: &plugin::LoadError) -> BindError {
     match error.code {
         ENGINE_FAILED => BindError::Unavailable(error.to_string()),
         _ => BindError::Invalid(Invalid::at("/digest", error.to_string())),

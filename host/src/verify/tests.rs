@@ -346,11 +346,10 @@ fn no_byte_moves_between_url_and_body() {
     };
     square(&format!("{URL}{{}}"), "{}").accepted();
     // Signed for a URL with a query, and sent to the one without.
-    let moved = square(&format!("{URL}?a=1{{}}"), "?a=1{}");
+    let mut moved = square(&format!("{URL}?a=1{{}}"), "?a=1{}");
     moved.refused("reads like one");
-    let mut configured = moved.clone();
-    configured.spec["url"] = json!(URL);
-    configured.accepted();
+    moved.spec["url"] = json!(URL);
+    moved.accepted();
     let queried = |spec: serde_json::Value| {
         let headers = HeaderMap::from_iter([(
             HeaderName::from_static("x-square-hmacsha256-signature"),
