@@ -14,6 +14,7 @@ mod encode;
 mod engine;
 mod exchange;
 mod fault;
+mod inspect;
 mod limits;
 mod load;
 mod load_error;
@@ -40,6 +41,7 @@ use wasmtime::Engine;
 
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
+pub use inspect::{Inspected, inspect};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
