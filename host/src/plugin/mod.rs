@@ -5,7 +5,7 @@
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, `chain` runs several on an event by way of `call`, one instance at a time; `track_0_1`
-//! translates for the guest; `meter`, `limits` and `accept` say no; `fault` tells why.
+//! translates for the guest; `meter`, `limits` and `accept` say no; `fault` tells why. `encode` and `inspect` are for the client.
 
 mod accept;
 mod call;

@@ -144,3 +144,17 @@ fn run_fails_where_the_plugin_does() {
         assert!(said.contains(&format!("misbehave.wasm failed: {code}")), "{said}");
     }
 }
+
+#[test]
+fn a_fixture_is_one_batch() {
+    let push =
+        |repository: &str| format!("[[events]]\ntype = \"push\"\njson = {{ repository = {{ full_name = \"{repository}\" }} }}\n");
+    let refused = |events: &str, parts: &[&str]| {
+        let folder = with_fixture(&format!("{events}[expect]\nreject = \"invalid-json\"\n"));
+        fs::write(folder.path().join("digest.wasm"), guests::component("digest")).expect("a file");
+        let said = fails(folder.path(), &["test", "--wasm", "digest.wasm"]);
+        assert!(parts.iter().all(|part| said.contains(part)), "{parts:?} in {said}");
+    };
+    refused(&format!("{}{}", push("a/b"), push("c/d")), &["fixture one: events[1]", "`c/d`", "`a/b`"]);
+    refused("[[events]]\ntype = \"issues\"\njson = {}\n", &["fixture one: events[0]", "joins no batch"]);
+}
