@@ -1,6 +1,7 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
 mod architecture;
+mod authoring;
 mod batching;
 mod command_line;
 mod compile;

@@ -1,5 +1,5 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
-//! components of core modules, so that the server never has to.
+//! components of core modules, so that the server never has to. `plugin` tries plugins in an engine of its own.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
 

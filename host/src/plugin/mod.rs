@@ -6,7 +6,7 @@
 //!
 //! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
 //! instance at a time; `track_0_1` translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say
-//! no; `fault` tells why.
+//! no; `fault` tells why. `encode` and `inspect` are for the client.
 
 mod accept;
 mod aot;
@@ -16,6 +16,7 @@ mod encode;
 mod engine;
 mod exchange;
 mod fault;
+mod inspect;
 mod limits;
 mod load;
 mod load_error;
@@ -47,6 +48,7 @@ use zeroize::Zeroizing;
 pub use aot::{CompileError, compile_limited};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
+pub use inspect::{Inspected, inspect};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};

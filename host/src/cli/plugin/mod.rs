@@ -1,0 +1,41 @@
+//! `sluicebox plugin ...`: what an author of plugins works with. All but `push` works without a host.
+
+mod build;
+mod fixture;
+mod inspect;
+mod new;
+mod push;
+mod run;
+mod test;
+mod told;
+mod trial;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Begin a plugin in Rust: a folder with a working crate, its tests and its fixtures.
+    New(new::Arguments),
+    /// Build the plugin of a crate: FOLDER/NAME.wasm, a component.
+    Build(build::Arguments),
+    /// Tell what a .wasm file is, offers and asks for. Nothing of it is executed.
+    Inspect(inspect::Arguments),
+    /// Run one event through a plugin on this machine, as a host would.
+    Run(run::Arguments),
+    /// Run the fixtures of a plugin on this machine.
+    Test(test::Arguments),
+    /// Print the digest that a hub file pins.
+    Digest(inspect::DigestArguments),
+    /// Upload a component (or a core module of `cargo build`) as a plugin; rules that name it use it from the next event on.
+    Push(push::Arguments),
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::New(arguments) => new::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Test(arguments) => test::run(arguments).await,
+        Command::Digest(arguments) => inspect::digest(&arguments),
+        Command::Push(arguments) => push::run(arguments).await,
+    }
+}

@@ -1,0 +1,96 @@
+//! `sluicebox plugin test`: the fixtures of a plugin, in the engine and under the limits of a host.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+
+use super::{
+    build,
+    fixture::{self, Fixture},
+    told,
+    trial::{Bench, Trial},
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// The crate's folder, with its `fixtures`.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Test this .wasm file, instead of building the crate.
+    #[arg(long, value_name = "FILE")]
+    wasm: Option<PathBuf>,
+    /// Run each fixture twice, and fail on any difference between the two.
+    #[arg(long)]
+    twice: bool,
+    /// Bring `expect` and `max_fuel` of each fixture to what the plugin does now.
+    #[arg(long)]
+    update: bool,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let fixtures = fixture::all(&arguments.folder)?;
+    let file = match &arguments.wasm {
+        Some(file) => file.clone(),
+        None => build::build(&arguments.folder, build::PROFILE)?,
+    };
+    let bench = Bench::start(&file).await?;
+    let width = fixtures.iter().map(|fixture| fixture.name.chars().count()).max().unwrap_or(0);
+    let mut failed = 0;
+    for fixture in &fixtures {
+        let verdict = one(&bench, fixture, &arguments).await.with_context(|| format!("fixture {}", fixture.name))?;
+        failed += usize::from(verdict.word == "FAIL");
+        println!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
+        print!("{}", verdict.told);
+    }
+    ensure!(failed == 0, "{failed} of {} fixtures failed", fixtures.len());
+    Ok(())
+}
+
+/// What is printed of a fixture.
+struct Verdict {
+    /// `ok`, `updated` or `FAIL`.
+    word: &'static str,
+    line: String,
+    told: String,
+}
+
+async fn one(bench: &Bench, fixture: &Fixture, arguments: &Arguments) -> anyhow::Result<Verdict> {
+    let trial = bench.run(&fixture.given).await?;
+    let line = told::line(&trial, fixture.max_fuel);
+    let updated = arguments.update && fixture.update(&trial)?;
+    let mut told = if arguments.update { None } else { differences(fixture, &trial) };
+    if told.is_none() && arguments.twice {
+        told = changed(trial, bench.run(&fixture.given).await?);
+    }
+    let word = match (&told, updated) {
+        (Some(_), _) => "FAIL",
+        (None, true) => "updated",
+        (None, false) => "ok",
+    };
+    Ok(Verdict { word, line, told: told.unwrap_or_default() })
+}
+
+/// What is not as expected, and what the plugin said meanwhile.
+fn differences(fixture: &Fixture, trial: &Trial) -> Option<String> {
+    let logs = trial.logs().map(|line| format!("  log: {line}\n"));
+    fixture.differences(trial).map(|told| told + &logs.collect::<String>())
+}
+
+fn changed(first: Trial, second: Trial) -> Option<String> {
+    let (first, second) = (first.repeatable(), second.repeatable());
+    (first != second).then(|| format!("  the second run differs from the first\n{}", told::diff(&first, &second)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::plugin::trial::Became;
+
+    #[test]
+    fn two_runs_that_differ_are_told() {
+        let trial = |reason: &str| Trial { stages: Vec::new(), key: None, became: Became::Dropped(reason.to_owned()) };
+        assert_eq!(changed(trial("a"), trial("a")), None);
+        let told = changed(trial("a"), trial("b")).expect("a difference");
+        assert!(told.contains("-         \"a\"") && told.contains("+         \"b\""), "{told}");
+    }
+}

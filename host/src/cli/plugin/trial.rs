@@ -1,0 +1,168 @@
+//! A plugin on trial: the engine of a host, the limits of a host, and one plugin on this machine, without a host.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, bail, ensure};
+use prometheus_client::registry::Registry;
+
+use super::fixture::Given;
+use crate::{
+    cli::apply::component,
+    event::{BatchId, Digest, Event, Message, Name, Stage, Timestamp},
+    plugin::{Bound, Call, Ended, Exports, Fault, Fold, FoldReason, LimitsSpec, Options, Piece, Plugins, Report, Spec},
+};
+
+/// The engine with one component in it.
+pub(super) struct Bench {
+    plugins: Arc<Plugins>,
+    name: Name,
+    digest: Digest,
+    exports: Exports,
+}
+
+/// What a plugin did with what it was given.
+#[derive(Debug)]
+pub(super) struct Trial {
+    /// One for each call.
+    pub(super) stages: Vec<Stage>,
+    /// The batch that the event joins, or whose events were folded.
+    pub(super) key: Option<String>,
+    pub(super) became: Became,
+}
+
+#[derive(Debug)]
+pub(super) enum Became {
+    /// The event goes on to the byte.
+    Kept,
+    Dropped(String),
+    /// Their bodies are there, also where the plugin left the event's as it was.
+    Messages(Vec<Message>),
+    Failed(Fault),
+}
+
+impl Bench {
+    /// Starts the engine and loads what is in a file.
+    pub(super) async fn start(file: &Path) -> anyhow::Result<Self> {
+        let bytes = component(file)?;
+        // One worker: calls are made one after the other.
+        let plugins = Plugins::start(&Options { workers: 1, ..Options::default() }, &mut Registry::default())?;
+        let (digest, exports) = plugins.load(&file.display().to_string(), bytes).await?;
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let name = stem.parse().or_else(|_| "plugin".parse())?;
+        Ok(Self { plugins, name, digest, exports })
+    }
+
+    /// Calls the plugin with what a fixture gives: one event, or those of a batch.
+    pub(super) async fn run(&self, given: &Given) -> anyhow::Result<Trial> {
+        let plugin = self.bind(&given.config, &given.limits)?;
+        match given.events.as_slice() {
+            [event] if !given.is_batch => Ok(self.event(plugin, event, given.attempt).await),
+            events => self.batch(plugin, events, given.attempt).await,
+        }
+    }
+
+    fn bind(&self, config: &serde_json::Map<String, serde_json::Value>, limits: &LimitsSpec) -> anyhow::Result<Arc<Bound>> {
+        let spec = Spec { digest: self.digest.to_string(), config: config.clone(), limits: limits.clone() };
+        self.plugins.bind(self.name.clone(), &spec).map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
+    }
+
+    async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32) -> Trial {
+        let Report { stages, result } = self.plugins.run([plugin].into(), Call { event: Arc::clone(event), attempt }).await;
+        let (key, became) = match result {
+            Err(fault) => (None, Became::Failed(fault)),
+            Ok(Ended::Dropped { reason }) => (None, Became::Dropped(reason)),
+            Ok(Ended::Messages(pieces)) => {
+                let key = pieces.first().and_then(|piece| piece.batch_key.clone());
+                (key, kept_or_changed(pieces, event))
+            }
+        };
+        Trial { stages, key, became }
+    }
+
+    /// As a host does it: each event runs alone and joins by its key, then the batch is folded.
+    async fn batch(&self, plugin: Arc<Bound>, events: &[Arc<Event>], attempt: u32) -> anyhow::Result<Trial> {
+        ensure!(self.exports.batch, "[[events]] are for a plugin that exports batch; this one does not, so give one [event]");
+        let (mut stages, mut members, mut key, mut reason) = (Vec::new(), Vec::new(), None, String::new());
+        for (index, event) in events.iter().enumerate() {
+            let call = Call { event: Arc::clone(event), attempt };
+            let report = self.plugins.run([Arc::clone(&plugin)].into(), call).await;
+            stages.extend(report.stages);
+            match report.result {
+                Err(fault) => return Ok(Trial { stages, key, became: Became::Failed(fault) }),
+                Ok(Ended::Dropped { reason: why }) => reason = why,
+                Ok(Ended::Messages(pieces)) => {
+                    for piece in pieces {
+                        join(&mut key, piece.batch_key).with_context(|| format!("events[{index}]"))?;
+                        members.push((Arc::clone(event), piece.message));
+                    }
+                }
+            }
+        }
+        let Some(key) = key else { return Ok(Trial { stages, key, became: Became::Dropped(reason) }) };
+        let fold = self.closed(key.clone(), members, attempt);
+        let report = self.plugins.fold(plugin, fold).await;
+        stages.extend(report.stages);
+        let became = match report.result {
+            Err(fault) => Became::Failed(fault),
+            Ok(Ended::Dropped { reason }) => Became::Dropped(reason),
+            Ok(Ended::Messages(pieces)) => Became::Messages(pieces.into_iter().map(|piece| piece.message).collect()),
+        };
+        Ok(Trial { stages, key: Some(key), became })
+    }
+
+    /// The batch with an id that is the same each time.
+    fn closed(&self, key: String, members: Vec<(Arc<Event>, Message)>, attempt: u32) -> Fold {
+        let id = BatchId::of(&Name::default_workspace(), &self.name, &key, 1, members.len() as u64);
+        let opened_at = members.first().map_or(Timestamp(0), |(event, _)| event.received_at);
+        Fold { id, key, reason: FoldReason::Size, opened_at, attempt, members }
+    }
+}
+
+/// One fixture is one batch.
+fn join(key: &mut Option<String>, of_event: Option<String>) -> anyhow::Result<()> {
+    let Some(of_event) = of_event else { bail!("the plugin gives it no key, so it joins no batch") };
+    match key {
+        Some(key) if *key != of_event => {
+            bail!("its key is `{of_event}`, that of the events before is `{key}`: a fixture is one batch")
+        }
+        _ => *key = Some(of_event),
+    }
+    Ok(())
+}
+
+fn kept_or_changed(pieces: Vec<Piece>, event: &Event) -> Became {
+    let mut messages: Vec<Message> = pieces.into_iter().map(|piece| piece.message).collect();
+    if messages == [Message::of(event)] {
+        return Became::Kept;
+    }
+    for message in &mut messages {
+        message.body.get_or_insert_with(|| event.body.clone());
+    }
+    Became::Messages(messages)
+}
+
+impl Trial {
+    pub(super) fn fuel(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.fuel).sum()
+    }
+
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.memory_bytes).max().unwrap_or(0)
+    }
+
+    pub(super) fn elapsed_us(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.elapsed_us).sum()
+    }
+
+    pub(super) fn logs(&self) -> impl Iterator<Item = &str> {
+        self.stages.iter().flat_map(|stage| &stage.logs).map(String::as_str)
+    }
+
+    /// All of it that has to be the same the next time: everything but the clock.
+    pub(super) fn repeatable(mut self) -> String {
+        for stage in &mut self.stages {
+            stage.elapsed_us = 0;
+        }
+        format!("{self:#?}")
+    }
+}
