@@ -19,6 +19,7 @@ mod load;
 mod load_error;
 mod meter;
 mod metrics;
+mod random;
 mod report;
 mod spec;
 #[cfg(test)]

@@ -14,16 +14,27 @@ use crate::event::{Attribute, Header};
 
 /// What `bindgen!` makes of the WIT; its docs are the WIT's.
 mod wit {
-    wasmtime::component::bindgen!({ path: "../sdk/wit/0.1", world: "any-plugin" });
+    wasmtime::component::bindgen!({
+        path: "../sdk/wit/0.1",
+        world: "any-plugin",
+        // Ends the call where a guest asks for too much.
+        imports: { "sluicebox:plugin/random.bytes": trappable },
+    });
 }
 
 use wit::{
     exports::sluicebox::plugin::{batch, filter, transform},
-    sluicebox::plugin::{config, log, types},
+    sluicebox::plugin::{clock, config, log, random, types},
 };
 
 /// The interfaces that a guest may import, without their version.
-pub(super) const IMPORTS: [&str; 3] = ["sluicebox:plugin/types", "sluicebox:plugin/log", "sluicebox:plugin/config"];
+pub(super) const IMPORTS: [&str; 5] = [
+    "sluicebox:plugin/types",
+    "sluicebox:plugin/log",
+    "sluicebox:plugin/config",
+    "sluicebox:plugin/clock",
+    "sluicebox:plugin/random",
+];
 /// The versions that are of this track.
 pub(super) const VERSIONS: &str = "0.1.";
 
@@ -152,6 +163,18 @@ impl config::Host for State {
 
     fn all(&mut self) -> String {
         self.settings.all.clone()
+    }
+}
+
+impl clock::Host for State {
+    fn now(&mut self) -> types::Timestamp {
+        self.now.0
+    }
+}
+
+impl random::Host for State {
+    fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.random.bytes(len)?)
     }
 }
 
