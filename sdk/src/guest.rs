@@ -27,6 +27,8 @@ pub(crate) mod bindings {
                         "sluicebox:plugin/types@0.1.0": crate::guest::bindings::host::sluicebox::plugin::types,
                         "sluicebox:plugin/log@0.1.0": crate::guest::bindings::host::sluicebox::plugin::log,
                         "sluicebox:plugin/config@0.1.0": crate::guest::bindings::host::sluicebox::plugin::config,
+                        "sluicebox:plugin/clock@0.1.0": crate::guest::bindings::host::sluicebox::plugin::clock,
+                        "sluicebox:plugin/random@0.1.0": crate::guest::bindings::host::sluicebox::plugin::random,
                     },
                     pub_export_macro: true,
                     export_macro_name: $export,
@@ -62,6 +64,14 @@ pub(crate) fn setting(key: &str) -> Option<String> {
 
 pub(crate) fn settings() -> String {
     wit::config::all()
+}
+
+pub(crate) fn now_ms() -> u64 {
+    wit::clock::now()
+}
+
+pub(crate) fn random(count: usize) -> Vec<u8> {
+    wit::random::bytes(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.

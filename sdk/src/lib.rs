@@ -42,7 +42,7 @@
 //! ```
 //!
 //! Built with `cargo build --release --target wasm32-unknown-unknown`. The standard library is there, but for what needs an
-//! operating system: `Instant::now()` panics, `println!` is silent ([`log`] is not), `HashMap` works.
+//! operating system: `Instant::now()` panics ([`clock`] tells the time), `println!` is silent ([`log`] is not), `HashMap` works.
 //!
 //! # Testing
 //!
@@ -59,7 +59,8 @@
 //! # }
 //! ```
 //!
-//! [`testing`] has what a test may set and see beyond that: the settings that [`config`] reads, and the lines that were logged.
+//! [`testing`] has what a test may set and see beyond that: the settings that [`config`] reads, the
+//! [`clock`], the seed of [`random`], and the lines that were logged.
 //! One thing differs between there and a guest: a [`Value`](serde_json::Value) keeps the order of its keys in a guest only, so
 //! that this crate changes no other user of `serde_json` in the same build. A test that compares values, not bytes, sees no
 //! difference. Where bytes count, edit them in place with [`json::find`].
@@ -78,9 +79,11 @@ mod error;
 mod event;
 mod message;
 
+pub mod clock;
 pub mod config;
 pub mod json;
 pub mod log;
+pub mod random;
 
 #[doc(hidden)]
 pub mod export;
@@ -108,7 +111,7 @@ pub use {serde, serde_json};
 /// Its [`drop`] ends an event, and hides the standard library's of that name.
 pub mod prelude {
     pub use crate::{Batch, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
-    pub use crate::{DurationExt, config, drop, emit, emit_all, keep, log, reject, retry_after};
+    pub use crate::{DurationExt, clock, config, drop, emit, emit_all, keep, log, random, reject, retry_after};
     pub use crate::{batch, filter, transform};
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

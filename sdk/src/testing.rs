@@ -20,10 +20,13 @@ pub struct Line {
 struct Host {
     settings: Value,
     log: Vec<Line>,
+    now_ms: u64,
+    random: u64,
 }
 
 thread_local! {
-    static HOST: RefCell<Host> = const { RefCell::new(Host { settings: Value::Null, log: Vec::new() }) };
+    static HOST: RefCell<Host> =
+        const { RefCell::new(Host { settings: Value::Null, log: Vec::new(), now_ms: 0, random: 0 }) };
 }
 
 /// Sets what [`config`](crate::config) reads on this thread.
@@ -33,6 +36,16 @@ thread_local! {
 pub fn set_settings(settings: &impl Serialize) {
     let settings = serde_json::to_value(settings).expect("settings are JSON");
     HOST.with_borrow_mut(|host| host.settings = settings);
+}
+
+/// Sets what [`clock`](crate::clock) tells on this thread; 0 until then.
+pub fn set_now_ms(now_ms: u64) {
+    HOST.with_borrow_mut(|host| host.now_ms = now_ms);
+}
+
+/// Begins the stream of [`random`](crate::random) on this thread anew; each seed has its own.
+pub fn set_random_seed(seed: u64) {
+    HOST.with_borrow_mut(|host| host.random = seed);
 }
 
 /// Takes the lines that were logged on this thread.
@@ -50,6 +63,23 @@ pub(crate) fn setting(key: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     })
+}
+
+pub(crate) fn now_ms() -> u64 {
+    HOST.with_borrow(|host| host.now_ms)
+}
+
+/// SplitMix64, one byte of each number.
+pub(crate) fn random(count: usize) -> Vec<u8> {
+    let byte = || {
+        HOST.with_borrow_mut(|host| {
+            host.random = host.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (host.random ^ (host.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)).to_le_bytes()[0]
+        })
+    };
+    (0..count).map(|_| byte()).collect()
 }
 
 /// As the host has it: no settings are an empty object.

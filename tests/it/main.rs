@@ -2,6 +2,7 @@
 
 mod architecture;
 mod batching;
+mod capabilities;
 mod command_line;
 mod control;
 mod crash;

@@ -12,7 +12,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) const PLUGINS: [&str; 3] = ["redact", "only-humans", "digest"];
 
 /// Guests that only tests use.
-pub(crate) const TEST_GUESTS: [&str; 3] = ["misbehave", "wrong-interface", "big-orders"];
+pub(crate) const TEST_GUESTS: [&str; 4] = ["misbehave", "wrong-interface", "big-orders", "capable"];
 
 /// Where the built guests are.
 pub(crate) fn folder() -> PathBuf {
