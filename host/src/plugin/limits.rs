@@ -26,6 +26,10 @@ pub(super) const CHAIN_MESSAGES_MAX: usize = 1_000;
 pub(super) const CHAIN_BYTES_MAX: usize = 64 * MIB;
 /// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough.
 pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+/// The most problems of its settings that a plugin may tell of; further ones are dropped.
+pub(super) const PROBLEMS_MAX: usize = 100;
+/// The longest place of such a problem, in bytes; a longer one is that of all settings.
+pub(super) const POINTER_BYTES_MAX: usize = 512;
 /// The most random bytes that a guest may ask for at once: it takes a fraction of a millisecond, which no fuel pays for.
 pub(super) const RANDOM_BYTES_MAX: u32 = 64 << 10;
 /// The most elements of all the tables of an instance together.

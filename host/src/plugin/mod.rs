@@ -21,6 +21,8 @@ mod meter;
 mod metrics;
 mod random;
 mod report;
+mod schema;
+mod settings;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ pub use fault::{Fault, FaultKind};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
+pub use schema::config_schema;
 pub use spec::{Options, Spec};
 
 use crate::event::{Digest, Invalid, Message, Name};
@@ -149,6 +152,17 @@ impl Plugins {
         }
         let settings = Arc::new(Settings::of(&spec.config));
         Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, limits }))
+    }
+
+    /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.
+    pub async fn check_settings(&self, plugin: Arc<Bound>) -> Vec<Invalid> {
+        if !plugin.loaded.guest.validates() {
+            return Vec::new();
+        }
+        let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
+        let problems = self.workers.run(move || settings::check(&engine, &metrics, &plugin)).await;
+        problems
+            .unwrap_or_else(|| vec![Invalid::at("/config", "no worker ran the plugin: this is the server's fault, see its log")])
     }
 
     /// Runs a chain on an event: each plugin in order, one fresh instance for each call, on a worker.

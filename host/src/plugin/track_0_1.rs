@@ -23,7 +23,7 @@ mod wit {
 }
 
 use wit::{
-    exports::sluicebox::plugin::{batch, filter, transform},
+    exports::sluicebox::plugin::{batch, filter, lifecycle, transform},
     sluicebox::plugin::{clock, config, log, random, types},
 };
 
@@ -38,6 +38,7 @@ pub(super) const IMPORTS: [&str; 5] = [
 /// The versions that are of this track.
 pub(super) const VERSIONS: &str = "0.1.";
 
+const LIFECYCLE: &str = "sluicebox:plugin/lifecycle@0.1.0";
 const FILTER: &str = "sluicebox:plugin/filter@0.1.0";
 const TRANSFORM: &str = "sluicebox:plugin/transform@0.1.0";
 const BATCH: &str = "sluicebox:plugin/batch@0.1.0";
@@ -50,6 +51,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 /// A linked component, and where its exports are.
 pub(super) struct Guest {
     pre: InstancePre<State>,
+    lifecycle: Option<lifecycle::GuestIndices>,
     filter: Option<filter::GuestIndices>,
     transform: Option<transform::GuestIndices>,
     batch: Option<batch::GuestIndices>,
@@ -66,6 +68,7 @@ impl Guest {
     pub(super) fn probe(pre: InstancePre<State>) -> Result<Self, WrongType> {
         let component = pre.component().clone();
         Ok(Self {
+            lifecycle: ask(&component, LIFECYCLE, || lifecycle::GuestIndices::new(&pre))?,
             filter: ask(&component, FILTER, || filter::GuestIndices::new(&pre))?,
             transform: ask(&component, TRANSFORM, || transform::GuestIndices::new(&pre))?,
             batch: ask(&component, BATCH, || batch::GuestIndices::new(&pre))?,
@@ -77,6 +80,11 @@ impl Guest {
         Exports { filter: self.filter.is_some(), transform: self.transform.is_some(), batch: self.batch.is_some() }
     }
 
+    /// Whether it can be asked about its settings. No work of its own: a component with nothing else is none of ours.
+    pub(super) fn validates(&self) -> bool {
+        self.lifecycle.is_some()
+    }
+
     /// A fresh instance. Guest code runs here already: initialisers.
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
         self.pre.instantiate(store)
@@ -85,6 +93,9 @@ impl Guest {
     /// Compares the types of all exports with the bindings': only an instance can tell.
     pub(super) fn check_types(&self, store: &mut Store<State>, instance: &Instance) -> Result<(), WrongType> {
         let wrong = |interface| move |error| WrongType { interface, error };
+        if let Some(indices) = &self.lifecycle {
+            indices.load(&mut *store, instance).map_err(wrong(LIFECYCLE))?;
+        }
         if let Some(indices) = &self.filter {
             indices.load(&mut *store, instance).map_err(wrong(FILTER))?;
         }
@@ -95,6 +106,19 @@ impl Guest {
             indices.load(&mut *store, instance).map_err(wrong(BATCH))?;
         }
         Ok(())
+    }
+
+    /// What is wrong with these settings: places and texts.
+    pub(super) fn validate_config(&self, store: &mut Store<State>, settings: &str) -> Answer<Vec<(String, String)>> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.lifecycle.as_ref())?.load(&mut *store, &instance)?;
+        let problems = match guest.call_validate_config(store, settings)? {
+            Ok(()) => Vec::new(),
+            // Refused all the same.
+            Err(problems) if problems.is_empty() => vec![(String::new(), String::new())],
+            Err(problems) => problems.into_iter().map(|problem| (problem.path, problem.message)).collect(),
+        };
+        Ok(Ok(problems))
     }
 
     pub(super) fn filter(&self, store: &mut Store<State>, shown: &Shown<'_>) -> Answer<Verdict> {
