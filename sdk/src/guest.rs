@@ -40,10 +40,12 @@ pub(crate) mod bindings {
     world!(filter, "filter-plugin", "export");
     world!(transform, "transform-plugin", "export");
     world!(batch, "batch-plugin", "export");
+    world!(lifecycle, "lifecycle-plugin", "export");
 }
 
 use bindings::batch::exports::sluicebox::plugin::batch as wit_batch;
 use bindings::filter::exports::sluicebox::plugin::filter as wit_filter;
+use bindings::lifecycle::exports::sluicebox::plugin::lifecycle as wit_lifecycle;
 use bindings::transform::exports::sluicebox::plugin::transform as wit_transform;
 
 pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
@@ -118,6 +120,14 @@ impl<P: export::Fold> wit_batch::Guest for P {
     fn fold(b: wit_batch::Batch) -> Result<Vec<wit::types::Message>, wit::types::PluginError> {
         report_panics();
         Ok(P::fold(b.into())?.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<P: export::Lifecycle> wit_lifecycle::Guest for P {
+    fn validate_config(config: String) -> Result<(), Vec<wit_lifecycle::Problem>> {
+        report_panics();
+        let problem = |problem: crate::config::Problem| wit_lifecycle::Problem { path: problem.path, message: problem.message };
+        P::validate_config(&config).map_err(|problems| problems.into_iter().map(problem).collect())
     }
 }
 

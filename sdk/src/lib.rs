@@ -5,8 +5,12 @@
 //! ```
 //! use sluicebox_sdk::prelude::*;
 //!
-//! #[derive(Deserialize)]
-//! struct Settings { min_cents: u64 }
+//! #[derive(Deserialize, Config)]
+//! struct Settings {
+//!     /// Smaller ones go nowhere.
+//!     #[config(min = 0, max = 1_000_000)]
+//!     min_cents: u64,
+//! }
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct Invoice { cents: u64, card: Option<String> }
@@ -28,7 +32,8 @@
 //! | [`#[batch]`](macro@batch) | `fn(Batch[, Settings]) -> Result<Message>` or `Result<Vec<Message>>` | what many events fold into |
 //!
 //! A component may have one of each; they run in this order. The settings are any type that serde can read from the plugin's
-//! `config` table in the hub file; what it cannot read rejects the event as `invalid-config`.
+//! `config` table in the hub file; what it cannot read rejects the event as `invalid-config`. Settings that
+//! derive [`Config`](macro@Config) are checked before that: `sluicebox apply` refuses what does not fit, and names the line.
 //!
 //! # The crate around it
 //!
@@ -99,18 +104,19 @@ use guest as host;
 use testing as host;
 
 pub use batch::{Batch, FlushReason};
+pub use config::Config;
 pub use decision::{Decision, Outcome, Verdict, drop, emit, emit_all, keep};
 pub use error::{DurationExt, Error, Failure, Result, reject, retry_after};
 pub use event::Event;
 pub use message::Message;
-pub use sluicebox_sdk_macros::{batch, filter, transform};
+pub use sluicebox_sdk_macros::{Config, batch, filter, transform};
 pub use {serde, serde_json};
 
 /// Everything a plugin usually needs: `use sluicebox_sdk::prelude::*;`.
 ///
 /// Its [`drop`] ends an event, and hides the standard library's of that name.
 pub mod prelude {
-    pub use crate::{Batch, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
+    pub use crate::{Batch, Config, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
     pub use crate::{DurationExt, clock, config, drop, emit, emit_all, keep, log, random, reject, retry_after};
     pub use crate::{batch, filter, transform};
     pub use serde::{Deserialize, Serialize};

@@ -1,7 +1,10 @@
 //! What a plugin may ask of its host beyond its settings, and what it is told.
 
-use serde_json::Value;
-use sluicebox_tests::{Host, Receiver, guests};
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+use sluicebox_tests::{Host, Receiver, guests, process};
+use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
 
@@ -44,4 +47,48 @@ async fn each_event_has_random_numbers_of_its_own() {
     assert_ne!(told[0], told[1]);
     assert_eq!(told[0][0].as_array().map(Vec::len), Some(8));
     assert_eq!(self::told("config = { ask = \"much-random\" }", 1).await, [100_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_do_not_fit_are_refused_where_they_stand() {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    let digest = host.upload(guests::component("capable")).await.expect("a component");
+    let wrong = "config = { ask = \"secret\", weights = [1, 256], weihgts = 1 }";
+    let refused = host.try_apply(&hub(&digest, wrong, &receiver)).await;
+    assert_eq!(refused.status, 422, "{}", refused.json);
+    let text = refused.json.to_string();
+    for part in
+        ["/config/ask", "must be one of clock", "/config/weights/1", "from 0 to 255", "/config/weihgts", "unknown setting"]
+    {
+        assert!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(host.get("/v1/plugins/capable").await.status, 404, "nothing of it was applied");
+    assert!(host.metric("sluicebox_plugin_calls_total").await >= 1.0);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_the_line_of_a_wrong_setting() {
+    let (host, folder) = (Host::start().await, TempDir::new().expect("a folder"));
+    fs::write(folder.path().join("capable.wasm"), guests::module("capable")).expect("a file");
+    let hub =
+        "[plugins.capable]\npath = \"capable.wasm\"\n\n[plugins.capable.config]\nask = \"clock\"\nweights = [\n  1,\n  -1,\n]\n";
+    fs::write(folder.path().join("hub.toml"), hub).expect("a file");
+    let mut apply = Command::new(process::binary());
+    apply.args(["apply", "hub.toml", "--url", host.url(), "--key", host.key()]).current_dir(folder.path());
+    let output = apply.output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hub.toml:8:3") && said.contains("plugins.capable.config.weights"), "{said}");
+    host.stop().await;
+}
+
+#[test]
+fn a_component_tells_the_form_of_its_settings_without_being_run() {
+    let component = guests::component("capable");
+    let schema: Value = serde_json::from_str(sluicebox::plugin::config_schema(&component).expect("a schema")).expect("JSON");
+    assert_eq!(schema["properties"]["ask"]["enum"], json!(["clock", "random", "much-random"]));
+    assert_eq!(schema["required"], json!(["ask"]));
+    assert_eq!(sluicebox::plugin::config_schema(&guests::component("misbehave")), None);
 }

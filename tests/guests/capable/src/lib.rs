@@ -3,10 +3,15 @@
 use sluicebox_sdk::prelude::*;
 
 /// What to ask for.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 pub struct Settings {
-    /// `clock`, `random` or `much-random`.
+    /// One of the arms below.
+    #[config(one_of = ["clock", "random", "much-random"])]
     pub ask: String,
+    /// Of no use but to be wrong.
+    #[config(max_len = 2)]
+    #[serde(default)]
+    pub weights: Vec<u8>,
 }
 
 /// Asks.
@@ -27,7 +32,7 @@ mod tests {
     use sluicebox_sdk::testing;
 
     fn told(ask: &str) -> Value {
-        let outcome = capable(Event::new("test", ""), Settings { ask: ask.into() });
+        let outcome = capable(Event::new("test", ""), Settings { ask: ask.into(), weights: Vec::new() });
         let Ok(Outcome::Emit(messages)) = outcome else { panic!("{outcome:?}") };
         sluicebox_sdk::serde_json::from_slice(messages[0].body()).expect("JSON")
     }
