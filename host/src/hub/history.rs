@@ -13,6 +13,7 @@ use super::{
     check::collected,
     component::Catalogue,
     entry::{Documents, Kind},
+    seal::Seal,
     spec::Specs,
 };
 use crate::{deliver, dispatch, event::Name};
@@ -54,7 +55,7 @@ impl Hub {
         }
         let inner = Arc::clone(&self.inner);
         let documents = tokio::task::spawn_blocking(move || inner.revisions.at(revision)).await.ok()??;
-        let rules = Arc::new(rules_of(workspace, &documents, &self.inner.catalogue).await);
+        let rules = Arc::new(rules_of(workspace, &documents, &self.inner.catalogue, &self.inner.seal).await);
         self.inner.former.keep(place, Arc::clone(&rules));
         Some(rules)
     }
@@ -78,7 +79,12 @@ impl Former {
 }
 
 /// Rules that can no longer be refined, because a component is gone or the spec has moved on, are missing.
-async fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue) -> HashMap<Name, Arc<dispatch::Rule>> {
+async fn rules_of(
+    workspace: &Name,
+    documents: &Documents,
+    catalogue: &Catalogue,
+    seal: &Seal,
+) -> HashMap<Name, Arc<dispatch::Rule>> {
     let mut specs = Specs::default();
     let mut destinations = BTreeMap::new();
     for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
@@ -87,7 +93,8 @@ async fn rules_of(workspace: &Name, documents: &Documents, catalogue: &Catalogue
             // Its secrets are sealed, and of no concern to a rule.
             Kind::Destination => drop(destinations.insert(entry.name.clone(), collected(format_of(document)))),
             // What does not fit is missing, like the rest of what cannot be refined.
-            Kind::Plugin | Kind::Rule => drop(specs.read(&entry.key(), document)),
+            Kind::Rule => drop(specs.read(&entry.key(), document)),
+            Kind::Plugin => drop(seal.unseal(entry, document.clone()).map(|clear| specs.read(&entry.key(), &clear))),
         }
     }
     let mut plugins = HashMap::new();

@@ -119,6 +119,7 @@ impl<'a> Session<'a> {
             log: Lines::with_room(self.log_lines_left),
             now: self.now,
             random: Random::of(&bound.digest, asked.export, asked.id),
+            grants: Arc::clone(&bound.grants),
         }
     }
 
@@ -165,6 +166,7 @@ pub(super) fn store(
         log: Lines::with_room(log_lines),
         now: Timestamp(0),
         random: Random::of(&Digest::of(b""), "", ""),
+        grants: Arc::default(),
     };
     prepared(engine, state, limits, fuel)
 }

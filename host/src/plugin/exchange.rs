@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    grants::Grants,
     limits::LOG_LINES_MAX,
     meter::Meter,
     random::Random,
@@ -150,6 +151,7 @@ pub(super) struct State {
     /// What the guest is told that the time is.
     pub(super) now: Timestamp,
     pub(super) random: Random,
+    pub(super) grants: Arc<Grants>,
 }
 
 #[cfg(test)]

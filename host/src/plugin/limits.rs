@@ -26,6 +26,10 @@ pub(super) const CHAIN_MESSAGES_MAX: usize = 1_000;
 pub(super) const CHAIN_BYTES_MAX: usize = 64 * MIB;
 /// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough.
 pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+/// The most secrets that a plugin may be granted.
+pub(super) const SECRETS_MAX: usize = 16;
+/// The longest name of one, in bytes.
+pub(super) const SECRET_NAME_BYTES_MAX: usize = 64;
 /// The most problems of its settings that a plugin may tell of; further ones are dropped.
 pub(super) const PROBLEMS_MAX: usize = 100;
 /// The longest place of such a problem, in bytes; a longer one is that of all settings.

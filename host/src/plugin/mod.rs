@@ -14,6 +14,7 @@ mod encode;
 mod engine;
 mod exchange;
 mod fault;
+mod grants;
 mod limits;
 mod load;
 mod load_error;
@@ -43,6 +44,7 @@ use wasmtime::Engine;
 
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
+pub use grants::{GrantsSpec, SECRETS};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
@@ -52,6 +54,7 @@ pub use spec::{Options, Spec};
 use crate::event::{Digest, Invalid, Message, Name};
 use exchange::Settings;
 use fault::Cause;
+use grants::Grants;
 use limits::Limits;
 use load::{Loaded, Loader};
 use metrics::Metrics;
@@ -78,6 +81,7 @@ pub struct Bound {
     pub exports: Exports,
     loaded: Arc<Loaded>,
     settings: Arc<Settings>,
+    grants: Arc<Grants>,
     limits: Limits,
 }
 
@@ -150,8 +154,9 @@ impl Plugins {
             let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
             return Err(Invalid::at("/limits/memory_bytes", refused.to_string()));
         }
+        let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
-        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, limits }))
+        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, grants, limits }))
     }
 
     /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.

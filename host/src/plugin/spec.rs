@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::LimitsSpec;
+use super::{GrantsSpec, LimitsSpec};
 
 /// Settings of the plugin machine.
 #[derive(Clone, Debug)]
@@ -32,4 +32,7 @@ pub struct Spec {
     /// Limits other than the defaults.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// What it may do beyond what all may; without it: nothing.
+    #[serde(default)]
+    pub grants: GrantsSpec,
 }

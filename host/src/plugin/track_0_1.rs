@@ -24,16 +24,17 @@ mod wit {
 
 use wit::{
     exports::sluicebox::plugin::{batch, filter, lifecycle, transform},
-    sluicebox::plugin::{clock, config, log, random, types},
+    sluicebox::plugin::{clock, config, crypto, log, random, types},
 };
 
 /// The interfaces that a guest may import, without their version.
-pub(super) const IMPORTS: [&str; 5] = [
+pub(super) const IMPORTS: [&str; 6] = [
     "sluicebox:plugin/types",
     "sluicebox:plugin/log",
     "sluicebox:plugin/config",
     "sluicebox:plugin/clock",
     "sluicebox:plugin/random",
+    "sluicebox:plugin/crypto",
 ];
 /// The versions that are of this track.
 pub(super) const VERSIONS: &str = "0.1.";
@@ -199,6 +200,12 @@ impl clock::Host for State {
 impl random::Host for State {
     fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
         Ok(self.random.bytes(len)?)
+    }
+}
+
+impl crypto::Host for State {
+    fn hmac(&mut self, algorithm: String, secret: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
+        self.grants.hmac(&algorithm, &secret, &data)
     }
 }
 
