@@ -5,6 +5,7 @@
 //! of the first. The attributes call a world's export macro in the author's crate, which puts that world's description into
 //! the component; of a crate with several kinds, the componentizer joins the descriptions.
 
+use crate::crypto::Algorithm;
 use crate::log::Level;
 use crate::{Batch, Error, Event, Failure, FlushReason, Message, Outcome, Result, Verdict, export};
 use bindings::host::sluicebox::plugin as wit;
@@ -29,6 +30,7 @@ pub(crate) mod bindings {
                         "sluicebox:plugin/config@0.1.0": crate::guest::bindings::host::sluicebox::plugin::config,
                         "sluicebox:plugin/clock@0.1.0": crate::guest::bindings::host::sluicebox::plugin::clock,
                         "sluicebox:plugin/random@0.1.0": crate::guest::bindings::host::sluicebox::plugin::random,
+                        "sluicebox:plugin/crypto@0.1.0": crate::guest::bindings::host::sluicebox::plugin::crypto,
                     },
                     pub_export_macro: true,
                     export_macro_name: $export,
@@ -74,6 +76,10 @@ pub(crate) fn now_ms() -> u64 {
 
 pub(crate) fn random(count: usize) -> Vec<u8> {
     wit::random::bytes(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+pub(crate) fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Vec<u8>, String> {
+    wit::crypto::hmac(algorithm.as_str(), secret, data)
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.

@@ -86,6 +86,7 @@ mod message;
 
 pub mod clock;
 pub mod config;
+pub mod crypto;
 pub mod json;
 pub mod log;
 pub mod random;
@@ -117,7 +118,7 @@ pub use {serde, serde_json};
 /// Its [`drop`] ends an event, and hides the standard library's of that name.
 pub mod prelude {
     pub use crate::{Batch, Config, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
-    pub use crate::{DurationExt, clock, config, drop, emit, emit_all, keep, log, random, reject, retry_after};
+    pub use crate::{DurationExt, clock, config, crypto, drop, emit, emit_all, keep, log, random, reject, retry_after};
     pub use crate::{batch, filter, transform};
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

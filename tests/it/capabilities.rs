@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, Receiver, guests, process};
+use sluicebox_tests::{Host, Receiver, github, guests, process};
 use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -88,7 +88,31 @@ async fn the_command_line_shows_the_line_of_a_wrong_setting() {
 fn a_component_tells_the_form_of_its_settings_without_being_run() {
     let component = guests::component("capable");
     let schema: Value = serde_json::from_str(sluicebox::plugin::config_schema(&component).expect("a schema")).expect("JSON");
-    assert_eq!(schema["properties"]["ask"]["enum"], json!(["clock", "random", "much-random"]));
+    assert_eq!(schema["properties"]["ask"]["enum"], json!(["clock", "random", "much-random", "hmac"]));
     assert_eq!(schema["required"], json!(["ask"]));
     assert_eq!(sluicebox::plugin::config_schema(&guests::component("misbehave")), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_granted_secret_is_computed_with_and_seen_nowhere() {
+    let lines = "config = { ask = \"hmac\" }\ngrants.secrets = { shop = \"Jefe-the-secret\" }";
+    let (host, receiver) = start(lines).await;
+    host.post("open", &[], "what").await;
+    let received = receiver.wait_for("/out", 1).await;
+    let mac: Vec<u8> = serde_json::from_slice(&received[0].body).expect("JSON");
+    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(format!("sha256={hex}"), github::signature("Jefe-the-secret", b"what"));
+    let shown = host.get("/v1/plugins/capable").await.json;
+    assert!(shown.to_string().contains("\"set\":true") && !shown.to_string().contains("Jefe"), "{shown}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_its_grant_is_told_which() {
+    let (host, _receiver) = start("config = { ask = \"hmac\" }").await;
+    let id = host.post("open", &[], "what").await;
+    let run = host.run_in_state(&id, "all", "dead").await;
+    assert_eq!(run["failure"]["code"], "not-granted", "{run}");
+    assert!(run.to_string().contains("plugins.capable.grants.secrets.shop"), "{run}");
+    host.stop().await;
 }

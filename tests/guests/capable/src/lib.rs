@@ -6,7 +6,7 @@ use sluicebox_sdk::prelude::*;
 #[derive(Deserialize, Config)]
 pub struct Settings {
     /// One of the arms below.
-    #[config(one_of = ["clock", "random", "much-random"])]
+    #[config(one_of = ["clock", "random", "much-random", "hmac"])]
     pub ask: String,
     /// Of no use but to be wrong.
     #[config(max_len = 2)]
@@ -21,6 +21,7 @@ pub fn capable(event: Event, settings: Settings) -> Result<Outcome> {
         "clock" => json!([clock::now_ms(), clock::now_ms(), event.received_at_ms()]),
         "random" => json!([random::bytes(8), random::u64()]),
         "much-random" => json!(random::bytes(100_000).len()),
+        "hmac" => json!(crypto::hmac(crypto::Algorithm::Sha256, "shop", event.body())?),
         other => return reject("unknown-question", other),
     };
     emit(Message::json(&told)?)
