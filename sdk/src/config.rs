@@ -2,8 +2,47 @@
 //!
 //! Mostly they come as the second argument of the plugin's function; these are for what has none, such as a batch's key.
 
+mod check;
+mod schema;
+
+pub use check::Problem;
+#[doc(hidden)]
+pub use check::{Any, Limits, field, table, variant};
+#[doc(hidden)]
+pub use schema::Schema;
+
 use crate::{Error, Result, host};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Settings whose form is known without running the plugin. Derived: see [the macro](macro@crate::Config).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of settings that derive `Config`",
+    note = "derive `Config` for it, with `#[config(part)]`, or mark the field `#[config(any)]`, and it is left to serde"
+)]
+pub trait Config {
+    /// The form as JSON Schema.
+    #[doc(hidden)]
+    const SCHEMA: Schema;
+
+    /// Tells what of `value` does not have this form; `path` is where it is.
+    #[doc(hidden)]
+    fn check(value: &Value, path: &str, problems: &mut Vec<Problem>);
+}
+
+/// What the host asks when settings are applied: whether they can be read as `T`. For tests of settings.
+///
+/// # Errors
+/// All problems, each with its place.
+pub fn check<T: Config + DeserializeOwned>(settings: &Value) -> std::result::Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    <T as Config>::check(settings, "", &mut problems);
+    if problems.is_empty() {
+        // What only serde knows of: a conversion of the author's own.
+        problems.extend(T::deserialize(settings).err().map(|error| Problem::new("", check::without_values(&error.to_string()))));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
 
 /// One top-level setting: a text as it is, anything else as JSON.
 pub fn get(key: &str) -> Option<String> {

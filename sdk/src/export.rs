@@ -2,10 +2,12 @@
 //!
 //! The traits are there natively too, so that a wrong signature is found by `cargo check`, before anything is built for a guest.
 
+use crate::config::{Config, Problem};
 use crate::{Batch, Event, Message, Outcome, Result, Verdict};
+use serde::de::DeserializeOwned;
 
 #[cfg(target_family = "wasm")]
-pub use crate::guest::bindings::{batch, filter, transform};
+pub use crate::guest::bindings::{batch, filter, lifecycle, transform};
 
 /// What `#[filter]` implements.
 pub trait Filter {
@@ -27,6 +29,21 @@ pub trait Fold {
     fn fold(batch: Batch) -> Result<Vec<Message>>;
 }
 
+/// What `#[derive(Config)]` implements.
+pub trait Lifecycle {
+    /// Checks settings, the text of a JSON object.
+    fn validate_config(config: &str) -> std::result::Result<(), Vec<Problem>>;
+}
+
+/// Checks settings by their type.
+///
+/// # Errors
+/// All problems.
+pub fn validate_config<T: Config + DeserializeOwned>(config: &str) -> std::result::Result<(), Vec<Problem>> {
+    let settings = serde_json::from_str(config).map_err(|error| vec![Problem::new("", error.to_string())])?;
+    crate::config::check::<T>(&settings)
+}
+
 /// Natively nothing is exported; this is what uses an implementation there.
 #[cfg(not(target_family = "wasm"))]
 pub const fn filter<P: Filter>(_: &P) {}
@@ -38,6 +55,10 @@ pub const fn transform<P: Transform>(_: &P) {}
 /// As [`filter`].
 #[cfg(not(target_family = "wasm"))]
 pub const fn batch<P: Fold>(_: &P) {}
+
+/// As [`filter`].
+#[cfg(not(target_family = "wasm"))]
+pub const fn lifecycle<P: Lifecycle>(_: &P) {}
 
 /// What a `#[filter]` function may return.
 #[diagnostic::on_unimplemented(

@@ -5,6 +5,7 @@
 //! of the first. The attributes call a world's export macro in the author's crate, which puts that world's description into
 //! the component; of a crate with several kinds, the componentizer joins the descriptions.
 
+use crate::crypto::Algorithm;
 use crate::log::Level;
 use crate::{Batch, Error, Event, Failure, FlushReason, Message, Outcome, Result, Verdict, export};
 use bindings::host::sluicebox::plugin as wit;
@@ -27,6 +28,9 @@ pub(crate) mod bindings {
                         "sluicebox:plugin/types@0.1.0": crate::guest::bindings::host::sluicebox::plugin::types,
                         "sluicebox:plugin/log@0.1.0": crate::guest::bindings::host::sluicebox::plugin::log,
                         "sluicebox:plugin/config@0.1.0": crate::guest::bindings::host::sluicebox::plugin::config,
+                        "sluicebox:plugin/clock@0.1.0": crate::guest::bindings::host::sluicebox::plugin::clock,
+                        "sluicebox:plugin/random@0.1.0": crate::guest::bindings::host::sluicebox::plugin::random,
+                        "sluicebox:plugin/crypto@0.1.0": crate::guest::bindings::host::sluicebox::plugin::crypto,
                     },
                     pub_export_macro: true,
                     export_macro_name: $export,
@@ -38,10 +42,12 @@ pub(crate) mod bindings {
     world!(filter, "filter-plugin", "export");
     world!(transform, "transform-plugin", "export");
     world!(batch, "batch-plugin", "export");
+    world!(lifecycle, "lifecycle-plugin", "export");
 }
 
 use bindings::batch::exports::sluicebox::plugin::batch as wit_batch;
 use bindings::filter::exports::sluicebox::plugin::filter as wit_filter;
+use bindings::lifecycle::exports::sluicebox::plugin::lifecycle as wit_lifecycle;
 use bindings::transform::exports::sluicebox::plugin::transform as wit_transform;
 
 pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
@@ -62,6 +68,18 @@ pub(crate) fn setting(key: &str) -> Option<String> {
 
 pub(crate) fn settings() -> String {
     wit::config::all()
+}
+
+pub(crate) fn now_ms() -> u64 {
+    wit::clock::now()
+}
+
+pub(crate) fn random(count: usize) -> Vec<u8> {
+    wit::random::bytes(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+pub(crate) fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Vec<u8>, String> {
+    wit::crypto::hmac(algorithm.as_str(), secret, data)
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.
@@ -108,6 +126,14 @@ impl<P: export::Fold> wit_batch::Guest for P {
     fn fold(b: wit_batch::Batch) -> Result<Vec<wit::types::Message>, wit::types::PluginError> {
         report_panics();
         Ok(P::fold(b.into())?.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<P: export::Lifecycle> wit_lifecycle::Guest for P {
+    fn validate_config(config: String) -> Result<(), Vec<wit_lifecycle::Problem>> {
+        report_panics();
+        let problem = |problem: crate::config::Problem| wit_lifecycle::Problem { path: problem.path, message: problem.message };
+        P::validate_config(&config).map_err(|problems| problems.into_iter().map(problem).collect())
     }
 }
 

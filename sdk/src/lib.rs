@@ -5,8 +5,12 @@
 //! ```
 //! use sluicebox_sdk::prelude::*;
 //!
-//! #[derive(Deserialize)]
-//! struct Settings { min_cents: u64 }
+//! #[derive(Deserialize, Config)]
+//! struct Settings {
+//!     /// Smaller ones go nowhere.
+//!     #[config(min = 0, max = 1_000_000)]
+//!     min_cents: u64,
+//! }
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct Invoice { cents: u64, card: Option<String> }
@@ -28,7 +32,8 @@
 //! | [`#[batch]`](macro@batch) | `fn(Batch[, Settings]) -> Result<Message>` or `Result<Vec<Message>>` | what many events fold into |
 //!
 //! A component may have one of each; they run in this order. The settings are any type that serde can read from the plugin's
-//! `config` table in the hub file; what it cannot read rejects the event as `invalid-config`.
+//! `config` table in the hub file; what it cannot read rejects the event as `invalid-config`. Settings that
+//! derive [`Config`](macro@Config) are checked before that: `sluicebox apply` refuses what does not fit, and names the line.
 //!
 //! # The crate around it
 //!
@@ -42,7 +47,7 @@
 //! ```
 //!
 //! Built with `cargo build --release --target wasm32-unknown-unknown`. The standard library is there, but for what needs an
-//! operating system: `Instant::now()` panics, `println!` is silent ([`log`] is not), `HashMap` works.
+//! operating system: `Instant::now()` panics ([`clock`] tells the time), `println!` is silent ([`log`] is not), `HashMap` works.
 //!
 //! # Testing
 //!
@@ -59,7 +64,8 @@
 //! # }
 //! ```
 //!
-//! [`testing`] has what a test may set and see beyond that: the settings that [`config`] reads, and the lines that were logged.
+//! [`testing`] has what a test may set and see beyond that: the settings that [`config`] reads, the
+//! [`clock`], the seed of [`random`], and the lines that were logged.
 //! One thing differs between there and a guest: a [`Value`](serde_json::Value) keeps the order of its keys in a guest only, so
 //! that this crate changes no other user of `serde_json` in the same build. A test that compares values, not bytes, sees no
 //! difference. Where bytes count, edit them in place with [`json::find`].
@@ -78,9 +84,12 @@ mod error;
 mod event;
 mod message;
 
+pub mod clock;
 pub mod config;
+pub mod crypto;
 pub mod json;
 pub mod log;
+pub mod random;
 
 #[doc(hidden)]
 pub mod export;
@@ -96,19 +105,20 @@ use guest as host;
 use testing as host;
 
 pub use batch::{Batch, FlushReason};
+pub use config::Config;
 pub use decision::{Decision, Outcome, Verdict, drop, emit, emit_all, keep};
 pub use error::{DurationExt, Error, Failure, Result, reject, retry_after};
 pub use event::Event;
 pub use message::Message;
-pub use sluicebox_sdk_macros::{batch, filter, transform};
+pub use sluicebox_sdk_macros::{Config, batch, filter, transform};
 pub use {serde, serde_json};
 
 /// Everything a plugin usually needs: `use sluicebox_sdk::prelude::*;`.
 ///
 /// Its [`drop`] ends an event, and hides the standard library's of that name.
 pub mod prelude {
-    pub use crate::{Batch, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
-    pub use crate::{DurationExt, config, drop, emit, emit_all, keep, log, reject, retry_after};
+    pub use crate::{Batch, Config, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
+    pub use crate::{DurationExt, clock, config, crypto, drop, emit, emit_all, keep, log, random, reject, retry_after};
     pub use crate::{batch, filter, transform};
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

@@ -1,9 +1,12 @@
 //! What stands in for the host when a plugin is tested natively: one for each thread, and so for each test.
 
+use crate::crypto::Algorithm;
 use crate::log::Level;
 use serde::Serialize;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A line that the plugin logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +19,21 @@ pub struct Line {
     pub fields: Vec<(String, String)>,
 }
 
+/// Stands in for an HMAC.
+type Mac = dyn Fn(Algorithm, &[u8]) -> Vec<u8>;
+
 /// One thread's host.
 struct Host {
     settings: Value,
     log: Vec<Line>,
+    now_ms: u64,
+    random: u64,
+    secrets: BTreeMap<String, Rc<Mac>>,
 }
 
 thread_local! {
-    static HOST: RefCell<Host> = const { RefCell::new(Host { settings: Value::Null, log: Vec::new() }) };
+    static HOST: RefCell<Host> =
+        const { RefCell::new(Host { settings: Value::Null, log: Vec::new(), now_ms: 0, random: 0, secrets: BTreeMap::new() }) };
 }
 
 /// Sets what [`config`](crate::config) reads on this thread.
@@ -33,6 +43,22 @@ thread_local! {
 pub fn set_settings(settings: &impl Serialize) {
     let settings = serde_json::to_value(settings).expect("settings are JSON");
     HOST.with_borrow_mut(|host| host.settings = settings);
+}
+
+/// Sets what [`clock`](crate::clock) tells on this thread; 0 until then.
+pub fn set_now_ms(now_ms: u64) {
+    HOST.with_borrow_mut(|host| host.now_ms = now_ms);
+}
+
+/// Begins the stream of [`random`](crate::random) on this thread anew; each seed has its own.
+pub fn set_random_seed(seed: u64) {
+    HOST.with_borrow_mut(|host| host.random = seed);
+}
+
+/// Grants a secret on this thread, by the name that [`crypto`](crate::crypto) is asked for. There is no secret in a test: `mac` says
+/// what the host would answer.
+pub fn grant_secret(name: &str, mac: impl Fn(Algorithm, &[u8]) -> Vec<u8> + 'static) {
+    HOST.with_borrow_mut(|host| host.secrets.insert(name.to_owned(), Rc::new(mac)));
 }
 
 /// Takes the lines that were logged on this thread.
@@ -50,6 +76,29 @@ pub(crate) fn setting(key: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     })
+}
+
+pub(crate) fn now_ms() -> u64 {
+    HOST.with_borrow(|host| host.now_ms)
+}
+
+/// SplitMix64, one byte of each number.
+pub(crate) fn random(count: usize) -> Vec<u8> {
+    let byte = || {
+        HOST.with_borrow_mut(|host| {
+            host.random = host.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (host.random ^ (host.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)).to_le_bytes()[0]
+        })
+    };
+    (0..count).map(|_| byte()).collect()
+}
+
+pub(crate) fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Vec<u8>, String> {
+    let mac = HOST.with_borrow(|host| host.secrets.get(secret).cloned());
+    let mac = mac.ok_or_else(|| format!("the test grants no such secret (grants.secrets.{secret})"))?;
+    Ok(mac(algorithm, data))
 }
 
 /// As the host has it: no settings are an empty object.

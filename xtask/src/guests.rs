@@ -13,7 +13,7 @@ pub(crate) const PLUGINS: [&str; 9] =
     ["redact", "only-humans", "digest", "github-to-slack", "edit-fields", "reshape", "sample", "xml-to-json", "payload-version"];
 
 /// Guests that only tests use.
-pub(crate) const TEST_GUESTS: [&str; 2] = ["misbehave", "wrong-interface"];
+pub(crate) const TEST_GUESTS: [&str; 3] = ["misbehave", "wrong-interface", "capable"];
 
 /// The plugin that the README shows, built as the README says.
 pub(crate) const README_GUEST: &str = "big-orders";

@@ -75,6 +75,7 @@ async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) ->
         reason: reason(batch.reason),
         opened_at: batch.opened_at,
         attempt: batch.attempt,
+        now: (parts.clock)(),
         members: members.collect(),
     };
     let report = parts.plugins.fold(Arc::clone(folder), fold).await;

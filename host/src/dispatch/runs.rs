@@ -57,7 +57,7 @@ impl Work for Runs {
 
 impl Runs {
     async fn run(&self, rule: &Rule, run: &Run) -> (Vec<Stage>, Outcome) {
-        let call = Call { event: Arc::clone(&run.event), attempt: run.attempt };
+        let call = Call { event: Arc::clone(&run.event), attempt: run.attempt, now: (self.parts.clock)() };
         let report = self.parts.plugins.run(Arc::clone(&rule.chain), call).await;
         let outcome = match report.result {
             Ok(ended) => plan::of_run(rule, run.id, &run.event, ended),

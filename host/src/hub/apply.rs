@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
-    check::{Findings, Parts, check},
+    check::{Findings, Parts, check_proposed},
     draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
     entry::{Entry, Key, Kind},
     revision::{KEEP, Record},
@@ -47,7 +47,7 @@ impl Hub {
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal)?;
-        let parts = verdict(check(&standing, &proposal.edits, &self.inner.catalogue).await, &proposal)?;
+        let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.catalogue).await, &proposal)?;
         if proposal.edits.is_empty() {
             return Ok(Applied { revision: state.revision, ..Applied::default() });
         }

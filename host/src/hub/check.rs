@@ -32,9 +32,29 @@ pub(super) struct Findings {
 
 /// Checks `edits` to the entries there are.
 pub(super) async fn check(standing: &Workspace, edits: &Edits, catalogue: &Catalogue) -> Result<Parts, Findings> {
+    found(standing, edits, catalogue, Settings::Accepted).await
+}
+
+/// The same for what somebody asks for: each changed plugin says what it holds of its settings. What was applied is not asked again, so
+/// that no plugin keeps the host from starting.
+pub(super) async fn check_proposed(standing: &Workspace, edits: &Edits, catalogue: &Catalogue) -> Result<Parts, Findings> {
+    found(standing, edits, catalogue, Settings::Proposed).await
+}
+
+/// Whether plugins accepted their settings before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settings {
+    Accepted,
+    Proposed,
+}
+
+async fn found(standing: &Workspace, edits: &Edits, catalogue: &Catalogue, settings: Settings) -> Result<Parts, Findings> {
     let mut check = Check { standing, edits, parts: Parts::new(), findings: Findings::default() };
     let specs = check.read();
     let plugins = check.bind(&specs, catalogue).await;
+    if settings == Settings::Proposed {
+        check.ask_plugins(catalogue).await;
+    }
     check.refine_ends(&specs);
     check.refine_rules(&specs, &plugins);
     check.find_used();
@@ -79,6 +99,18 @@ impl Check<'_> {
             }
         }
         plugins
+    }
+
+    async fn ask_plugins(&mut self, catalogue: &Catalogue) {
+        let bound = self.parts.iter().filter_map(|(key, part)| match part {
+            Part::Plugin(bound) => Some((key.clone(), Arc::clone(bound))),
+            _ => None,
+        });
+        for (key, bound) in bound.collect::<Vec<_>>() {
+            for invalid in catalogue.plugins.check_settings(bound).await {
+                self.problem(&key, invalid);
+            }
+        }
     }
 
     fn refine_ends(&mut self, specs: &Specs) {

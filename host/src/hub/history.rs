@@ -17,6 +17,7 @@ use super::{
     component::{BindError, Catalogue},
     entry::{Documents, Kind},
     revision::RecordsError,
+    seal::Seal,
     spec::Specs,
 };
 use crate::{
@@ -89,7 +90,8 @@ impl Hub {
 
     async fn refine_former(&self, workspace: Name, revision: u64) -> Told {
         let inner = Arc::clone(&self.inner);
-        let read = move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&workspace, &documents)));
+        let read =
+            move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&workspace, &documents, &inner.seal)));
         let read: Result<Option<FormerSpecs>, RecordsError> = off_the_workers(revision, read).await?;
         let Some(former) = read.map_err(|error| unavailable(revision, error))? else { return Ok(None) };
         let bound = Plugins::bind(&former.specs.plugins, &self.inner.catalogue).await;
@@ -139,7 +141,7 @@ struct FormerSpecs {
 }
 
 impl FormerSpecs {
-    fn of(workspace: &Name, documents: &Documents) -> Self {
+    fn of(workspace: &Name, documents: &Documents, seal: &Seal) -> Self {
         let mut former = Self { specs: Specs::default(), destinations: BTreeMap::new() };
         for (entry, document) in documents.iter().filter(|(entry, _)| entry.workspace == *workspace) {
             match entry.kind {
@@ -147,7 +149,9 @@ impl FormerSpecs {
                 // Its secrets are sealed, and of no concern to a rule.
                 Kind::Destination => drop(former.destinations.insert(entry.name.clone(), collected(format_of(document)))),
                 // What does not fit is missing, like the rest of what cannot be refined.
-                Kind::Plugin | Kind::Rule => drop(former.specs.read(&entry.key(), document)),
+                Kind::Rule => drop(former.specs.read(&entry.key(), document)),
+                // A plugin computes with its secrets.
+                Kind::Plugin => drop(seal.unseal(entry, document.clone()).map(|clear| former.specs.read(&entry.key(), &clear))),
             }
         }
         former

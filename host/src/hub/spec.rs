@@ -100,7 +100,8 @@ pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
     let (root, patterns): (&str, &[&str]) = match kind {
         Kind::Source => ("/verify", verify::SECRETS),
         Kind::Destination => ("", deliver::SECRETS),
-        Kind::Plugin | Kind::Rule => ("", &[]),
+        Kind::Plugin => ("", plugin::SECRETS),
+        Kind::Rule => ("", &[]),
     };
     patterns.iter().flat_map(|pattern| expand(document, &format!("{root}{pattern}"))).collect()
 }

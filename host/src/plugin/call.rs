@@ -16,8 +16,9 @@ use super::{
     limits::{CHAIN_LOG_LINES_MAX, CHAIN_TIME_MAX, Limits},
     meter::Meter,
     metrics::Metrics,
+    random::Random,
 };
-use crate::event::Stage;
+use crate::event::{Digest, Stage, Timestamp};
 
 /// What a call that did not fail came to.
 pub(super) struct Done<T> {
@@ -28,22 +29,32 @@ pub(super) struct Done<T> {
     pub(super) messages: usize,
 }
 
+/// Which function is called, and on what.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) export: &'static str,
+    /// Of the event, of its piece, or of the batch.
+    pub(super) id: &'a str,
+    pub(super) input_bytes: usize,
+}
+
 /// The calls of one chain or fold: what they left for people, and what they may still use together.
 pub(super) struct Session<'a> {
     engine: &'a Engine,
     metrics: &'a Metrics,
     started: Instant,
+    now: Timestamp,
     log_lines_left: usize,
     /// One for each call so far.
     pub(super) stages: Vec<Stage>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn start(engine: &'a Engine, metrics: &'a Metrics) -> Self {
-        Self { engine, metrics, started: Instant::now(), log_lines_left: CHAIN_LOG_LINES_MAX, stages: Vec::new() }
+    pub(super) fn start(engine: &'a Engine, metrics: &'a Metrics, now: Timestamp) -> Self {
+        Self { engine, metrics, started: Instant::now(), now, log_lines_left: CHAIN_LOG_LINES_MAX, stages: Vec::new() }
     }
 
-    /// Calls `export` of a plugin: `invoke` makes the instance and calls it, `accept` judges what it answered.
+    /// Calls a function of a plugin: `invoke` makes the instance and calls it, `accept` judges what it answered.
     ///
     /// # Errors
     ///
@@ -51,18 +62,17 @@ impl<'a> Session<'a> {
     pub(super) fn call<R, T>(
         &mut self,
         bound: &Bound,
-        export: &'static str,
-        input_bytes: usize,
+        asked: Asked<'_>,
         invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
         accept: impl FnOnce(R) -> Result<Done<T>, Cause>,
     ) -> Result<T, Fault> {
         let begun = Instant::now();
         let (answer, used) = match self.within_time(bound) {
-            Ok(()) => self.invoke(bound, input_bytes, invoke),
+            Ok(()) => self.invoke(bound, asked, invoke),
             Err(cause) => (Err(cause), Used::default()),
         };
         let done = answer.and_then(accept);
-        self.record(bound, export, &done, used, begun.elapsed());
+        self.record(bound, asked.export, &done, used, begun.elapsed());
         done.map(|done| done.value).map_err(|cause| cause.into_fault(&bound.name))
     }
 
@@ -80,12 +90,11 @@ impl<'a> Session<'a> {
     fn invoke<R>(
         &self,
         bound: &Bound,
-        input_bytes: usize,
+        asked: Asked<'_>,
         invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
     ) -> (Result<R, Cause>, Used) {
-        let fuel = bound.limits.fuel_for(input_bytes);
-        let store = store(self.engine, Arc::clone(&bound.settings), &bound.limits, fuel, self.log_lines_left);
-        let mut store = match store {
+        let fuel = bound.limits.fuel_for(asked.input_bytes);
+        let mut store = match prepared(self.engine, self.state(bound, asked), &bound.limits, fuel) {
             Ok(store) => store,
             Err(error) => return (Err(Cause::host(format!("no call could be prepared: {error:#}"))), Used::default()),
         };
@@ -101,6 +110,17 @@ impl<'a> Session<'a> {
         };
         let used = Used { fuel: fuel.saturating_sub(fuel_left), memory_bytes: state.meter.memory_bytes(), logs: state.log.lines };
         (answer, used)
+    }
+
+    fn state(&self, bound: &Bound, asked: Asked<'_>) -> State {
+        State {
+            settings: Arc::clone(&bound.settings),
+            meter: Meter::new(bound.limits.memory_bytes),
+            log: Lines::with_room(self.log_lines_left),
+            now: self.now,
+            random: Random::of(&bound.digest, asked.export, asked.id),
+            grants: Arc::clone(&bound.grants),
+        }
     }
 
     fn record<T>(&mut self, bound: &Bound, export: &'static str, done: &Result<Done<T>, Cause>, used: Used, elapsed: Duration) {
@@ -132,7 +152,7 @@ struct Used {
     logs: Vec<String>,
 }
 
-/// A store for one instance, under these limits.
+/// A store for an instance that is only tried: it has neither an event nor a time.
 pub(super) fn store(
     engine: &Engine,
     settings: Arc<Settings>,
@@ -140,7 +160,19 @@ pub(super) fn store(
     fuel: u64,
     log_lines: usize,
 ) -> wasmtime::Result<Store<State>> {
-    let state = State { settings, meter: Meter::new(limits.memory_bytes), log: Lines::with_room(log_lines) };
+    let state = State {
+        settings,
+        meter: Meter::new(limits.memory_bytes),
+        log: Lines::with_room(log_lines),
+        now: Timestamp(0),
+        random: Random::of(&Digest::of(b""), "", ""),
+        grants: Arc::default(),
+    };
+    prepared(engine, state, limits, fuel)
+}
+
+/// A store for one instance, under these limits.
+fn prepared(engine: &Engine, state: State, limits: &Limits, fuel: u64) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_fuel(fuel)?;

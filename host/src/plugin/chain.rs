@@ -10,7 +10,7 @@ use wasmtime::Engine;
 
 use super::{
     Bound, Call, Ended, Fault, Fold, Piece, Report, accept,
-    call::{Done, Session},
+    call::{Asked, Done, Session},
     exchange::{Outcome, Shown, Verdict},
     fault::Cause,
     metrics::Metrics,
@@ -21,19 +21,18 @@ use crate::event::Message;
 
 /// Runs a chain.
 pub(super) fn run(engine: &Engine, metrics: &Metrics, plugins: &[Arc<Bound>], call: &Call) -> Report {
-    let mut chain = Chain::start(Session::start(engine, metrics), call);
+    let mut chain = Chain::start(Session::start(engine, metrics, call.now), call);
     let result = chain.run(plugins);
     Report { stages: chain.session.stages, result }
 }
 
 /// Folds a batch.
 pub(super) fn fold(engine: &Engine, metrics: &Metrics, plugin: &Bound, fold: &Fold) -> Report {
-    let mut session = Session::start(engine, metrics);
+    let mut session = Session::start(engine, metrics, fold.now);
     let was = in_common(fold);
     let result = session.call(
         plugin,
-        "fold",
-        fold_bytes(fold),
+        Asked { export: "fold", id: &fold.id.to_string(), input_bytes: fold_bytes(fold) },
         |store| plugin.loaded.guest.fold(store, fold),
         |emitted| Ok(emit(accept::messages(emitted, &was, &plugin.name, &plugin.limits, Room::WHOLE)?)),
     );
@@ -85,8 +84,7 @@ impl<'a> Chain<'a> {
             let shown = shown(self.call, &piece.id, &piece.message);
             let verdict = self.session.call(
                 plugin,
-                "filter",
-                shown.bytes(),
+                asked("filter", &shown),
                 |store| plugin.loaded.guest.filter(store, &shown),
                 |verdict| {
                     let (result, messages) = if matches!(verdict, Verdict::Keep) { ("keep", 1) } else { ("drop", 0) };
@@ -108,8 +106,7 @@ impl<'a> Chain<'a> {
             let shown = shown(self.call, &piece.id, &piece.message);
             let became = self.session.call(
                 plugin,
-                "transform",
-                shown.bytes(),
+                asked("transform", &shown),
                 |store| plugin.loaded.guest.transform(store, &shown),
                 |outcome| judge(outcome, &piece.message, plugin, room),
             )?;
@@ -126,8 +123,7 @@ impl<'a> Chain<'a> {
         let shown = shown(self.call, id, message);
         self.session.call(
             plugin,
-            "key",
-            shown.bytes(),
+            asked("key", &shown),
             |store| plugin.loaded.guest.key(store, &shown),
             |key| {
                 let value = accept::key(key, &plugin.name)?;
@@ -175,6 +171,10 @@ fn emit(messages: Vec<Message>) -> Done<Vec<Message>> {
 
 fn shown<'a>(call: &'a Call, id: &'a str, message: &'a Message) -> Shown<'a> {
     Shown { id, event: &call.event, message, attempt: call.attempt }
+}
+
+fn asked<'a>(export: &'static str, shown: &Shown<'a>) -> Asked<'a> {
+    Asked { export, id: shown.id, input_bytes: shown.bytes() }
 }
 
 /// One message stays what its piece was; of several each gets an id of its own.

@@ -4,11 +4,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    grants::Grants,
     limits::LOG_LINES_MAX,
     meter::Meter,
+    random::Random,
     text::{one_line, push_clean},
 };
-use crate::event::{Attribute, Event, Header, Message};
+use crate::event::{Attribute, Event, Header, Message, Timestamp};
 
 /// What a plugin is shown of an event: type, content type, attributes and body as the plugins before it left them, the headers
 /// as they came in. (The headers that a message goes out with are another list, which a guest writes and never reads.)
@@ -146,6 +148,10 @@ pub(super) struct State {
     pub(super) settings: Arc<Settings>,
     pub(super) meter: Meter,
     pub(super) log: Lines,
+    /// What the guest is told that the time is.
+    pub(super) now: Timestamp,
+    pub(super) random: Random,
+    pub(super) grants: Arc<Grants>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{
     limits::Limits,
     load_error::mib,
     meter::{HostExhausted, OverLimit},
+    random::TooMuchRandom,
     text::{code_or, one_line},
 };
 use crate::event::{Failure, Name};
@@ -105,6 +106,9 @@ impl Ran<'_> {
         if let Some(over) = error.downcast_ref::<OverLimit>() {
             return self.memory(*over);
         }
+        if let Some(wanted) = error.downcast_ref::<TooMuchRandom>() {
+            return Cause::new(FaultKind::Output, "limit-random", format!("plugin `{}` asked for {wanted}", self.plugin));
+        }
         if is_hosts_own(error) {
             return Cause::host(format!("no instance of plugin `{}` could be made: {error:#}", self.plugin));
         }
@@ -180,6 +184,7 @@ fn innermost_function(error: &wasmtime::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{event::Digest, plugin::random::Random};
 
     fn cause(error: impl Into<wasmtime::Error>, last_error: Option<&str>) -> Cause {
         let plugin: Name = "redact".parse().expect("a name");
@@ -189,10 +194,12 @@ mod tests {
     #[test]
     fn limits_are_told_apart_and_name_their_setting() {
         let over = OverLimit::Memory { wanted_bytes: 65 << 20 };
+        let random = Random::of(&Digest::of(b""), "filter", "").bytes(65_537).expect_err("too many");
         for (error, kind, code, setting) in [
             (wasmtime::Error::from(Trap::OutOfFuel), FaultKind::Fuel, "limit-fuel", "plugins.redact.limits.fuel"),
             (Trap::Interrupt.into(), FaultKind::Time, "limit-time", "250 ms (plugins.redact.limits.time_ms)"),
             (over.into(), FaultKind::Memory, "limit-memory", "64 MiB (plugins.redact.limits.memory_bytes)"),
+            (wasmtime::Error::from(random), FaultKind::Output, "limit-random", "65537 random bytes at once, the limit is 65536"),
         ] {
             let cause = cause(error, Some("a log line changes nothing"));
             assert_eq!((cause.kind, cause.failure.code.as_str()), (kind, code));

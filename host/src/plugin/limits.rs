@@ -33,6 +33,16 @@ pub(super) const CHAIN_BYTES_MAX: usize = 64 * MIB;
 /// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough, and it has
 /// its worker to itself all the while. Two calls that take all that the ceiling allows.
 pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// The most secrets that a plugin may be granted.
+pub(super) const SECRETS_MAX: usize = 16;
+/// The longest name of one, in bytes.
+pub(super) const SECRET_NAME_BYTES_MAX: usize = 64;
+/// The most problems of its settings that a plugin may tell of; further ones are dropped.
+pub(super) const PROBLEMS_MAX: usize = 100;
+/// The longest place of such a problem, in bytes; a longer one is that of all settings.
+pub(super) const POINTER_BYTES_MAX: usize = 512;
+/// The most random bytes that a guest may ask for at once: it takes a fraction of a millisecond, which no fuel pays for.
+pub(super) const RANDOM_BYTES_MAX: u32 = 64 << 10;
 /// The most elements of all the tables of an instance together.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 100_000;
 

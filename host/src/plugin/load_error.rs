@@ -98,7 +98,7 @@ pub(super) fn import(label: &str, import: &str) -> LoadError {
     } else if import.starts_with("sluicebox:plugin/") {
         "this server does not have it: use the SDK of track 0.1, or a newer server"
     } else {
-        "a plugin may import sluicebox:plugin/log@0.1.0 and sluicebox:plugin/config@0.1.0, and nothing else"
+        "a plugin may import log, config, clock, random and crypto of sluicebox:plugin@0.1.0, and nothing else"
     };
     refuse("P005", cause, mend)
 }

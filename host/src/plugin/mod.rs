@@ -16,14 +16,18 @@ mod encode;
 mod engine;
 mod exchange;
 mod fault;
+mod grants;
 mod inspect;
 mod limits;
 mod load;
 mod load_error;
 mod meter;
 mod metrics;
+mod random;
 mod report;
 mod room;
+mod schema;
+mod settings;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -48,16 +52,19 @@ use zeroize::Zeroizing;
 pub use aot::{CompileError, compile_limited};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
+pub use grants::{GrantsSpec, SECRETS};
 pub use inspect::{Inspected, inspect};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
+pub use schema::config_schema;
 pub use spec::{CompileLimits, Options, Spec};
 
 use crate::event::{Digest, Invalid, Message, Name};
 use aot::Cache;
 use exchange::Settings;
 use fault::Cause;
+use grants::Grants;
 use limits::Limits;
 use load::{Loaded, Loader};
 use metrics::Metrics;
@@ -91,6 +98,7 @@ pub struct Bound {
     pub exports: Exports,
     loaded: Arc<Loaded>,
     settings: Arc<Settings>,
+    grants: Arc<Grants>,
     limits: Limits,
 }
 
@@ -173,8 +181,21 @@ impl Plugins {
             let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
             return Err(Invalid::at("/limits/memory_bytes", refused.to_string()));
         }
+        let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
-        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, limits }))
+        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, grants, limits }))
+    }
+
+    /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.
+    pub async fn check_settings(&self, plugin: Arc<Bound>) -> Vec<Invalid> {
+        if !plugin.loaded.guest.validates() {
+            return Vec::new();
+        }
+        let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
+        let lane = Lane::of(std::slice::from_ref(&plugin));
+        let problems = self.workers.run(lane, move || settings::check(&engine, &metrics, &plugin)).await;
+        problems
+            .unwrap_or_else(|| vec![Invalid::at("/config", "no worker ran the plugin: this is the server's fault, see its log")])
     }
 
     /// Runs a chain on an event: each plugin in order, one fresh instance for each call, on a worker.

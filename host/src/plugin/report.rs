@@ -23,6 +23,8 @@ pub struct Call {
     pub event: Arc<Event>,
     /// 1 on the first try.
     pub attempt: u32,
+    /// What plugins are told that the time is.
+    pub now: Timestamp,
 }
 
 /// What a fold is called with.
@@ -38,6 +40,8 @@ pub struct Fold {
     pub opened_at: Timestamp,
     /// 1 on the first try.
     pub attempt: u32,
+    /// What the plugin is told that the time is.
+    pub now: Timestamp,
     /// The events and how the plugins before the batch left them.
     pub members: Vec<(Arc<Event>, Message)>,
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, thread};
 
 use serde::Deserialize;
 
-use super::LimitsSpec;
+use super::{GrantsSpec, LimitsSpec};
 
 /// Settings of the plugin machine.
 #[derive(Clone, Debug)]
@@ -73,4 +73,7 @@ pub struct Spec {
     /// Limits other than the defaults.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// What it may do beyond what all may; without it: nothing.
+    #[serde(default)]
+    pub grants: GrantsSpec,
 }

@@ -14,19 +14,32 @@ use crate::event::{Attribute, Header};
 
 /// What `bindgen!` makes of the WIT; its docs are the WIT's.
 mod wit {
-    wasmtime::component::bindgen!({ path: "../sdk/wit/0.1", world: "any-plugin" });
+    wasmtime::component::bindgen!({
+        path: "../sdk/wit/0.1",
+        world: "any-plugin",
+        // Ends the call where a guest asks for too much.
+        imports: { "sluicebox:plugin/random.bytes": trappable },
+    });
 }
 
 use wit::{
-    exports::sluicebox::plugin::{batch, filter, transform},
-    sluicebox::plugin::{config, log, types},
+    exports::sluicebox::plugin::{batch, filter, lifecycle, transform},
+    sluicebox::plugin::{clock, config, crypto, log, random, types},
 };
 
 /// The interfaces that a guest may import, without their version.
-pub(super) const IMPORTS: [&str; 3] = ["sluicebox:plugin/types", "sluicebox:plugin/log", "sluicebox:plugin/config"];
+pub(super) const IMPORTS: [&str; 6] = [
+    "sluicebox:plugin/types",
+    "sluicebox:plugin/log",
+    "sluicebox:plugin/config",
+    "sluicebox:plugin/clock",
+    "sluicebox:plugin/random",
+    "sluicebox:plugin/crypto",
+];
 /// The versions that are of this track.
 pub(super) const VERSIONS: &str = "0.1.";
 
+const LIFECYCLE: &str = "sluicebox:plugin/lifecycle@0.1.0";
 const FILTER: &str = "sluicebox:plugin/filter@0.1.0";
 const TRANSFORM: &str = "sluicebox:plugin/transform@0.1.0";
 const BATCH: &str = "sluicebox:plugin/batch@0.1.0";
@@ -39,6 +52,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 /// A linked component, and where its exports are.
 pub(super) struct Guest {
     pre: InstancePre<State>,
+    lifecycle: Option<lifecycle::GuestIndices>,
     filter: Option<filter::GuestIndices>,
     transform: Option<transform::GuestIndices>,
     batch: Option<batch::GuestIndices>,
@@ -55,6 +69,7 @@ impl Guest {
     pub(super) fn probe(pre: InstancePre<State>) -> Result<Self, WrongType> {
         let component = pre.component().clone();
         Ok(Self {
+            lifecycle: ask(&component, LIFECYCLE, || lifecycle::GuestIndices::new(&pre))?,
             filter: ask(&component, FILTER, || filter::GuestIndices::new(&pre))?,
             transform: ask(&component, TRANSFORM, || transform::GuestIndices::new(&pre))?,
             batch: ask(&component, BATCH, || batch::GuestIndices::new(&pre))?,
@@ -66,6 +81,11 @@ impl Guest {
         Exports { filter: self.filter.is_some(), transform: self.transform.is_some(), batch: self.batch.is_some() }
     }
 
+    /// Whether it can be asked about its settings. No work of its own: a component with nothing else is none of ours.
+    pub(super) fn validates(&self) -> bool {
+        self.lifecycle.is_some()
+    }
+
     /// A fresh instance. Guest code runs here already: initialisers.
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
         self.pre.instantiate(store)
@@ -74,6 +94,9 @@ impl Guest {
     /// Compares the types of all exports with the bindings': only an instance can tell.
     pub(super) fn check_types(&self, store: &mut Store<State>, instance: &Instance) -> Result<(), WrongType> {
         let wrong = |interface| move |error| WrongType { interface, error };
+        if let Some(indices) = &self.lifecycle {
+            indices.load(&mut *store, instance).map_err(wrong(LIFECYCLE))?;
+        }
         if let Some(indices) = &self.filter {
             indices.load(&mut *store, instance).map_err(wrong(FILTER))?;
         }
@@ -84,6 +107,19 @@ impl Guest {
             indices.load(&mut *store, instance).map_err(wrong(BATCH))?;
         }
         Ok(())
+    }
+
+    /// What is wrong with these settings: places and texts.
+    pub(super) fn validate_config(&self, store: &mut Store<State>, settings: &str) -> Answer<Vec<(String, String)>> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.lifecycle.as_ref())?.load(&mut *store, &instance)?;
+        let problems = match guest.call_validate_config(store, settings)? {
+            Ok(()) => Vec::new(),
+            // Refused all the same.
+            Err(problems) if problems.is_empty() => vec![(String::new(), String::new())],
+            Err(problems) => problems.into_iter().map(|problem| (problem.path, problem.message)).collect(),
+        };
+        Ok(Ok(problems))
     }
 
     pub(super) fn filter(&self, store: &mut Store<State>, shown: &Shown<'_>) -> Answer<Verdict> {
@@ -152,6 +188,24 @@ impl config::Host for State {
 
     fn all(&mut self) -> String {
         self.settings.all.clone()
+    }
+}
+
+impl clock::Host for State {
+    fn now(&mut self) -> types::Timestamp {
+        self.now.0
+    }
+}
+
+impl random::Host for State {
+    fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.random.bytes(len)?)
+    }
+}
+
+impl crypto::Host for State {
+    fn hmac(&mut self, algorithm: String, secret: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
+        self.grants.hmac(&algorithm, &secret, &data)
     }
 }
 

@@ -8,6 +8,7 @@ use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 
 mod batch;
+mod config;
 mod signature;
 
 use signature::Signature;
@@ -105,6 +106,43 @@ pub fn batch(args: TokenStream, item: TokenStream) -> TokenStream {
             }
         }
     })
+}
+
+/// Makes a type the plugin's settings: checked when they are applied, and described in the component.
+///
+/// For structs with named fields. The component then exports `validate-config`, so that `sluicebox apply` refuses settings that do not
+/// fit and names the line; and it has a JSON Schema of them in its section `sluicebox:config-schema`. A setting that the type does not
+/// know is a problem too. Only one type of a plugin is its settings: types of fields derive `Config` as well, with `#[config(part)]`
+/// (enums of plain names need no mark). Names and defaults are serde's; doc comments become descriptions.
+///
+/// | attribute of a field | |
+/// |---|---|
+/// | `min = 0`, `max = 1.5` | a number's bounds |
+/// | `min_len = 1`, `max_len = 64` | of a text in characters, of a list in items, of a table in members |
+/// | `one_of = ["a", "b"]` | the only texts |
+/// | `any` | a type that only serde knows: not described, but checked |
+///
+/// ```
+/// use sluicebox_sdk::{config, prelude::*};
+///
+/// #[derive(Deserialize, Config)]
+/// struct Settings {
+///     /// In percent.
+///     #[config(min = 0, max = 100)]
+///     share: f64,
+///     #[serde(default)]
+///     tags: Vec<String>,
+/// }
+///
+/// # fn main() {
+/// let problems = config::check::<Settings>(&json!({ "share": 101, "tags": ["a", 7] })).unwrap_err();
+/// assert_eq!(problems[0], config::Problem::new("/share", "must be at most 100"));
+/// assert_eq!(problems[1], config::Problem::new("/tags/1", "expected a text, found a number"));
+/// # }
+/// ```
+#[proc_macro_derive(Config, attributes(config))]
+pub fn config(input: TokenStream) -> TokenStream {
+    config::derive(input.into()).unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
 /// The function as it was, and beside it what makes it a plugin of this kind.

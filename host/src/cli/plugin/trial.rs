@@ -9,7 +9,9 @@ use super::fixture::Given;
 use crate::{
     cli::apply::component,
     event::{BatchId, Digest, Event, Message, Name, Stage, Timestamp},
-    plugin::{Bound, Call, Ended, Exports, Fault, Fold, FoldReason, LimitsSpec, Options, Piece, Plugins, Report, Spec},
+    plugin::{
+        Bound, Call, Ended, Exports, Fault, Fold, FoldReason, GrantsSpec, LimitsSpec, Options, Piece, Plugins, Report, Spec,
+    },
 };
 
 /// The engine with one component in it.
@@ -55,6 +57,9 @@ impl Bench {
     /// Calls the plugin with what a fixture gives: one event, or those of a batch.
     pub(super) async fn run(&self, given: &Given) -> anyhow::Result<Trial> {
         let plugin = self.bind(&given.config, &given.limits)?;
+        if let Some(wrong) = self.plugins.check_settings(Arc::clone(&plugin)).await.first() {
+            bail!("{}: {}", wrong.pointer, wrong.message);
+        }
         match given.events.as_slice() {
             [event] if !given.is_batch => Ok(self.event(plugin, event, given.attempt).await),
             events => self.batch(plugin, events, given.attempt).await,
@@ -62,12 +67,13 @@ impl Bench {
     }
 
     fn bind(&self, config: &serde_json::Map<String, serde_json::Value>, limits: &LimitsSpec) -> anyhow::Result<Arc<Bound>> {
-        let spec = Spec { digest: self.digest.to_string(), config: config.clone(), limits: limits.clone() };
+        let (digest, grants) = (self.digest.to_string(), GrantsSpec::default());
+        let spec = Spec { digest, config: config.clone(), grants, limits: limits.clone() };
         self.plugins.bind(self.name.clone(), &spec).map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
     }
 
     async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32) -> Trial {
-        let Report { stages, result } = self.plugins.run([plugin].into(), Call { event: Arc::clone(event), attempt }).await;
+        let Report { stages, result } = self.plugins.run([plugin].into(), call(event, attempt)).await;
         let (key, became) = match result {
             Err(fault) => (None, Became::Failed(fault)),
             Ok(Ended::Dropped { reason }) => (None, Became::Dropped(reason)),
@@ -84,8 +90,7 @@ impl Bench {
         ensure!(self.exports.batch, "[[events]] are for a plugin that exports batch; this one does not, so give one [event]");
         let (mut stages, mut members, mut key, mut reason) = (Vec::new(), Vec::new(), None, String::new());
         for (index, event) in events.iter().enumerate() {
-            let call = Call { event: Arc::clone(event), attempt };
-            let report = self.plugins.run([Arc::clone(&plugin)].into(), call).await;
+            let report = self.plugins.run([Arc::clone(&plugin)].into(), call(event, attempt)).await;
             stages.extend(report.stages);
             match report.result {
                 Err(fault) => return Ok(Trial { stages, key, became: Became::Failed(fault) }),
@@ -114,8 +119,14 @@ impl Bench {
     fn closed(&self, key: String, members: Vec<(Arc<Event>, Message)>, attempt: u32) -> Fold {
         let id = BatchId::of(&Name::default_workspace(), &self.name, &key, 1, members.len() as u64);
         let opened_at = members.first().map_or(Timestamp(0), |(event, _)| event.received_at);
-        Fold { id, key, reason: FoldReason::Size, opened_at, attempt, members }
+        let now = members.last().map_or(opened_at, |(event, _)| event.received_at);
+        Fold { id, key, reason: FoldReason::Size, opened_at, attempt, now, members }
     }
+}
+
+/// The time is that of the event, so that each trial sees the same.
+fn call(event: &Arc<Event>, attempt: u32) -> Call {
+    Call { event: Arc::clone(event), attempt, now: event.received_at }
 }
 
 /// One fixture is one batch.

@@ -155,3 +155,16 @@ async fn the_host_does_not_start_without_a_component_that_a_rule_runs() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_former_revision_still_has_the_secrets_that_were_granted() {
+    let (world, digest) = World::with_a_plugin().await;
+    let granted = json!({ "digest": digest.to_string(), "grants": { "secrets": { "shop": "s3cret-of-the-shop" } } });
+    world.apply(put(&[(Kind::Plugin, "redact", granted)])).await.expect("granted");
+    let with_grant = world.revision();
+    let shown = world.hub.get(&Name::default_workspace(), Kind::Plugin, &name("redact")).expect("is there");
+    assert!(!format!("{shown:?}").contains("s3cret"), "{shown:?}");
+    world.apply(put(&[plugin(&digest)])).await.expect("taken back");
+    assert!(world.revision() > with_grant);
+    assert_eq!(world.runs(with_grant).await, Some(digest), "it can be refined again");
+}

@@ -29,9 +29,20 @@ async fn what_is_no_component_is_refused_in_our_words() {
 
 #[tokio::test]
 async fn a_component_that_exports_none_of_ours_is_told_what_it_exports() {
-    let other = refused(wat(r#"(component (instance $i) (export "sluicebox:plugin/lifecycle@0.1.0" (instance $i)))"#)).await;
+    let lifecycle = r#"(component
+        (type $problem0 (record (field "path" string) (field "message" string)))
+        (export $problem "problem" (type $problem0))
+        (core module $m (memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+            (func (export "validate-config") (param i32 i32) (result i32) (i32.const 0)))
+        (core instance $m (instantiate $m))
+        (func $validate (param "config" string) (result (result (error (list $problem)))) (canon lift (core func $m "validate-config")
+            (memory $m "memory") (realloc (func $m "realloc"))))
+        (instance $i (export "validate-config" (func $validate)))
+        (export "sluicebox:plugin/lifecycle@0.1.0" (instance $i)))"#;
+    let other = refused(wat(lifecycle)).await;
     assert_eq!(other.code, "P002");
-    assert!(other.message.contains("it exports: sluicebox:plugin/lifecycle@0.1.0"), "{other}");
+    assert!(other.message.contains("sluicebox:plugin/lifecycle@0.1.0      did you forget"), "{other}");
 }
 
 #[tokio::test]
