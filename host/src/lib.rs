@@ -131,7 +131,7 @@ impl Host {
             clock: Arc::clone(&self.clock),
             shutdown: stopped.clone(),
         };
-        let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts));
+        let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts, &mut self.registry));
         flows.push(deliver::start(&self.config.deliver, deliver_parts, &mut self.registry));
         flows
     }

@@ -89,8 +89,11 @@ async fn metrics(State(parts): State<Parts>) -> Result<Response, Problem> {
     Ok((kind, page).into_response())
 }
 
-/// A store that does not answer is nobody's fault outside.
+/// A store that does not answer is nobody's fault outside; a question that takes it too long is.
 fn store_problem(error: &JournalError) -> Problem {
+    if matches!(error, JournalError::TooSlow) {
+        return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "query-too-slow", error.to_string());
+    }
     tracing::error!(error = error as &dyn std::error::Error, "the journal did not answer");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", "the journal did not answer; try again").retry_after(5)
 }

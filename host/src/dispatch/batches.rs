@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Options, Parts, Rule, fate, plan,
+    Options, Parts, Rule, fate,
+    metrics::Metrics,
+    plan,
     runs::{random, rule_of},
     store,
 };
@@ -17,14 +19,15 @@ use crate::{
 const PER_RULE_MAX: usize = 2;
 
 /// Folds until the host stops.
-pub(super) async fn work_off(parts: Parts, options: Options) {
+pub(super) async fn work_off(parts: Parts, options: Options, metrics: Metrics) {
     let bounds = Bounds { pieces_max: options.batches_max, drain_ms: options.drain_ms };
     let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
-    pump(Batches { parts }, bounds, clock, shutdown).await;
+    pump(Batches { parts, metrics }, bounds, clock, shutdown).await;
 }
 
 struct Batches {
     parts: Parts,
+    metrics: Metrics,
 }
 
 impl Work for Batches {
@@ -49,22 +52,23 @@ impl Work for Batches {
     }
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
-        fold(self.parts.clone(), batch).await;
+        let end = fold(&self.parts, batch).await;
+        store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await;
+        self.metrics.batch_ended(&end.outcome);
         // A retry is told of by the journal's feed.
         None
     }
 }
 
-async fn fold(parts: Parts, batch: Batch) {
-    let (stages, outcome) = match rule_of(&parts, &batch.lane, batch.revision).await {
+async fn fold(parts: &Parts, batch: Batch) -> BatchEnd {
+    let (stages, outcome) = match rule_of(parts, &batch.lane, batch.revision).await {
         Err(outcome) => (Vec::new(), outcome),
         Ok(rule) => match rule.folder() {
             None => (Vec::new(), plan::of_collected(&rule, &batch)),
-            Some(folder) => call(&parts, &rule, folder, &batch).await,
+            Some(folder) => call(parts, &rule, folder, &batch).await,
         },
     };
-    let end = BatchEnd { seq: batch.seq, attempt: batch.attempt, stages, outcome };
-    store("the end of a batch", || parts.journal.end_batches(vec![end.clone()])).await;
+    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages, outcome }
 }
 
 async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) -> (Vec<Stage>, Outcome) {

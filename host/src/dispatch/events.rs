@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use super::{Parts, STORE_PAUSE, plan, store};
+use super::{Parts, STORE_PAUSE, metrics::Metrics, plan, store};
 use crate::{
     event::{Message, RunId},
     journal::{NewRun, Routed, Unrouted},
@@ -10,23 +10,24 @@ use crate::{
 };
 
 /// Routes until the host stops.
-pub(super) async fn route(parts: Parts, events_max: usize) {
+pub(super) async fn route(parts: Parts, events_max: usize, metrics: Metrics) {
     let mut shutdown = parts.shutdown.clone();
     let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
     tokio::select! {
-        () = route_for_ever(&parts, events_max) => {}
+        () = route_for_ever(&parts, events_max, &metrics) => {}
         _ = &mut stopped => {}
     }
 }
 
 /// Being dropped at any await loses nothing: what is not routed in the journal is claimed again after the restart.
-async fn route_for_ever(parts: &Parts, events_max: usize) {
+async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
     loop {
         match parts.journal.claim_events(events_max).await {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
                 let routed = find_all_rules(parts.clone(), claimed).await;
                 store("routes", || parts.journal.route(routed.clone())).await;
+                metrics.routed(&routed);
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "events could not be claimed; trying again");

@@ -9,6 +9,7 @@ mod batches;
 mod collect;
 mod events;
 mod fate;
+mod metrics;
 mod plan;
 mod rule;
 mod runs;
@@ -19,7 +20,10 @@ pub use rule::{BatchSpec, Rule, Spec, Target};
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use arc_swap::access::DynAccess;
+use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
+
+use metrics::Metrics;
 
 use crate::{
     event::{Clock, Name},
@@ -130,10 +134,11 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts flow 2: a task each for events, runs and batches, so that none waits for another's computing. They end when, after `shutdown`,
 /// what was under way has ended; one that ends before has failed.
-pub fn start(options: &Options, parts: &Parts) -> [JoinHandle<()>; 3] {
+pub fn start(options: &Options, parts: &Parts, registry: &mut Registry) -> [JoinHandle<()>; 3] {
+    let metrics = Metrics::register(registry);
     [
-        tokio::spawn(events::route(parts.clone(), options.events_max)),
-        tokio::spawn(runs::work_off(parts.clone(), options.clone())),
-        tokio::spawn(batches::work_off(parts.clone(), options.clone())),
+        tokio::spawn(events::route(parts.clone(), options.events_max, metrics.clone())),
+        tokio::spawn(runs::work_off(parts.clone(), options.clone(), metrics.clone())),
+        tokio::spawn(batches::work_off(parts.clone(), options.clone(), metrics)),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Options, Parts, Rule, fate, plan, store};
+use super::{Options, Parts, Rule, fate, metrics::Metrics, plan, store};
 use crate::{
     event::{Failure, Stage, Timestamp},
     journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, Work, pump},
@@ -10,15 +10,16 @@ use crate::{
 };
 
 /// Runs plugins until the host stops.
-pub(super) async fn work_off(parts: Parts, options: Options) {
+pub(super) async fn work_off(parts: Parts, options: Options, metrics: Metrics) {
     let bounds = Bounds { pieces_max: options.runs_max, drain_ms: options.drain_ms };
     let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
-    pump(Runs { parts, per_rule_max: options.runs_per_rule_max }, bounds, clock, shutdown).await;
+    pump(Runs { parts, per_rule_max: options.runs_per_rule_max, metrics }, bounds, clock, shutdown).await;
 }
 
 struct Runs {
     parts: Parts,
     per_rule_max: usize,
+    metrics: Metrics,
 }
 
 impl Work for Runs {
@@ -50,6 +51,7 @@ impl Work for Runs {
         let (seq, generation, attempt) = (run.seq, run.generation, run.attempt);
         let end = RunEnd { seq, generation, lane: run.lane, attempt, stages, outcome };
         store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
+        self.metrics.run_ended(&end.outcome);
         // A retry is told of by the journal's feed.
         None
     }

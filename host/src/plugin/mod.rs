@@ -144,13 +144,20 @@ impl Plugins {
         if let Some(loaded) = self.find(&digest) {
             return Ok((digest, loaded.exports));
         }
-        let (loader, called) = (Arc::clone(&self.loader), label.to_owned());
-        let found = in_turn(&self.finding, label, move || loader.load_cached(&called, digest)).await?;
+        // A task, for the caller may go away while it waits for its turn.
+        let (this, called) = (Arc::clone(self), label.to_owned());
+        let loading = tokio::spawn(async move { this.load_new(called, digest, bytes).await });
+        loading.await.unwrap_or_else(|error| Err(load_error::compiler_stopped(label, &error)))
+    }
+
+    async fn load_new(self: Arc<Self>, label: String, digest: Digest, bytes: Bytes) -> Result<(Digest, Exports), LoadError> {
+        let (loader, called) = (Arc::clone(&self.loader), label.clone());
+        let found = in_turn(&self.finding, &label, move || loader.load_cached(&called, digest)).await?;
         if let Some(loaded) = found {
             return Ok((digest, self.add(loaded)));
         }
-        let (this, called) = (Arc::clone(self), label.to_owned());
-        in_turn(&self.compiling, label, move || match this.find(&digest) {
+        let (this, called) = (Arc::clone(&self), label.clone());
+        in_turn(&self.compiling, &label, move || match this.find(&digest) {
             Some(loaded) => Ok((digest, loaded.exports)),
             None => Ok((digest, this.add(this.loader.load(&called, digest, &bytes)?))),
         })
