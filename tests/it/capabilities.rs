@@ -64,7 +64,7 @@ async fn settings_that_do_not_fit_are_refused_where_they_stand() {
     }
     assert!(!text.contains("secret"), "{text}");
     assert_eq!(host.get("/v1/plugins/capable").await.status, 404, "nothing of it was applied");
-    assert!(host.metric("sluicebox_plugin_calls_total").await >= 1.0);
+    assert!(host.metric("sluicebox_plugin_calls_total").await >= 1);
     host.stop().await;
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::story::{OPEN_SOURCE, destination};
 
 /// How often the compiler was asked, and how often it did not have to be.
-async fn compiled_and_found(api: &Api) -> (f64, f64) {
+async fn compiled_and_found(api: &Api) -> (u64, u64) {
     (api.metric("sluicebox_plugin_compilations_total").await, api.metric("sluicebox_plugin_cache_hits_total").await)
 }
 
@@ -29,13 +29,13 @@ async fn a_host_compiles_a_plugin_once_in_its_life() {
     let data = folder.path().join("data");
     let host = HostProcess::start(&data).await;
     apply(&host, &receiver).await;
-    assert_eq!(compiled_and_found(&host).await, (1.0, 0.0));
+    assert_eq!(compiled_and_found(&host).await, (1, 0));
     host.post("open", &[], "{\"number\":1}").await;
     receiver.wait_for("/out", 1).await;
     host.kill();
 
     let host = HostProcess::start(&data).await;
-    assert_eq!(compiled_and_found(&host).await, (0.0, 1.0));
+    assert_eq!(compiled_and_found(&host).await, (0, 1));
     host.post("open", &[], "{\"number\":2}").await;
     receiver.wait_for("/out", 2).await;
 }

@@ -68,8 +68,8 @@ async fn payloads_arrive_byte_for_byte_unless_a_plugin_changed_them() {
     let array = [&b"["[..], &bodies.join(&b','), b"]"].concat();
     assert_eq!(by_body(receiver.wait_for("/collected", 1).await), BTreeSet::from([array]));
     check_redacted(&payloads, &receiver.wait_for("/redacted", payloads.len() + 1).await);
-    let routed = payloads.len() + 1;
-    assert_eq!(host.metric("sluicebox_dispatch_events_total").await as usize, routed, "each event is routed once");
+    let routed = payloads.len() as u64 + 1;
+    assert_eq!(host.metric("sluicebox_dispatch_events_total").await, routed, "each event is routed once");
     let digested = receiver.wait_for("/digested", 1).await;
     let digest: Value = serde_json::from_slice(&digested[0].body).expect("JSON");
     assert_eq!(digest["repository"], "Codertocat/Hello-World");

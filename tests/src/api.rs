@@ -131,13 +131,13 @@ impl Api {
         self.get(&format!("/v1/deliveries/{}", listed["id"].as_str().expect("an id"))).await.json
     }
 
-    /// One counter or gauge of `/metrics`, all its labels together.
-    pub async fn metric(&self, name: &str) -> f64 {
+    /// One counter of `/metrics`, all its labels together.
+    pub async fn metric(&self, name: &str) -> u64 {
         let page = self.request(Method::GET, "/metrics").bearer_auth(&self.key).send().await.expect("metrics");
         let page = page.text().await.expect("text");
         let value = |line: &str| {
             let rest = line.strip_prefix(name)?;
-            rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+            rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<u64>().ok())?
         };
         page.lines().filter_map(value).sum()
     }
