@@ -23,7 +23,6 @@ use toml::{
 };
 
 use super::{
-    draft::Draft,
     entry::{Key, Kind, Problem},
     spec::{Specs, references, secrets_in_settings, unknown_reference},
     wording::{Misfit, nearest},
@@ -72,13 +71,6 @@ impl HubFile {
         if let Some(Value::Object(fields)) = self.entries.get_mut(&(Kind::Plugin, plugin.clone())) {
             fields.insert("digest".to_owned(), json!(digest.to_string()));
         }
-    }
-
-    /// What is applied: the file declares the whole workspace, so what it does not name goes.
-    #[must_use]
-    pub fn into_draft(self) -> Draft {
-        let entries = self.entries.into_iter().map(|(key, document)| (key, Some(document))).collect();
-        Draft { entries, prune: true }
     }
 
     /// Where the server's problem is in the file; the nearest place around it that the file has.
