@@ -93,6 +93,20 @@ async fn documents_are_put_shown_and_deleted() {
     host.stop().await;
 }
 
+/// Names within a document are never read as patterns of where its secrets are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_looks_like_a_pattern_is_a_name() {
+    let host = Host::start().await;
+    let digest = host.upload(guests::component("redact")).await.expect("a component");
+    let plugin = json!({"digest": digest, "config": {"fields": ["a"]}, "grants": {"secrets": {"*": "x", "*x": "y"}}});
+    assert_eq!(host.put("/v1/plugins/redact", &plugin).await.status, 200);
+    let shown = host.get("/v1/plugins/redact").await.json;
+    assert_eq!(shown["grants"]["secrets"], json!({"*": {"set": true}, "*x": {"set": true}}));
+    let destination = json!({"url": "https://example.com/", "headers": {"*": "x"}});
+    assert_eq!(host.put("/v1/destinations/out", &destination).await.status, 200);
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_file_is_applied_whole_or_not_at_all() {
     let host = Host::start().await;

@@ -1,6 +1,6 @@
 //! The control plane's documents: sources, destinations, plugins and rules, singly or as a whole hub file, and components' bytes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -32,9 +32,12 @@ pub(super) fn routes() -> Router<Parts> {
     let documents = Router::new()
         .route("/v1/apply", post(apply))
         .route("/v1/{kind}", get(list))
-        .route("/v1/{kind}/{name}", get(one).put(put).delete(delete))
         .layer(DefaultBodyLimit::max(DOCUMENT_BYTES_MAX));
-    let components = Router::new().route("/v1/components", post(store)).layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX));
+    // A plugin is put as a document or as its bytes; documents are measured when they are read.
+    let components = Router::new()
+        .route("/v1/components", post(store))
+        .route("/v1/{kind}/{name}", get(one).put(put).delete(delete))
+        .layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX));
     documents.merge(components)
 }
 
@@ -86,9 +89,21 @@ async fn put(
 /// New bytes for a plugin: its settings and limits stay as they are.
 async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Json<Applied>, Problem> {
     let bytes = read(request, parts).await?;
-    let (digest, _) = parts.hub.put_component(bytes).await.map_err(|error| hub_problem(&error))?;
-    let applied = parts.hub.push_component(&Name::default_workspace(), name, &digest).await;
-    Ok(told(applied.map_err(|error| hub_problem(&error))?))
+    let (hub, name) = (Arc::clone(&parts.hub), name.clone());
+    let applied = to_its_end(async move {
+        let (digest, _) = hub.put_component(bytes).await?;
+        hub.push_component(&Name::default_workspace(), &name, &digest).await
+    });
+    Ok(told(applied.await?))
+}
+
+/// Compiling may take longer than whoever asked for it waits: what is begun is done all the same.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T, HubError>> + Send + 'static) -> Result<T, Problem> {
+    let done = tokio::spawn(work).await.map_err(|error| {
+        tracing::error!(%error, "a request could not be handled");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
+    })?;
+    done.map_err(|error| hub_problem(&error))
 }
 
 async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Applied>, Problem> {
@@ -98,7 +113,7 @@ async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, St
 
 async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<ComponentStored>, Problem> {
     let bytes = read(request, &parts).await?;
-    let (digest, exports) = parts.hub.put_component(bytes).await.map_err(|error| hub_problem(&error))?;
+    let (digest, exports) = to_its_end(async move { parts.hub.put_component(bytes).await }).await?;
     let names = [("filter", exports.filter), ("transform", exports.transform), ("batch", exports.batch)];
     let exports = names.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned());
     Ok(Json(ComponentStored { digest: digest.to_string(), exports: exports.collect() }))
@@ -129,6 +144,10 @@ impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
 
     async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
         let bytes = read(request, parts).await?;
+        if bytes.len() > DOCUMENT_BYTES_MAX {
+            let detail = format!("a document has at most {DOCUMENT_BYTES_MAX} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
+        }
         let text = &mut serde_json::Deserializer::from_slice(&bytes);
         serde_path_to_error::deserialize(text).map(Self).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "bad-document", format!("{}: {}", error.path(), error.inner()))
@@ -155,6 +174,9 @@ fn hub_problem(error: &HubError) -> Problem {
         }
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
         HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),
+        HubError::Refused(error) if matches!(error.code, "P011" | "P013") => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-compiled", error.to_string()).retry_after(5);
+        }
         HubError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "component-refused"),
     };
     Problem::new(status, kind, error.to_string())

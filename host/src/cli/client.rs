@@ -1,5 +1,7 @@
 //! The API's client: asks, and turns problems into errors for people.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::Method;
@@ -8,6 +10,9 @@ use serde_json::Value;
 
 use super::Hub;
 use crate::net::{self, SideClient, SideRequest, SideResponse};
+
+/// How long storing a component may take: compilations take turns, and each may take two minutes.
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A host, and the key to it.
 pub(super) struct Client {
@@ -48,12 +53,13 @@ impl Client {
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
-        self.ask(self.request(Method::POST, path).json(body)).await
+        self.ask(self.request(Method::POST, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }
 
     /// Stores a component's bytes.
     pub(super) async fn upload<T: DeserializeOwned>(&self, method: Method, path: &str, component: Bytes) -> anyhow::Result<T> {
-        self.ask(self.request(method, path).header("content-type", "application/wasm").body(component)).await
+        let upload = self.request(method, path).header("content-type", "application/wasm").body(component);
+        self.ask(upload.timeout(COMPILE_TIMEOUT)).await
     }
 
     fn request(&self, method: Method, path: &str) -> SideRequest {

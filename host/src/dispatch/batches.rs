@@ -53,8 +53,9 @@ impl Work for Batches {
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
         let end = fold(&self.parts, batch).await;
-        store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await;
-        self.metrics.batch_ended(&end.outcome);
+        if store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
+            self.metrics.batch_ended(&end.outcome);
+        }
         // A retry is told of by the journal's feed.
         None
     }

@@ -26,8 +26,9 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
                 let routed = find_all_rules(parts.clone(), claimed).await;
-                store("routes", || parts.journal.route(routed.clone())).await;
-                metrics.routed(&routed);
+                if store("routes", || parts.journal.route(routed.clone())).await {
+                    metrics.routed(&routed);
+                }
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "events could not be claimed; trying again");

@@ -116,16 +116,21 @@ pub struct Parts {
 }
 
 /// Stores what must not be lost for want of space: a store that is full or busy now may not be later, and what is being stored keeps
-/// its place meanwhile, so that nothing piles up behind it. Gives up only with a store that is closed: a restart does the work again.
-async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) {
+/// its place meanwhile, so that nothing piles up behind it. Gives up, with `false`,
+/// only with a store that is closed: a restart does the work again.
+async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> bool {
+    let mut told = false;
     loop {
         match store().await {
-            Ok(_) | Err(JournalError::Closed) => return,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, what, "could not be stored; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
+            Ok(_) => return true,
+            Err(JournalError::Closed) => return false,
+            Err(error) if !told => {
+                tracing::warn!(error = &error as &dyn std::error::Error, what, "could not be stored; it is tried until it is");
+                told = true;
             }
+            Err(_) => {}
         }
+        tokio::time::sleep(STORE_PAUSE).await;
     }
 }
 

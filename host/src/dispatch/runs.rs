@@ -50,8 +50,9 @@ impl Work for Runs {
         };
         let (seq, generation, attempt) = (run.seq, run.generation, run.attempt);
         let end = RunEnd { seq, generation, lane: run.lane, attempt, stages, outcome };
-        store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await;
-        self.metrics.run_ended(&end.outcome);
+        if store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
+            self.metrics.run_ended(&end.outcome);
+        }
         // A retry is told of by the journal's feed.
         None
     }

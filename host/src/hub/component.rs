@@ -169,16 +169,14 @@ impl Catalogue {
     }
 }
 
-/// The engine's own failure passes; a component that it refuses, it refuses again.
+/// What failed in passing may go well the next time; a component that the engine refuses, it refuses again.
 fn refused(error: &plugin::LoadError) -> BindError {
-    match error.code {
-        ENGINE_FAILED => BindError::Unavailable(error.to_string()),
-        _ => BindError::Invalid(Invalid::at("/digest", error.to_string())),
+    if error.is_passing() {
+        BindError::Unavailable(error.to_string())
+    } else {
+        BindError::Invalid(Invalid::at("/digest", error.to_string()))
     }
 }
-
-/// The one code of [`plugin::LoadError`] that is the server's fault.
-const ENGINE_FAILED: &str = "P011";
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,8 @@ pub(super) fn secrets_in_settings(kind: Kind, document: &Value) -> Vec<Misfit> {
     if let (Kind::Plugin, Some(config)) = (kind, document.get("config")) {
         references_in(config, "/config", &mut pointers);
     }
-    let message = "settings are no place for secrets yet: they are stored in clear, and no reference in them is resolved";
+    let message =
+        "settings are no place for secrets, they are stored in clear: grant it instead (grants.secrets, see docs/plugins.md)";
     pointers.into_iter().map(|pointer| Misfit::at(pointer, message)).collect()
 }
 
@@ -106,17 +107,20 @@ pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
     patterns.iter().flat_map(|pattern| expand(document, &format!("{root}{pattern}"))).collect()
 }
 
-/// What a pattern stands for in this document: `*` is each item of a list, or each member of an object.
+/// What a pattern stands for in this document: a `*` at its end is each item of a list, or each member of an object. Names that the
+/// document gives are never read as patterns themselves.
 fn expand(document: &Value, pattern: &str) -> Vec<String> {
-    let Some((before, after)) = pattern.split_once("/*") else {
-        return document.pointer(pattern).filter(|value| !value.is_null()).map(|_| pattern.to_owned()).into_iter().collect();
-    };
+    let Some(before) = pattern.strip_suffix("/*") else { return present(document, pattern.to_owned()).into_iter().collect() };
     let tokens: Vec<String> = match document.pointer(before) {
         Some(Value::Array(items)) => (0..items.len()).map(|at| format!("/{at}")).collect(),
         Some(Value::Object(members)) => members.keys().map(|key| token(key)).collect(),
         _ => Vec::new(),
     };
-    tokens.iter().flat_map(|token| expand(document, &format!("{before}{token}{after}"))).collect()
+    tokens.iter().filter_map(|token| present(document, format!("{before}{token}"))).collect()
+}
+
+fn present(document: &Value, pointer: String) -> Option<String> {
+    document.pointer(&pointer).is_some_and(|value| !value.is_null()).then_some(pointer)
 }
 
 #[cfg(test)]
@@ -128,9 +132,10 @@ mod tests {
 
     #[test]
     fn a_pattern_stands_for_what_is_there() {
-        let document = json!({ "a": [{ "s": 1 }, {}, { "s": 2 }], "b": { "x/y": "z" }, "n": null });
-        assert_eq!(expand(&document, "/a/*/s"), ["/a/0/s", "/a/2/s"]);
+        let document = json!({ "a": [1, null, 2], "b": { "x/y": "z" }, "n": null, "s": { "*": 1, "*x": 2 } });
+        assert_eq!(expand(&document, "/a/*"), ["/a/0", "/a/2"]);
         assert_eq!(expand(&document, "/b/*"), ["/b/x~1y"]);
+        assert_eq!(expand(&document, "/s/*"), ["/s/*", "/s/*x"], "a name is no pattern");
         for absent in ["/n", "/c", "/c/*", "/n/*"] {
             assert!(expand(&document, absent).is_empty(), "{absent}");
         }

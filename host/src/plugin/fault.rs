@@ -171,7 +171,7 @@ impl Ran<'_> {
 /// wasmtime's error for this has no public type, so it is known by its words; a test holds them.
 const OUTPUT_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
-fn is_hosts_own(error: &wasmtime::Error) -> bool {
+pub(super) fn is_hosts_own(error: &wasmtime::Error) -> bool {
     error.is::<HostExhausted>() || error.is::<PoolConcurrencyLimitError>() || error.chain().any(|e| e.is::<std::io::Error>())
 }
 

@@ -18,6 +18,7 @@ use super::{
     aot::{Cache, Compiler},
     call::store,
     exchange::{Settings, State},
+    fault::is_hosts_own,
     limits::{COMPONENT_BYTES_MAX, Limits},
     load_error,
     meter::OverLimit,
@@ -137,6 +138,7 @@ impl Loader {
                 limits.memory_bytes,
                 "no setting raises this: it is the ceiling",
             ),
+            _ if is_hosts_own(&error) => load_error::engine(&error),
             _ => load_error::not_started(label, &format!("{error:#}")),
         })?;
         guest.check_types(&mut store, &instance).map_err(|wrong| wrong_type(label, &wrong))?;

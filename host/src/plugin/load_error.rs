@@ -17,6 +17,14 @@ pub struct LoadError {
     pub message: String,
 }
 
+impl LoadError {
+    /// Whether the same component may be taken another time: it was the server, its load or its limits on compiling that failed.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self.code, "P011" | "P012" | "P013")
+    }
+}
+
 /// The cause on the first line, the mend on a second, indented.
 fn refuse(code: &'static str, cause: impl std::fmt::Display, mend: impl std::fmt::Display) -> LoadError {
     LoadError { code, message: format!("{cause}\n  {mend}") }

@@ -9,9 +9,7 @@ use super::fixture::Given;
 use crate::{
     cli::apply::component,
     event::{BatchId, Digest, Event, Message, Name, Stage, Timestamp},
-    plugin::{
-        Bound, Call, Ended, Exports, Fault, Fold, FoldReason, GrantsSpec, LimitsSpec, Options, Piece, Plugins, Report, Spec,
-    },
+    plugin::{Bound, Call, Ended, Exports, Fault, Fold, FoldReason, Options, Piece, Plugins, Report, Spec},
 };
 
 /// The engine with one component in it.
@@ -56,7 +54,7 @@ impl Bench {
 
     /// Calls the plugin with what a fixture gives: one event, or those of a batch.
     pub(super) async fn run(&self, given: &Given) -> anyhow::Result<Trial> {
-        let plugin = self.bind(&given.config, &given.limits)?;
+        let plugin = self.bind(given)?;
         if let Some(wrong) = self.plugins.check_settings(Arc::clone(&plugin)).await.first() {
             bail!("{}: {}", wrong.pointer, wrong.message);
         }
@@ -66,9 +64,9 @@ impl Bench {
         }
     }
 
-    fn bind(&self, config: &serde_json::Map<String, serde_json::Value>, limits: &LimitsSpec) -> anyhow::Result<Arc<Bound>> {
-        let (digest, grants) = (self.digest.to_string(), GrantsSpec::default());
-        let spec = Spec { digest, config: config.clone(), grants, limits: limits.clone() };
+    fn bind(&self, given: &Given) -> anyhow::Result<Arc<Bound>> {
+        let (config, limits, grants) = (given.config.clone(), given.limits.clone(), given.grants.clone());
+        let spec = Spec { digest: self.digest.to_string(), config, grants, limits };
         self.plugins.bind(self.name.clone(), &spec).map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
     }
 
