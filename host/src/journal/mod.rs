@@ -9,17 +9,21 @@
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
 mod feed;
+mod listing;
 mod pump;
 mod record;
 mod schedule;
 mod sqlite;
 
 pub use feed::{Feed, Lane, Lanes};
+pub use listing::{
+    AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Page, RunRecord, RunState,
+    StageRecord, WorkFilter,
+};
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Attempt, AttemptRecord, Batch, BatchEnd, BatchLimits, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord,
-    DeliveryState, EventFilter, EventRecord, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome, Page, Routed, Run,
-    RunEnd, RunRecord, RunState, Settled, StageRecord, Verdict, WorkFilter,
+    Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Origin, Outcome,
+    Routed, Run, RunEnd, Settled, Verdict,
 };
 pub use sqlite::{Options, open};
 

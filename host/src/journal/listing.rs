@@ -1,0 +1,209 @@
+//! What is on record, as operators are shown it: listings with a cursor, newest first, and what hangs on a single one. A flow needs none
+//! of it.
+
+use std::sync::Arc;
+
+use super::{Attempt, FlushReason};
+use crate::event::{BatchId, Event, EventId, Failure, MessageId, Name, RunId, Timestamp};
+
+/// An attempt on record.
+#[derive(Clone, Debug)]
+pub struct AttemptRecord {
+    /// 1 for the first.
+    pub number: u32,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// An event on record.
+#[derive(Clone, Debug)]
+pub struct EventRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// 0, and one more with each replay through newer rules.
+    pub generation: u32,
+    /// Whether its rules have been found.
+    pub routed: bool,
+    /// The event. Listings leave the body empty.
+    pub event: Arc<Event>,
+    /// The body's size in bytes.
+    pub body_bytes: u64,
+}
+
+/// A run on record.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// The event.
+    pub event: EventId,
+    /// The event's place in the journal. Several runs share it, so a listing goes on from [`Page::next`], not from here.
+    pub seq: u64,
+    /// The event's generation.
+    pub generation: u32,
+    /// The rule.
+    pub rule: Name,
+    /// The revision whose rule matched.
+    pub revision: u64,
+    /// Where it stands.
+    pub state: RunState,
+    /// Counted failures.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+    /// Why it was put off, dropped or given up.
+    pub failure: Option<Failure>,
+    /// What its plugins did on the last try.
+    pub stages: Vec<StageRecord>,
+}
+
+/// A stage as read back; its export is text there.
+pub type StageRecord = serde_json::Value;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Plugins have to run.
+    Pending,
+    /// Waits for its plugin's breaker, or for the run before it in its order.
+    Held,
+    /// Its messages are in a batch.
+    Batched,
+    /// Its deliveries are planned.
+    Planned,
+    /// A plugin dropped the event.
+    Dropped,
+    /// Given up.
+    Dead,
+}
+
+/// A batch on record.
+#[derive(Clone, Debug)]
+pub struct BatchRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// Its id, as soon as its members are fixed.
+    pub id: Option<BatchId>,
+    /// The rule.
+    pub rule: Name,
+    /// The batch key.
+    pub key: String,
+    /// Where it stands.
+    pub state: BatchState,
+    /// Why it was closed.
+    pub reason: Option<FlushReason>,
+    /// The revision of the first member's run.
+    pub revision: u64,
+    /// Members.
+    pub events: u32,
+    /// Their bodies together.
+    pub bytes: u64,
+    /// When the first member joined.
+    pub opened_at: Timestamp,
+    /// When it is closed for its age, or tried next.
+    pub due_at: Option<Timestamp>,
+    /// Counted failures.
+    pub attempts: u32,
+    /// Why it was put off, dropped or given up.
+    pub failure: Option<Failure>,
+    /// What its plugin did on the last try.
+    pub stages: Vec<StageRecord>,
+}
+
+/// Where a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BatchState {
+    /// Messages may join.
+    Open,
+    /// Its members are fixed; it waits for its plugin.
+    Closed,
+    /// Its deliveries are planned.
+    Planned,
+    /// Its plugin dropped it.
+    Dropped,
+    /// Given up.
+    Dead,
+}
+
+/// A delivery on record.
+#[derive(Clone, Debug)]
+pub struct DeliveryRecord {
+    /// Its place in the journal, which is also the cursor of listings.
+    pub seq: u64,
+    /// The `webhook-id`.
+    pub id: MessageId,
+    /// The event, where it came from one.
+    pub event: Option<EventId>,
+    /// The batch, where it came from one.
+    pub batch: Option<BatchId>,
+    /// The rule that sends it.
+    pub rule: Name,
+    /// Where to.
+    pub destination: Name,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// When it is tried next.
+    pub due_at: Option<Timestamp>,
+    /// When it was delivered or given up.
+    pub settled_at: Option<Timestamp>,
+    /// Why the last attempt failed, or why it was given up.
+    pub failure: Option<Failure>,
+    /// The status of the last response.
+    pub last_status: Option<u16>,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryState {
+    /// On its way, or to be tried again.
+    Waiting,
+    /// The destination has it.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+/// Which events to list.
+#[derive(Clone, Debug)]
+pub struct EventFilter {
+    /// Of this workspace only.
+    pub workspace: Name,
+    /// Of this source only.
+    pub source: Option<Name>,
+    /// Of this type only.
+    pub event_type: Option<String>,
+    /// Older than this cursor only.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which runs, batches or deliveries to list.
+#[derive(Clone, Debug)]
+pub struct WorkFilter<S> {
+    /// Of this workspace only.
+    pub workspace: Name,
+    /// In this state only.
+    pub state: Option<S>,
+    /// Of this rule only.
+    pub rule: Option<Name>,
+    /// To this destination only; runs and batches have none.
+    pub destination: Option<Name>,
+    /// Older than this cursor only.
+    pub before: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A part of a listing, newest first.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// At most as many as asked for.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<u64>,
+}
