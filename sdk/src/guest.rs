@@ -30,6 +30,8 @@ pub(crate) mod bindings {
                         "sluicebox:plugin/config@0.1.0": crate::guest::bindings::host::sluicebox::plugin::config,
                         "sluicebox:plugin/clock@0.1.0": crate::guest::bindings::host::sluicebox::plugin::clock,
                         "sluicebox:plugin/random@0.1.0": crate::guest::bindings::host::sluicebox::plugin::random,
+                        "sluicebox:plugin/state@0.1.0": crate::guest::bindings::host::sluicebox::plugin::state,
+                        "sluicebox:plugin/metrics@0.1.0": crate::guest::bindings::host::sluicebox::plugin::metrics,
                         "sluicebox:plugin/crypto@0.1.0": crate::guest::bindings::host::sluicebox::plugin::crypto,
                     },
                     pub_export_macro: true,

@@ -128,7 +128,7 @@ fn inspect_tells_what_a_file_is() {
     let wasi = b"(component (import \"wasi:cli/exit@0.2.6\" (instance)))";
     refused("wasi.wasm", &wat::parse_bytes(wasi).expect("a component"), &["error[P005]", "wasi:cli/exit@0.2.6"]);
     let nothing = wat::parse_bytes(b"(component)").expect("a component");
-    refused("nothing.wasm", &nothing, &["error[P002]: nothing.wasm exports none of filter, transform, batch"]);
+    refused("nothing.wasm", &nothing, &["error[P002]: nothing.wasm exports none of filter, transform, batch, verify"]);
     assert!(fails(folder, &["inspect", "missing.wasm"]).contains("cannot read missing.wasm"));
     fs::write(folder.join("module.wasm"), guests::module("redact")).expect("a file");
     let of_module = works(folder, &["digest", "module.wasm"]);

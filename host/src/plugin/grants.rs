@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt};
 use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
 use serde::Deserialize;
 use sha2::{Sha256, Sha384, Sha512};
+use subtle::ConstantTimeEq as _;
 
 use super::limits::{SECRET_NAME_BYTES_MAX, SECRETS_MAX};
 use crate::event::{Invalid, Name, Secret};
@@ -51,6 +52,11 @@ impl Grants {
             }
         }
         Ok(Self { plugin: plugin.to_string(), secrets: spec.secrets.clone() })
+    }
+
+    /// Whether `mac` is that HMAC, told in a time that depends on its length alone.
+    pub(super) fn verify_hmac(&self, algorithm: &str, secret: &str, data: &[u8], mac: &[u8]) -> Result<bool, String> {
+        Ok(self.hmac(algorithm, secret, data)?.ct_eq(mac).into())
     }
 
     /// The HMAC of `data` with a granted secret; else a text that says what is missing.
@@ -104,6 +110,16 @@ mod tests {
         assert!(told("sha384").starts_with("af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47"));
         assert!(told("sha512").starts_with("164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd6"));
         assert!(!format!("{grants:?}").contains("Jefe"));
+    }
+
+    #[test]
+    fn a_mac_is_compared_whole() {
+        let grants = granted(&json!({ "shop": "Jefe" })).expect("granted");
+        let mac = grants.hmac("sha256", "shop", b"x").expect("granted");
+        assert_eq!(grants.verify_hmac("sha256", "shop", b"x", &mac), Ok(true));
+        assert_eq!(grants.verify_hmac("sha256", "shop", b"x", &mac[..16]), Ok(false));
+        assert_eq!(grants.verify_hmac("sha256", "shop", b"y", &mac), Ok(false));
+        assert!(grants.verify_hmac("sha256", "bank", b"x", &mac).is_err());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::{LoadError, limits::COMPONENT_BYTES_MAX, load_error, track_0_1};
 use crate::event::Digest;
 
 /// The interfaces of which a plugin exports at least one.
-const CAPABILITIES: [&str; 3] = ["sluicebox:plugin/filter", "sluicebox:plugin/transform", "sluicebox:plugin/batch"];
+const CAPABILITIES: [&str; 4] =
+    ["sluicebox:plugin/filter", "sluicebox:plugin/transform", "sluicebox:plugin/batch", "sluicebox:plugin/verify"];
 
 /// What a file is, offers and asks for.
 #[derive(Clone, Debug)]

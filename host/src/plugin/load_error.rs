@@ -71,7 +71,7 @@ pub(super) fn exports_nothing(label: &str, exports: &[String]) -> LoadError {
     let list = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
     refuse(
         "P002",
-        format_args!("{label} exports none of filter, transform, batch"),
+        format_args!("{label} exports none of filter, transform, batch, verify"),
         format_args!("it exports: {list}      did you forget #[transform]?"),
     )
 }

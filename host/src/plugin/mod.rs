@@ -12,6 +12,7 @@ mod accept;
 mod aot;
 mod call;
 mod chain;
+mod ed25519;
 mod encode;
 mod engine;
 mod exchange;

@@ -14,6 +14,8 @@ pub struct Exports {
     pub transform: bool,
     /// `sluicebox:plugin/batch`.
     pub batch: bool,
+    /// `sluicebox:plugin/verify`.
+    pub verify: bool,
 }
 
 /// What a chain is called with.

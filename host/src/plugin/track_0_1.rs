@@ -7,7 +7,7 @@ use wasmtime::{
 };
 
 use super::{
-    Exports, Fold, FoldReason,
+    Exports, Fold, FoldReason, ed25519,
     exchange::{Answer, Emitted, Outcome, Refusal, Shown, State, Verdict},
 };
 use crate::event::{Attribute, Header};
@@ -23,17 +23,19 @@ mod wit {
 }
 
 use wit::{
-    exports::sluicebox::plugin::{batch, filter, lifecycle, transform},
-    sluicebox::plugin::{clock, config, crypto, log, random, types},
+    exports::sluicebox::plugin::{batch, filter, lifecycle, transform, verify},
+    sluicebox::plugin::{clock, config, crypto, log, metrics, random, state, types},
 };
 
 /// The interfaces that a guest may import, without their version.
-pub(super) const IMPORTS: [&str; 6] = [
+pub(super) const IMPORTS: [&str; 8] = [
     "sluicebox:plugin/types",
     "sluicebox:plugin/log",
     "sluicebox:plugin/config",
     "sluicebox:plugin/clock",
     "sluicebox:plugin/random",
+    "sluicebox:plugin/state",
+    "sluicebox:plugin/metrics",
     "sluicebox:plugin/crypto",
 ];
 /// The versions that are of this track.
@@ -43,6 +45,7 @@ const LIFECYCLE: &str = "sluicebox:plugin/lifecycle@0.1.0";
 const FILTER: &str = "sluicebox:plugin/filter@0.1.0";
 const TRANSFORM: &str = "sluicebox:plugin/transform@0.1.0";
 const BATCH: &str = "sluicebox:plugin/batch@0.1.0";
+const VERIFY: &str = "sluicebox:plugin/verify@0.1.0";
 
 /// Offers a guest what it may ask of its host.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -56,6 +59,7 @@ pub(super) struct Guest {
     filter: Option<filter::GuestIndices>,
     transform: Option<transform::GuestIndices>,
     batch: Option<batch::GuestIndices>,
+    verify: Option<verify::GuestIndices>,
 }
 
 /// An export of the right name and the wrong type.
@@ -73,12 +77,18 @@ impl Guest {
             filter: ask(&component, FILTER, || filter::GuestIndices::new(&pre))?,
             transform: ask(&component, TRANSFORM, || transform::GuestIndices::new(&pre))?,
             batch: ask(&component, BATCH, || batch::GuestIndices::new(&pre))?,
+            verify: ask(&component, VERIFY, || verify::GuestIndices::new(&pre))?,
             pre,
         })
     }
 
     pub(super) fn exports(&self) -> Exports {
-        Exports { filter: self.filter.is_some(), transform: self.transform.is_some(), batch: self.batch.is_some() }
+        Exports {
+            filter: self.filter.is_some(),
+            transform: self.transform.is_some(),
+            batch: self.batch.is_some(),
+            verify: self.verify.is_some(),
+        }
     }
 
     /// Whether it can be asked about its settings. No work of its own: a component with nothing else is none of ours.
@@ -105,6 +115,9 @@ impl Guest {
         }
         if let Some(indices) = &self.batch {
             indices.load(&mut *store, instance).map_err(wrong(BATCH))?;
+        }
+        if let Some(indices) = &self.verify {
+            indices.load(&mut *store, instance).map_err(wrong(VERIFY))?;
         }
         Ok(())
     }
@@ -203,9 +216,49 @@ impl random::Host for State {
     }
 }
 
+impl state::Host for State {
+    fn get(&mut self, _: String) -> Result<Option<state::Entry>, state::StateError> {
+        Err(no_state())
+    }
+
+    fn put(&mut self, _: String, _: Vec<u8>, _: Option<u64>, _: Option<u64>) -> Result<u64, state::StateError> {
+        Err(no_state())
+    }
+
+    fn delete(&mut self, _: String, _: Option<u64>) -> Result<(), state::StateError> {
+        Err(no_state())
+    }
+
+    fn add(&mut self, _: String, _: i64, _: Option<u64>) -> Result<i64, state::StateError> {
+        Err(no_state())
+    }
+}
+
+fn no_state() -> state::StateError {
+    state::StateError::Unavailable("this server keeps no state of plugins yet".to_owned())
+}
+
+impl metrics::Host for State {
+    fn count(&mut self, _: String, _: u64, _: Vec<types::Attribute>) -> Result<(), String> {
+        Err("this server keeps no metrics of plugins yet".to_owned())
+    }
+
+    fn observe(&mut self, _: String, _: f64, _: Vec<types::Attribute>) -> Result<(), String> {
+        Err("this server keeps no metrics of plugins yet".to_owned())
+    }
+}
+
 impl crypto::Host for State {
     fn hmac(&mut self, algorithm: String, secret: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
         self.grants.hmac(&algorithm, &secret, &data)
+    }
+
+    fn verify_hmac(&mut self, algorithm: String, secret: String, data: Vec<u8>, mac: Vec<u8>) -> Result<bool, String> {
+        self.grants.verify_hmac(&algorithm, &secret, &data, &mac)
+    }
+
+    fn verify_ed25519(&mut self, public_key: Vec<u8>, data: Vec<u8>, signature: Vec<u8>) -> Result<bool, String> {
+        ed25519::verify(&public_key, &data, &signature)
     }
 }
 

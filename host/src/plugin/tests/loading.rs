@@ -63,7 +63,7 @@ async fn an_export_of_the_wrong_type_is_found_without_a_call() {
 async fn what_the_host_does_not_offer_cannot_be_imported() {
     for (import, mend) in [
         ("wasi:filesystem/types@0.2.6", "stubs WASI"),
-        ("sluicebox:plugin/state@0.1.0", "newer server"),
+        ("sluicebox:plugin/teleport@0.1.0", "newer server"),
         ("sluicebox:plugin/log@0.2.0", "track 0.1"),
         ("acme:clock/now@1.0.0", "nothing else"),
     ] {
