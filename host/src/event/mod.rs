@@ -177,6 +177,8 @@ pub struct Stage {
     pub memory_bytes: u64,
     /// Time on the worker, without waiting for one.
     pub elapsed_us: u64,
+    /// How much of that it took until there was an instance to call.
+    pub instantiate_us: u64,
     /// What it logged, cut at the limits.
     pub logs: Vec<String>,
 }

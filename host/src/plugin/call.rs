@@ -94,6 +94,7 @@ impl<'a> Session<'a> {
         invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
     ) -> (Result<R, Cause>, Used) {
         let fuel = bound.limits.fuel_for(asked.input_bytes);
+        let begun = Instant::now();
         let mut store = match prepared(self.engine, self.state(bound, asked), &bound.limits, fuel) {
             Ok(store) => store,
             Err(error) => return (Err(Cause::host(format!("no call could be prepared: {error:#}"))), Used::default()),
@@ -108,7 +109,12 @@ impl<'a> Session<'a> {
             Ok(Err(refusal)) => Err(Cause::of_refusal(refusal)),
             Err(error) => Err(ran.cause(&error)),
         };
-        let used = Used { fuel: fuel.saturating_sub(fuel_left), memory_bytes: state.meter.memory_bytes(), logs: state.log.lines };
+        let used = Used {
+            fuel: fuel.saturating_sub(fuel_left),
+            memory_bytes: state.meter.memory_bytes(),
+            instantiate: state.instantiated.map_or(Duration::ZERO, |made| made - begun),
+            logs: state.log.lines,
+        };
         (answer, used)
     }
 
@@ -120,6 +126,7 @@ impl<'a> Session<'a> {
             now: self.now,
             random: Random::of(&bound.digest, asked.export, asked.id),
             grants: Arc::clone(&bound.grants),
+            instantiated: None,
         }
     }
 
@@ -138,7 +145,8 @@ impl<'a> Session<'a> {
             messages: u32::try_from(messages).unwrap_or(u32::MAX),
             fuel: used.fuel,
             memory_bytes: used.memory_bytes as u64,
-            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            elapsed_us: microseconds(elapsed),
+            instantiate_us: microseconds(used.instantiate),
             logs: used.logs,
         });
     }
@@ -149,7 +157,12 @@ impl<'a> Session<'a> {
 struct Used {
     fuel: u64,
     memory_bytes: usize,
+    instantiate: Duration,
     logs: Vec<String>,
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A store for an instance that is only tried: it has neither an event nor a time.
@@ -167,6 +180,7 @@ pub(super) fn store(
         now: Timestamp(0),
         random: Random::of(&Digest::of(b""), "", ""),
         grants: Arc::default(),
+        instantiated: None,
     };
     prepared(engine, state, limits, fuel)
 }

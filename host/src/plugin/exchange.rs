@@ -1,7 +1,7 @@
 //! What passes between the host and a guest, in the words of no particular track: a later track gets an adapter of its own to
 //! these types, and the chain never learns which one a plugin speaks.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use super::{
     grants::Grants,
@@ -152,6 +152,8 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) random: Random,
     pub(super) grants: Arc<Grants>,
+    /// When there was an instance to call.
+    pub(super) instantiated: Option<Instant>,
 }
 
 #[cfg(test)]

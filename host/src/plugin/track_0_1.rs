@@ -1,6 +1,8 @@
 //! Track 0.1 of the contract (`sdk/wit/0.1`): the generated bindings, what the host offers a guest of this track, and the adapter
 //! between the bindings' types and `exchange`'s. A track stays as it is for as long as plugins of it are about.
 
+use std::time::Instant;
+
 use wasmtime::{
     Store,
     component::{Component, HasSelf, Instance, InstancePre, Linker},
@@ -98,7 +100,9 @@ impl Guest {
 
     /// A fresh instance. Guest code runs here already: initialisers.
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
-        self.pre.instantiate(store)
+        let instance = self.pre.instantiate(&mut *store)?;
+        store.data_mut().instantiated = Some(Instant::now());
+        Ok(instance)
     }
 
     /// Compares the types of all exports with the bindings': only an instance can tell.

@@ -235,6 +235,7 @@ struct StageForm<'s> {
     fuel: u64,
     memory_bytes: u64,
     elapsed_us: u64,
+    instantiate_us: u64,
     logs: &'s [String],
 }
 
@@ -250,6 +251,7 @@ pub(super) fn stages(stages: &[Stage]) -> impl ToSql {
             fuel: stage.fuel,
             memory_bytes: stage.memory_bytes,
             elapsed_us: stage.elapsed_us,
+            instantiate_us: stage.instantiate_us,
             logs: &stage.logs,
         })
         .unwrap_or_default()

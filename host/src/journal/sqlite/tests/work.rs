@@ -296,6 +296,7 @@ fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
         fuel: u64::MAX,
         memory_bytes: 65_536,
         elapsed_us: 12,
+        instantiate_us: 3,
         logs: vec!["hello".to_owned()],
     };
     RunEnd { seq: unrouted.seq, generation: unrouted.generation, lane: lane("r"), attempt, stages: vec![stage], outcome }
