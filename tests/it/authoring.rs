@@ -89,7 +89,7 @@ fn new_harms_nothing_that_is_there() {
 #[test]
 fn build_tells_what_is_missing() {
     let folder = TempDir::new().expect("a folder");
-    assert!(fails(folder.path(), &["build"]).contains("there is no crate in ."));
+    assert!(fails(folder.path(), &["build"]).contains("there is no plugin in ."));
     let made = new(folder.path(), "broken", "filter");
     fs::write(made.join("src/lib.rs"), "not Rust").expect("a file");
     let said = fails(folder.path(), &["build", "broken"]);

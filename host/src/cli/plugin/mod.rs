@@ -3,6 +3,8 @@
 mod build;
 mod fixture;
 mod inspect;
+mod kind;
+mod language;
 mod new;
 mod push;
 mod run;
@@ -12,9 +14,9 @@ mod trial;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Begin a plugin in Rust: a folder with a working crate, its tests and its fixtures.
+    /// Begin a plugin: a folder with one that works, its tests and its fixtures.
     New(new::Arguments),
-    /// Build the plugin of a crate: FOLDER/NAME.wasm, a component.
+    /// Build the plugin of a folder: FOLDER/NAME.wasm, a component.
     Build(build::Arguments),
     /// Tell what a .wasm file is, offers and asks for. Nothing of it is executed.
     Inspect(inspect::Arguments),

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 
 use super::{
-    build,
     fixture::{self, Fixture},
+    language::{Language, PROFILE},
     told,
     trial::{Bench, Trial},
 };
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// The crate's folder, with its `fixtures`.
+    /// The plugin's folder, with its `fixtures`.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Test this .wasm file, instead of building the crate.
+    /// Test this .wasm file, instead of building the plugin.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
     /// Run each fixture twice, and fail on any difference between the two.
@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let fixtures = fixture::all(&arguments.folder)?;
     let file = match &arguments.wasm {
         Some(file) => file.clone(),
-        None => build::build(&arguments.folder, build::PROFILE)?,
+        None => Language::build(&arguments.folder, PROFILE)?,
     };
     let bench = Bench::start(&file).await?;
     let width = fixtures.iter().map(|fixture| fixture.name.chars().count()).max().unwrap_or(0);

@@ -1,0 +1,71 @@
+//! The languages that plugins are written in. What one of them needs is in its own module: the files of a new plugin, how its folder
+//! is known, and how a component is built of it. To add one, add a case here and a module beside the others.
+
+mod rust;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::kind::Kind;
+pub(super) use rust::PROFILE;
+
+/// What a plugin is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Language {
+    /// Rust, built by cargo.
+    Rust,
+}
+
+/// A plugin that begins.
+pub(super) struct Project<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: Kind,
+    /// Where the language's SDK is, unless it is to be had otherwise.
+    pub(super) sdk: Option<&'a Path>,
+}
+
+/// What a language brings to a new plugin, beside the README and the fixtures that all have.
+pub(super) struct Files {
+    /// Path in the folder, and text.
+    pub(super) files: Vec<(PathBuf, String)>,
+    /// The command that tests the function alone.
+    pub(super) test: &'static str,
+}
+
+impl Language {
+    /// All of them, in the order in which a folder is looked at.
+    const ALL: [Self; 1] = [Self::Rust];
+
+    /// The files of a new plugin. Nothing is written yet, so that a name or an SDK that is none leaves no folder behind.
+    pub(super) fn files(self, project: &Project<'_>) -> anyhow::Result<Files> {
+        match self {
+            Self::Rust => rust::files(project),
+        }
+    }
+
+    /// Builds the plugin in a folder, by whatever language is found there, and gives back where its component is: `FOLDER/NAME.wasm`.
+    pub(super) fn build(folder: &Path, profile: &str) -> anyhow::Result<PathBuf> {
+        let found = Self::ALL.into_iter().find(|language| folder.join(language.manifest()).is_file());
+        let found = found.with_context(|| {
+            let manifests = Self::ALL.map(Self::manifest).join(", ");
+            format!("there is no plugin in {} (none of {manifests})", folder.display())
+        })?;
+        match found {
+            Self::Rust => rust::build(folder, profile),
+        }
+    }
+
+    /// The file by which a folder is known.
+    const fn manifest(self) -> &'static str {
+        match self {
+            Self::Rust => "Cargo.toml",
+        }
+    }
+}
+
+/// Where the component of a folder's plugin goes.
+fn component_file(folder: &Path, name: &str) -> PathBuf {
+    let file = format!("{name}.wasm");
+    if folder == Path::new(".") { PathBuf::from(file) } else { folder.join(file) }
+}
