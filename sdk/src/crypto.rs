@@ -45,6 +45,22 @@ pub fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Vec<u8>> 
     host::hmac(algorithm, secret, data).map_err(|message| Error::reject("not-granted", message))
 }
 
+/// Whether `mac` is that HMAC, compared in a time that does not tell where they differ; one that was cut short is not.
+///
+/// # Errors
+/// As [`hmac`].
+pub fn verify_hmac(algorithm: Algorithm, secret: &str, data: &[u8], mac: &[u8]) -> Result<bool> {
+    host::verify_hmac(algorithm, secret, data, mac).map_err(|message| Error::reject("not-granted", message))
+}
+
+/// Whether this is the key's signature of the data (Ed25519, RFC 8032). The key has 32 bytes and is public: it needs no grant.
+///
+/// # Errors
+/// Rejects with `invalid-key` a key that is none, and a signature that has not 64 bytes.
+pub fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -> Result<bool> {
+    host::verify_ed25519(public_key, data, signature).map_err(|message| Error::reject("invalid-key", message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +73,20 @@ mod tests {
         assert!(error.failure().message.contains("grants.secrets.shop"), "{error}");
         testing::grant_secret("shop", |algorithm, data| [algorithm.as_str().as_bytes(), data].concat());
         assert_eq!(hmac(Algorithm::Sha512, "shop", b" of this").unwrap(), b"sha512 of this");
+    }
+    #[test]
+    fn a_mac_is_compared_whole() {
+        testing::grant_secret("shop", |_, data| data.to_vec());
+        assert!(verify_hmac(Algorithm::Sha256, "shop", b"mac", b"mac").unwrap());
+        assert!(!verify_hmac(Algorithm::Sha256, "shop", b"mac", b"ma").unwrap());
+        assert_eq!(verify_hmac(Algorithm::Sha256, "bank", b"", b"").unwrap_err().code(), "not-granted");
+    }
+
+    #[test]
+    fn the_test_says_which_signatures_are_good() {
+        assert_eq!(verify_ed25519(b"key", b"data", b"signature").unwrap_err().code(), "invalid-key");
+        testing::set_ed25519(|key, data, signature| signature == [key, data].concat());
+        assert!(verify_ed25519(b"key", b"data", b"keydata").unwrap());
+        assert!(!verify_ed25519(b"key", b"data", b"key").unwrap());
     }
 }

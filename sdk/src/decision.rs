@@ -23,14 +23,14 @@ pub enum Outcome {
 }
 
 /// What both [`Verdict`] and [`Outcome`] can say, so that [`keep`] and [`drop`] serve both.
-pub trait Decision {
+pub trait KeepOrDrop {
     /// The event goes on as it is.
     fn keep() -> Self;
     /// The event ends here.
     fn drop(reason: String) -> Self;
 }
 
-impl Decision for Verdict {
+impl KeepOrDrop for Verdict {
     fn keep() -> Self {
         Self::Keep
     }
@@ -40,7 +40,7 @@ impl Decision for Verdict {
     }
 }
 
-impl Decision for Outcome {
+impl KeepOrDrop for Outcome {
     fn keep() -> Self {
         Self::Keep
     }
@@ -54,7 +54,7 @@ impl Decision for Outcome {
 ///
 /// # Errors
 /// Never: the `Result` is what a plugin returns.
-pub fn keep<T: Decision>() -> Result<T> {
+pub fn keep<T: KeepOrDrop>() -> Result<T> {
     Ok(T::keep())
 }
 
@@ -62,7 +62,7 @@ pub fn keep<T: Decision>() -> Result<T> {
 ///
 /// # Errors
 /// Never: the `Result` is what a plugin returns.
-pub fn drop<T: Decision>(reason: impl Into<String>) -> Result<T> {
+pub fn drop<T: KeepOrDrop>(reason: impl Into<String>) -> Result<T> {
     Ok(T::drop(reason.into()))
 }
 

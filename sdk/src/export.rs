@@ -3,11 +3,11 @@
 //! The traits are there natively too, so that a wrong signature is found by `cargo check`, before anything is built for a guest.
 
 use crate::config::{Config, Problem};
-use crate::{Batch, Event, Message, Outcome, Result, Verdict};
+use crate::{Batch, Decision, Event, Message, Outcome, Request, Result, Verdict};
 use serde::de::DeserializeOwned;
 
 #[cfg(target_family = "wasm")]
-pub use crate::guest::bindings::{batch, filter, lifecycle, transform};
+pub use crate::guest::bindings::{batch, filter, lifecycle, transform, verify};
 
 /// What `#[filter]` implements.
 pub trait Filter {
@@ -27,6 +27,12 @@ pub trait Fold {
     fn key(event: &Event) -> Result<Option<String>>;
     /// Folds a batch.
     fn fold(batch: Batch) -> Result<Vec<Message>>;
+}
+
+/// What `#[verify]` implements.
+pub trait Verify {
+    /// Judges a request.
+    fn verify(request: Request) -> Result<Decision>;
 }
 
 /// What `#[derive(Config)]` implements.
@@ -55,6 +61,10 @@ pub const fn transform<P: Transform>(_: &P) {}
 /// As [`filter`].
 #[cfg(not(target_family = "wasm"))]
 pub const fn batch<P: Fold>(_: &P) {}
+
+/// As [`filter`].
+#[cfg(not(target_family = "wasm"))]
+pub const fn verify<P: Verify>(_: &P) {}
 
 /// As [`filter`].
 #[cfg(not(target_family = "wasm"))]
@@ -122,6 +132,22 @@ impl IntoMessages for Result<Message> {
 
 impl IntoMessages for Result<Vec<Message>> {
     fn into_messages(self) -> Result<Vec<Message>> {
+        self
+    }
+}
+
+/// What a `#[verify]` function may return.
+#[diagnostic::on_unimplemented(
+    message = "`#[verify]` expects fn(Request[, Settings]) -> Result<Decision>",
+    label = "returns `{Self}`"
+)]
+pub trait IntoDecision {
+    /// What was decided.
+    fn into_decision(self) -> Result<Decision>;
+}
+
+impl IntoDecision for Result<Decision> {
+    fn into_decision(self) -> Result<Decision> {
         self
     }
 }

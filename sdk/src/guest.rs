@@ -7,7 +7,7 @@
 
 use crate::crypto::Algorithm;
 use crate::log::Level;
-use crate::{Batch, Error, Event, Failure, FlushReason, Message, Outcome, Result, Verdict, export};
+use crate::{Batch, Decision, Error, Event, Failure, FlushReason, Message, Outcome, Request, Result, Verdict, export};
 use bindings::host::sluicebox::plugin as wit;
 use std::sync::Once;
 use std::time::Duration;
@@ -44,6 +44,7 @@ pub(crate) mod bindings {
     world!(filter, "filter-plugin", "export");
     world!(transform, "transform-plugin", "export");
     world!(batch, "batch-plugin", "export");
+    world!(verify, "verify-plugin", "export");
     world!(lifecycle, "lifecycle-plugin", "export");
 }
 
@@ -51,6 +52,7 @@ use bindings::batch::exports::sluicebox::plugin::batch as wit_batch;
 use bindings::filter::exports::sluicebox::plugin::filter as wit_filter;
 use bindings::lifecycle::exports::sluicebox::plugin::lifecycle as wit_lifecycle;
 use bindings::transform::exports::sluicebox::plugin::transform as wit_transform;
+use bindings::verify::exports::sluicebox::plugin::verify as wit_verify;
 
 pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
     let level = match level {
@@ -82,6 +84,14 @@ pub(crate) fn random(count: usize) -> Vec<u8> {
 
 pub(crate) fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Vec<u8>, String> {
     wit::crypto::hmac(algorithm.as_str(), secret, data)
+}
+
+pub(crate) fn verify_hmac(algorithm: Algorithm, secret: &str, data: &[u8], mac: &[u8]) -> Result<bool, String> {
+    wit::crypto::verify_hmac(algorithm.as_str(), secret, data, mac)
+}
+
+pub(crate) fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -> Result<bool, String> {
+    wit::crypto::verify_ed25519(public_key, data, signature)
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.
@@ -131,6 +141,21 @@ impl<P: export::Fold> wit_batch::Guest for P {
     }
 }
 
+impl<P: export::Verify> wit_verify::Guest for P {
+    fn verify(r: wit_verify::Request) -> Result<wit_verify::Decision, wit::types::PluginError> {
+        report_panics();
+        match P::verify(r.into())? {
+            Decision::Accept(attributes) => Ok(wit_verify::Decision::Accept(attributes.into_iter().map(attribute).collect())),
+            Decision::Refuse(reason) => Ok(wit_verify::Decision::Refuse(reason)),
+            Decision::Answer(response) => Ok(wit_verify::Decision::Answer(wit_verify::Response {
+                status: response.status,
+                headers: response.headers.into_iter().map(header).collect(),
+                body: response.body,
+            })),
+        }
+    }
+}
+
 impl<P: export::Lifecycle> wit_lifecycle::Guest for P {
     fn validate_config(config: String) -> Result<(), Vec<wit_lifecycle::Problem>> {
         report_panics();
@@ -159,6 +184,18 @@ impl From<wit::types::Event> for Event {
             headers: event.headers.into_iter().map(|header| (header.name, header.value)).collect(),
             body: event.body,
             attributes: event.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect(),
+        }
+    }
+}
+
+impl From<wit_verify::Request> for Request {
+    fn from(request: wit_verify::Request) -> Self {
+        Self {
+            method: request.method,
+            url: request.url,
+            headers: request.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+            body: request.body,
+            received_at_ms: request.received_at,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Write Sluicebox plugins: WebAssembly components that filter, transform or batch webhooks on their way.
+//! Write Sluicebox plugins: WebAssembly components that filter, transform or batch webhooks on their way, or verify them at the door.
 //!
 //! A plugin is one function with an attribute. This is a whole one:
 //!
@@ -31,7 +31,9 @@
 //! | [`#[transform]`](macro@transform) | `fn(Event[, Settings]) -> Result<Outcome>` | what goes on in its place: nothing, one or many |
 //! | [`#[batch]`](macro@batch) | `fn(Batch[, Settings]) -> Result<Message>` or `Result<Vec<Message>>` | what many events fold into |
 //!
-//! A component may have one of each; they run in this order. The settings are any type that serde can read from the plugin's
+//! | [`#[verify]`](macro@verify) | `fn(Request[, Settings]) -> Result<Decision>` | whether a request is from its source |
+//!
+//! A component may have one of each; those of events run in this order. The settings are any type that serde can read from the plugin's
 //! `config` table in the hub file; what it cannot read rejects the event as `invalid-config`. Settings that
 //! derive [`Config`](macro@Config) are checked before that: `sluicebox apply` refuses what does not fit, and names the line.
 //!
@@ -83,6 +85,7 @@ mod decision;
 mod error;
 mod event;
 mod message;
+mod verify;
 
 pub mod clock;
 pub mod config;
@@ -106,11 +109,12 @@ use testing as host;
 
 pub use batch::{Batch, FlushReason};
 pub use config::Config;
-pub use decision::{Decision, Outcome, Verdict, drop, emit, emit_all, keep};
+pub use decision::{KeepOrDrop, Outcome, Verdict, drop, emit, emit_all, keep};
 pub use error::{DurationExt, Error, Failure, Result, reject, retry_after};
 pub use event::Event;
 pub use message::Message;
-pub use sluicebox_sdk_macros::{Config, batch, filter, transform};
+pub use sluicebox_sdk_macros::{Config, batch, filter, transform, verify};
+pub use verify::{Decision, Request, Response, accept, accept_with, answer, refuse};
 pub use {serde, serde_json};
 
 /// Everything a plugin usually needs: `use sluicebox_sdk::prelude::*;`.
@@ -118,8 +122,9 @@ pub use {serde, serde_json};
 /// Its [`drop`] ends an event, and hides the standard library's of that name.
 pub mod prelude {
     pub use crate::{Batch, Config, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
+    pub use crate::{Decision, Request, Response, accept, accept_with, answer, refuse};
     pub use crate::{DurationExt, clock, config, crypto, drop, emit, emit_all, keep, log, random, reject, retry_after};
-    pub use crate::{batch, filter, transform};
+    pub use crate::{batch, filter, transform, verify};
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};
 }

@@ -22,6 +22,9 @@ pub struct Line {
 /// Stands in for an HMAC.
 type Mac = dyn Fn(Algorithm, &[u8]) -> Vec<u8>;
 
+/// Stands in for the verification of Ed25519 signatures: of a key, the data and a signature.
+type Ed25519 = dyn Fn(&[u8], &[u8], &[u8]) -> bool;
+
 /// One thread's host.
 struct Host {
     settings: Value,
@@ -29,11 +32,16 @@ struct Host {
     now_ms: u64,
     random: u64,
     secrets: BTreeMap<String, Rc<Mac>>,
+    ed25519: Option<Rc<Ed25519>>,
+}
+
+impl Host {
+    const NEW: Self =
+        Self { settings: Value::Null, log: Vec::new(), now_ms: 0, random: 0, secrets: BTreeMap::new(), ed25519: None };
 }
 
 thread_local! {
-    static HOST: RefCell<Host> =
-        const { RefCell::new(Host { settings: Value::Null, log: Vec::new(), now_ms: 0, random: 0, secrets: BTreeMap::new() }) };
+    static HOST: RefCell<Host> = const { RefCell::new(Host::NEW) };
 }
 
 /// Sets what [`config`](crate::config) reads on this thread.
@@ -59,6 +67,12 @@ pub fn set_random_seed(seed: u64) {
 /// what the host would answer.
 pub fn grant_secret(name: &str, mac: impl Fn(Algorithm, &[u8]) -> Vec<u8> + 'static) {
     HOST.with_borrow_mut(|host| host.secrets.insert(name.to_owned(), Rc::new(mac)));
+}
+
+/// Says on this thread which signatures [`crypto::verify_ed25519`](crate::crypto::verify_ed25519) finds good: of a key, the data and a
+/// signature. A test may ask a library here, or say `|_, _, _| true`.
+pub fn set_ed25519(verify: impl Fn(&[u8], &[u8], &[u8]) -> bool + 'static) {
+    HOST.with_borrow_mut(|host| host.ed25519 = Some(Rc::new(verify)));
 }
 
 /// Takes the lines that were logged on this thread.
@@ -99,6 +113,16 @@ pub(crate) fn hmac(algorithm: Algorithm, secret: &str, data: &[u8]) -> Result<Ve
     let mac = HOST.with_borrow(|host| host.secrets.get(secret).cloned());
     let mac = mac.ok_or_else(|| format!("the test grants no such secret (grants.secrets.{secret})"))?;
     Ok(mac(algorithm, data))
+}
+
+pub(crate) fn verify_hmac(algorithm: Algorithm, secret: &str, data: &[u8], mac: &[u8]) -> Result<bool, String> {
+    Ok(hmac(algorithm, secret, data)? == mac)
+}
+
+pub(crate) fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -> Result<bool, String> {
+    let verify = HOST.with_borrow(|host| host.ed25519.clone());
+    let verify = verify.ok_or("the test does not say which signatures are good (testing::set_ed25519)")?;
+    Ok(verify(public_key, data, signature))
 }
 
 /// As the host has it: no settings are an empty object.

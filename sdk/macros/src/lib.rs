@@ -108,6 +108,44 @@ pub fn batch(args: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Makes a function the verifier of a source, which says whether a request is from it.
+///
+/// The function is `fn(Request[, Settings]) -> Result<Decision>`. Any error by `?` refuses the request, as `refuse` does; a panic does
+/// not accept it either: the sender is told to come again.
+///
+/// ```
+/// use sluicebox_sdk::prelude::*;
+///
+/// #[verify]
+/// fn shop(request: Request) -> Result<Decision> {
+///     if let Some(challenge) = request.query("challenge") { return answer(Response::text(challenge)); }
+///     let Some(signature) = request.header("x-shop-signature") else { return refuse("there is no signature") };
+///     let data = [request.url().as_bytes(), request.body()].concat();
+///     match crypto::verify_hmac(crypto::Algorithm::Sha256, "shop", &data, signature.as_bytes())? {
+///         true => accept(),
+///         false => refuse("the signature is another's"),
+///     }
+/// }
+/// # fn main() {
+/// # sluicebox_sdk::testing::grant_secret("shop", |_, data| data.to_vec());
+/// # let request = Request::post("u", "b").with_header("x-shop-signature", "ub");
+/// # assert_eq!(shop(request), accept());
+/// # }
+/// ```
+#[proc_macro_attribute]
+pub fn verify(args: TokenStream, item: TokenStream) -> TokenStream {
+    plugin(&args.into(), &item.into(), "verify", "fn(Request[, Settings]) -> Result<Decision>", |f| {
+        let call = f.call();
+        quote! {
+            impl ::sluicebox_sdk::export::Verify for Plugin {
+                fn verify(input: ::sluicebox_sdk::Request) -> ::sluicebox_sdk::Result<::sluicebox_sdk::Decision> {
+                    ::sluicebox_sdk::export::IntoDecision::into_decision(#call)
+                }
+            }
+        }
+    })
+}
+
 /// Makes a type the plugin's settings: checked when they are applied, and described in the component.
 ///
 /// For structs with named fields. The component then exports `validate-config`, so that `sluicebox apply` refuses settings that do not
