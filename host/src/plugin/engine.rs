@@ -61,7 +61,8 @@ pub(super) fn base() -> Config {
 
 /// With a small pool: enough for each worker and for a few components that are being loaded.
 fn pooled(options: &Options) -> Config {
-    let slots = u32::try_from(options.workers).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(8);
+    let workers = options.workers.saturating_add(options.verify_workers);
+    let slots = u32::try_from(workers).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(8);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES_MAX))

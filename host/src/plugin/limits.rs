@@ -33,6 +33,8 @@ pub(super) const CHAIN_BYTES_MAX: usize = 64 * MIB;
 /// How long a chain may go on starting calls: its pieces times its plugins are too many for the limit of each to be enough, and it has
 /// its worker to itself all the while. Two calls that take all that the ceiling allows.
 pub(super) const CHAIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// The longest body of an answer to a handshake, in bytes.
+pub(super) const ANSWER_BYTES_MAX: usize = 16 << 10;
 /// The most secrets that a plugin may be granted.
 pub(super) const SECRETS_MAX: usize = 16;
 /// The longest name of one, in bytes.

@@ -37,7 +37,9 @@ pub(super) struct Metrics {
     calls: Family<CallLabels, Counter>,
     seconds: Family<PluginLabels, Histogram, fn() -> Histogram>,
     limit_hits: Family<LimitLabels, Counter>,
-    queue_seconds: Histogram,
+    /// Of chains and folds, and of requests to verify.
+    pub(super) queue_seconds: Histogram,
+    pub(super) verify_queue_seconds: Histogram,
     compilations: Counter,
     cache_hits: Counter,
 }
@@ -49,6 +51,7 @@ impl Metrics {
             seconds: Family::new_with_constructor(seconds),
             limit_hits: Family::default(),
             queue_seconds: seconds(),
+            verify_queue_seconds: seconds(),
             compilations: Counter::default(),
             cache_hits: Counter::default(),
         };
@@ -56,6 +59,8 @@ impl Metrics {
         registry.register("sluicebox_plugin_call_seconds", "Time of a call on its worker", metrics.seconds.clone());
         registry.register("sluicebox_plugin_limit_hits", "Calls ended by a limit", metrics.limit_hits.clone());
         registry.register("sluicebox_plugin_queue_seconds", "Time a chain waits for a worker", metrics.queue_seconds.clone());
+        let verify_queue = "Time a request waits for a worker that verifies";
+        registry.register("sluicebox_plugin_verify_queue_seconds", verify_queue, metrics.verify_queue_seconds.clone());
         let compilations = "Components that were given to the compiler, whatever came of it";
         registry.register("sluicebox_plugin_compilations", compilations, metrics.compilations.clone());
         let cache_hits = "Components that were found compiled on disk";
@@ -81,11 +86,6 @@ impl Metrics {
     /// A component was found compiled.
     pub(super) fn cache_hit(&self) {
         self.cache_hits.inc();
-    }
-
-    /// A chain waited this long for a worker.
-    pub(super) fn waited(&self, waited: Duration) {
-        self.queue_seconds.observe(waited.as_secs_f64());
     }
 }
 

@@ -5,7 +5,7 @@
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
-//! instance at a time; `track_0_1` translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say
+//! instance at a time; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say
 //! no; `fault` tells why. `encode` and `inspect` are for the client.
 
 mod accept;
@@ -35,6 +35,7 @@ mod tests;
 mod text;
 mod track_0_1;
 mod turns;
+mod verifying;
 mod workers;
 
 use std::{
@@ -60,6 +61,7 @@ pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
 pub use schema::config_schema;
 pub use spec::{CompileLimits, Options, Spec};
+pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 
 use crate::event::{Digest, Invalid, Message, Name};
 use aot::Cache;
@@ -69,7 +71,7 @@ use grants::Grants;
 use limits::Limits;
 use load::{Loaded, Loader};
 use metrics::Metrics;
-use workers::{Lane, Workers};
+use workers::{Lane, Size, Workers};
 
 /// Components that are taken from the cache at once.
 const FOUND_AT_ONCE: usize = 2;
@@ -86,6 +88,8 @@ pub struct Plugins {
     /// The folder of compiled components, and its bound.
     cache: Option<(PathBuf, u64)>,
     workers: Workers,
+    /// Apart from the others, which may be busy for long: here senders wait.
+    verify_workers: Workers,
     metrics: Arc<Metrics>,
 }
 
@@ -112,13 +116,16 @@ impl Plugins {
     pub fn start(options: &Options, registry: &mut Registry) -> Result<Arc<Self>, LoadError> {
         let engine = engine::start(options)?;
         let metrics = Arc::new(Metrics::register(registry));
+        let size = Size { workers: options.workers, queue_max: options.queue_max };
+        let verify_size = Size { workers: options.verify_workers, queue_max: options.verify_queue_max };
         Ok(Arc::new(Self {
             loader: Arc::new(Loader::new(engine.clone(), options, &metrics)?),
             catalogue: RwLock::default(),
             compiling: Arc::new(Semaphore::new(1)),
             finding: Arc::new(Semaphore::new(FOUND_AT_ONCE)),
             cache: options.cache.clone().map(|folder| (folder, options.cache_bytes_max)),
-            workers: Workers::start(options, &metrics)?,
+            workers: Workers::start("plugin", &size, &metrics.queue_seconds)?,
+            verify_workers: Workers::start("verify", &verify_size, &metrics.verify_queue_seconds)?,
             engine,
             metrics,
         }))
@@ -225,6 +232,20 @@ impl Plugins {
         report.unwrap_or_else(|| not_run(&name))
     }
 
+    /// Asks a plugin whether a request is from its source, on a worker that does nothing else. Where the caller goes away before a
+    /// worker is free, the plugin is not asked.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already.
+    pub async fn verify(&self, plugin: Arc<Bound>, request: Request) -> Result<Judged, QueueFull> {
+        let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
+        let lane = Lane::of(std::slice::from_ref(&plugin));
+        let judged = self.verify_workers.try_run(lane, move || verifying::verify(&engine, &metrics, &plugin, &request)).await;
+        let nobody = || Judged { stages: Vec::new(), result: Err(nobody_ran(&name)) };
+        judged.map(|judged| judged.unwrap_or_else(nobody)).map_err(|_| QueueFull)
+    }
+
     fn add(&self, loaded: Loaded) -> Exports {
         let (digest, exports) = (loaded.digest, loaded.exports);
         self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
@@ -269,6 +290,9 @@ async fn in_turn<T: Send + 'static>(
 
 /// What is reported of work that no worker finished.
 fn not_run(plugin: &Name) -> Report {
-    let cause = Cause::host("no worker ran the plugin: this is the server's fault, see its log");
-    Report { stages: Vec::new(), result: Err(cause.into_fault(plugin)) }
+    Report { stages: Vec::new(), result: Err(nobody_ran(plugin)) }
+}
+
+fn nobody_ran(plugin: &Name) -> Fault {
+    Cause::host("no worker ran the plugin: this is the server's fault, see its log").into_fault(plugin)
 }

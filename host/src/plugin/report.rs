@@ -18,6 +18,14 @@ pub struct Exports {
     pub verify: bool,
 }
 
+impl Exports {
+    /// Whether a rule's chain has anything to call of it.
+    #[must_use]
+    pub fn takes_events(self) -> bool {
+        self.filter || self.transform || self.batch
+    }
+}
+
 /// What a chain is called with.
 #[derive(Clone, Debug)]
 pub struct Call {

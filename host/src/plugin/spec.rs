@@ -13,6 +13,10 @@ pub struct Options {
     pub workers: usize,
     /// Chains that may wait for a worker, those of the same plugins at most half of them; who comes after them waits to be let into the queue.
     pub queue_max: usize,
+    /// OS threads that only verify requests, while their senders wait: what the others do never holds these up.
+    pub verify_workers: usize,
+    /// Requests that may wait for one of those, for the same plugin at most half of them; one more is told to come again.
+    pub verify_queue_max: usize,
     /// The folder of compiled components, which a start finds again; `None` keeps none.
     pub cache: Option<PathBuf>,
     /// How large that folder may grow.
@@ -37,11 +41,13 @@ pub struct CompileLimits {
 }
 
 impl Default for Options {
-    /// A worker for each core: guests do nothing but compute.
+    /// A worker for each core: guests do nothing but compute. Of those that verify there are two at least, so that no plugin has all.
     fn default() -> Self {
         Self {
             workers: cores(),
             queue_max: 1_024,
+            verify_workers: (cores() / 2).max(2),
+            verify_queue_max: 256,
             cache: None,
             cache_bytes_max: 4 << 30,
             compiler: None,

@@ -9,7 +9,7 @@ use wasmtime::{
 };
 
 use super::{
-    Exports, Fold, FoldReason, ed25519,
+    Decision, Exports, Fold, FoldReason, Request, Response, ed25519,
     exchange::{Answer, Emitted, Outcome, Refusal, Shown, State, Verdict},
 };
 use crate::event::{Attribute, Header};
@@ -157,6 +157,12 @@ impl Guest {
         Ok(guest.call_key(store, &shown.into())?.map_err(Refusal::from))
     }
 
+    pub(super) fn verify(&self, store: &mut Store<State>, request: &Request) -> Answer<Decision> {
+        let instance = self.instantiate(store)?;
+        let guest = exported(self.verify.as_ref())?.load(&mut *store, &instance)?;
+        Ok(guest.call_verify(store, &request.into())?.map(Decision::from).map_err(Refusal::from))
+    }
+
     pub(super) fn fold(&self, store: &mut Store<State>, fold: &Fold) -> Answer<Vec<Emitted>> {
         let instance = self.instantiate(store)?;
         let guest = exported(self.batch.as_ref())?.load(&mut *store, &instance)?;
@@ -301,6 +307,35 @@ impl From<&Fold> for batch::Batch {
             reason,
             opened_at: fold.opened_at.0,
             events: fold.members.iter().map(event).collect(),
+        }
+    }
+}
+
+impl From<&Request> for verify::Request {
+    fn from(request: &Request) -> Self {
+        let header = |h: &Header| types::Header { name: h.name.clone(), value: h.value.clone() };
+        Self {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            headers: request.headers.iter().map(header).collect(),
+            body: request.body.to_vec(),
+            received_at: request.received_at.0,
+        }
+    }
+}
+
+impl From<verify::Decision> for Decision {
+    fn from(decision: verify::Decision) -> Self {
+        let attribute = |a: types::Attribute| Attribute { key: a.key, value: a.value };
+        let header = |h: types::Header| Header { name: h.name, value: h.value };
+        match decision {
+            verify::Decision::Accept(attributes) => Self::Accepted(attributes.into_iter().map(attribute).collect()),
+            verify::Decision::Refuse(reason) => Self::Refused(reason),
+            verify::Decision::Answer(response) => Self::Answered(Response {
+                status: response.status,
+                headers: response.headers.into_iter().map(header).collect(),
+                body: response.body.into(),
+            }),
         }
     }
 }

@@ -12,10 +12,17 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use wasmtime::Engine;
 
-use super::{Bound, LoadError, Options, load_error, metrics::Metrics, turns::Turns};
+use super::{Bound, LoadError, load_error, turns::Turns};
+
+/// How many threads there are, and how much may wait for them.
+pub(super) struct Size {
+    pub(super) workers: usize,
+    pub(super) queue_max: usize,
+}
 
 /// The plugins that work is for, by where they are in memory: it stays theirs for as long as the work holds them. Rules that run
 /// the same plugins in the same order share a lane.
@@ -47,14 +54,14 @@ struct Job {
 }
 
 impl Workers {
-    /// Starts the threads.
+    /// Starts the threads; `waited` is told how long each piece of work waited, in seconds.
     ///
     /// # Errors
     ///
     /// The system has no more threads.
-    pub(super) fn start(options: &Options, metrics: &Arc<Metrics>) -> Result<Self, LoadError> {
-        let workers = options.workers.max(1);
-        let slots_max = options.queue_max.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn start(name: &str, size: &Size, waited: &Histogram) -> Result<Self, LoadError> {
+        let workers = size.workers.max(1);
+        let slots_max = size.queue_max.clamp(1, Semaphore::MAX_PERMITS);
         let queue = Arc::new(Queue::new(workers));
         // Made first: if a thread cannot be started, those before it end with this.
         let started = Self {
@@ -64,8 +71,8 @@ impl Workers {
             share_max: (slots_max / 2).max(1),
         };
         for index in 0..workers {
-            let (queue, metrics) = (Arc::clone(&queue), Arc::clone(metrics));
-            let worker = thread::Builder::new().name(format!("plugin-{index}")).spawn(move || serve(&queue, &metrics));
+            let (queue, waited) = (Arc::clone(&queue), waited.clone());
+            let worker = thread::Builder::new().name(format!("{name}-{index}")).spawn(move || serve(&queue, &waited));
             worker.map_err(|error| load_error::engine(&error))?;
         }
         Ok(started)
@@ -76,6 +83,30 @@ impl Workers {
         let since = Instant::now();
         let share = self.share(&lane).acquire_owned().await.ok()?;
         let slots = [share, Arc::clone(&self.slots).acquire_owned().await.ok()?];
+        self.push(lane, since, slots, work).await.ok()
+    }
+
+    /// The same where nobody can wait for a slot. The inner `None` is as with [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// The queue is full, or the lane has its share of it.
+    pub(super) async fn try_run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, TryAcquireError> {
+        let slots = [self.share(&lane).try_acquire_owned()?, Arc::clone(&self.slots).try_acquire_owned()?];
+        Ok(self.push(lane, Instant::now(), slots, work).await.ok())
+    }
+
+    fn push<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        since: Instant,
+        slots: [OwnedSemaphorePermit; 2],
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
         let (reply, answer) = oneshot::channel();
         let work = Box::new(move || {
             if !reply.is_closed() {
@@ -84,7 +115,7 @@ impl Workers {
             }
         });
         self.queue.push(lane, Job { work, since, slots });
-        answer.await.ok()
+        answer
     }
 
     fn share(&self, lane: &Lane) -> Arc<Semaphore> {
@@ -152,12 +183,12 @@ impl Queue {
 }
 
 /// One worker's life.
-fn serve(queue: &Queue, metrics: &Metrics) {
+fn serve(queue: &Queue, waited: &Histogram) {
     Engine::tls_eager_initialize();
     let mut done = None;
     while let Some((lane, Job { work, since, slots })) = queue.next(done.take()) {
         drop(slots);
-        metrics.waited(since.elapsed());
+        waited.observe(since.elapsed().as_secs_f64());
         // A panic here is a bug of the host; it must cost its asker an answer and nobody a worker.
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             tracing::error!("a plugin worker panicked: this is a bug in sluicebox");
