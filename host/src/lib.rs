@@ -141,6 +141,7 @@ impl Host {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
+            plugins: Arc::clone(&self.plugins),
             clock: Arc::clone(&self.clock),
         };
         let ways_in = ingest::router(self.config.ingest.clone(), ingest_parts, &mut self.registry);

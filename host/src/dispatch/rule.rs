@@ -107,7 +107,16 @@ impl Spec {
 
     fn chain(&self, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Arc<[Arc<Bound>]>, Invalid> {
         let bound = self.plugins.iter().enumerate().map(|(i, name)| {
-            plugins.get(name).cloned().ok_or_else(|| unknown(format!("/plugins/{i}"), "plugin", name, plugins.keys()))
+            let at = format!("/plugins/{i}");
+            let plugin = plugins.get(name).ok_or_else(|| unknown(&at, "plugin", name, plugins.keys()))?;
+            if !plugin.exports.takes_events() {
+                let message = format!(
+                    "the plugin `{name}` only verifies requests: name it in a source, as in \
+                    verify = {{ scheme = \"plugin\", plugin = \"{name}\" }}"
+                );
+                return Err(Invalid::at(at, message));
+            }
+            Ok(Arc::clone(plugin))
         });
         bound.collect()
     }

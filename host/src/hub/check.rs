@@ -1,4 +1,4 @@
-//! Whether a proposal may become a revision: every changed entry fits its part, every name that a rule uses is there, every component
+//! Whether a proposal may become a revision: every changed entry fits its part, every name that another uses is there, every component
 //! is compiled. All problems are told at once; only what passes is refined, and only refined entries reach a snapshot.
 
 use std::{
@@ -11,7 +11,7 @@ use super::{
     draft::Edits,
     entry::{Key, Kind, Problem},
     snapshot::{Item, Part, Workspace, plugins_of},
-    spec::{Specs, references, unknown_reference},
+    spec::{Specs, references, unknown_reference, verifier},
 };
 use crate::{
     deliver, dispatch,
@@ -19,14 +19,14 @@ use crate::{
     plugin,
 };
 
-/// The refined entries: the changed ones, and rules that have to be joined with changed plugins.
+/// The refined entries: the changed ones, and rules and sources that have to be joined with changed plugins.
 pub(super) type Parts = BTreeMap<Key, Part>;
 
 /// Why a proposal is refused.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
-    /// Deletions of what a rule uses.
+    /// Deletions of what another entry uses.
     pub(super) in_use: Vec<Problem>,
 }
 
@@ -55,7 +55,8 @@ async fn found(standing: &Workspace, edits: &Edits, catalogue: &Catalogue, setti
     if settings == Settings::Proposed {
         check.ask_plugins(catalogue).await;
     }
-    check.refine_ends(&specs);
+    check.refine_sources(&specs, &plugins);
+    check.refine_destinations(&specs);
     check.refine_rules(&specs, &plugins);
     check.find_used();
     let Findings { problems, in_use } = &check.findings;
@@ -70,14 +71,14 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reads the changed entries, and the unchanged rules that use a changed plugin or destination.
+    /// Reads the changed entries, and the unchanged ones that use a changed plugin or destination.
     fn read(&mut self) -> Specs {
         let (standing, edits) = (self.standing, self.edits);
         let put = |used: Key| matches!(edits.get(&used), Some(Some(_)));
         let changed = edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
-        let joined = standing_rules(standing, edits).filter(|(_, _, rule)| uses(rule).any(put));
+        let joined = standing_items(standing, edits).filter(|(_, item)| uses(&item.part).into_iter().any(put));
         let mut specs = Specs::default();
-        for (key, document) in changed.chain(joined.map(|(key, item, _)| (key, &item.document))) {
+        for (key, document) in changed.chain(joined.map(|(key, item)| (key, &item.document))) {
             if let Err(misfit) = specs.read(key, document) {
                 self.problem(key, misfit);
             }
@@ -113,10 +114,20 @@ impl Check<'_> {
         }
     }
 
-    fn refine_ends(&mut self, specs: &Specs) {
+    fn refine_sources(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
+        let known = self.known();
         for (name, spec) in &specs.sources {
-            self.keep((Kind::Source, name.clone()), spec.refine().map(|source| Part::Source(Arc::new(source))));
+            let key = (Kind::Source, name.clone());
+            let unknown = self.tell_unknown(&key, verifier(spec), &known);
+            // What failed itself has told of it; the source is not blamed as well.
+            let plugin_is_good = spec.verify.plugin.as_ref().is_none_or(|name| plugins.contains_key(name));
+            if !unknown && plugin_is_good {
+                self.keep(key, spec.refine(plugins).map(|source| Part::Source(Arc::new(source))));
+            }
         }
+    }
+
+    fn refine_destinations(&mut self, specs: &Specs) {
         for (name, spec) in &specs.destinations {
             self.keep((Kind::Destination, name.clone()), spec.refine().map(|refined| Part::Destination(Arc::new(refined))));
         }
@@ -127,29 +138,32 @@ impl Check<'_> {
         let destinations = self.destinations();
         for (name, spec) in &specs.rules {
             let key = (Kind::Rule, name.clone());
-            let unknown: Vec<_> = references(spec).filter(|(_, named)| !known.contains(named)).collect();
-            for (pointer, named) in &unknown {
-                // That an unchanged rule uses what is deleted is told at what is deleted.
-                if self.edits.contains_key(&key) {
-                    self.problem(&key, unknown_reference(pointer.clone(), named, &known));
-                }
-            }
+            let unknown = self.tell_unknown(&key, references(spec), &known);
             // What failed itself has told of it; the rule is not blamed as well.
             let plugins_are_good = spec.plugins.iter().all(|name| plugins.contains_key(name));
             let destinations_are_good = spec.destinations.iter().all(|name| destinations.contains_key(name));
-            if unknown.is_empty() && plugins_are_good && destinations_are_good {
+            if !unknown && plugins_are_good && destinations_are_good {
                 let refined = spec.refine(name, plugins, &destinations);
                 self.keep(key, refined.map(|(pattern, rule)| Part::Rule(pattern, Arc::new(rule))));
             }
         }
     }
 
-    /// Finds what is deleted although a rule that stays uses it.
+    /// Whether an entry names what is not there. That an unchanged one uses what is deleted is told at what is deleted.
+    fn tell_unknown(&mut self, key: &Key, references: impl Iterator<Item = (String, Key)>, known: &BTreeSet<Key>) -> bool {
+        let unknown: Vec<_> = references.filter(|(_, named)| !known.contains(named)).collect();
+        for (pointer, named) in unknown.iter().filter(|_| self.edits.contains_key(key)) {
+            self.problem(key, unknown_reference(pointer.clone(), named, known));
+        }
+        !unknown.is_empty()
+    }
+
+    /// Finds what is deleted although an entry that stays uses it.
     fn find_used(&mut self) {
         let mut in_use = Vec::new();
-        for ((_, rule_name), _, rule) in standing_rules(self.standing, self.edits) {
-            for used in uses(rule).filter(|used| matches!(self.edits.get(used), Some(None))) {
-                in_use.push(Problem::new(&used, Invalid::at("", format!("the rule `{rule_name}` uses it"))));
+        for ((kind, name), item) in standing_items(self.standing, self.edits) {
+            for used in uses(&item.part).into_iter().filter(|used| matches!(self.edits.get(used), Some(None))) {
+                in_use.push(Problem::new(&used, Invalid::at("", format!("the {} `{name}` uses it", kind.singular()))));
             }
         }
         self.findings.in_use = in_use;
@@ -192,19 +206,20 @@ pub(super) fn collected(format: deliver::Format) -> dispatch::Collected {
     }
 }
 
-/// The plugins and destinations that a rule names.
-fn uses(rule: &dispatch::Rule) -> impl Iterator<Item = Key> {
-    let plugins = rule.chain.iter().map(|bound| (Kind::Plugin, bound.name.clone()));
-    plugins.chain(rule.targets.iter().map(|target| (Kind::Destination, target.name.clone())))
+/// The plugins and destinations that an entry names.
+fn uses(part: &Part) -> Vec<Key> {
+    let plugin = |bound: &Arc<plugin::Bound>| (Kind::Plugin, bound.name.clone());
+    match part {
+        Part::Source(source) => source.plugin.iter().map(plugin).collect(),
+        Part::Rule(_, rule) => {
+            let destinations = rule.targets.iter().map(|target| (Kind::Destination, target.name.clone()));
+            rule.chain.iter().map(plugin).chain(destinations).collect()
+        }
+        Part::Destination(_) | Part::Plugin(_) => Vec::new(),
+    }
 }
 
-/// The rules that the proposal neither changes nor deletes.
-fn standing_rules<'a>(
-    standing: &'a Workspace,
-    edits: &'a Edits,
-) -> impl Iterator<Item = (&'a Key, &'a Item, &'a dispatch::Rule)> {
-    standing.iter().filter(|(key, _)| !edits.contains_key(key)).filter_map(|(key, item)| match &item.part {
-        Part::Rule(_, rule) => Some((key, &**item, &**rule)),
-        _ => None,
-    })
+/// The entries that the proposal neither changes nor deletes.
+fn standing_items<'a>(standing: &'a Workspace, edits: &'a Edits) -> impl Iterator<Item = (&'a Key, &'a Item)> {
+    standing.iter().filter(|(key, _)| !edits.contains_key(key)).map(|(key, item)| (key, &**item))
 }

@@ -44,6 +44,11 @@ fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
         .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
 }
 
+/// What a source names, with its place within the source.
+pub(super) fn verifier(source: &ingest::Spec) -> impl Iterator<Item = (String, Key)> {
+    source.verify.plugin.iter().map(|name| ("/verify/plugin".to_owned(), (Kind::Plugin, name.clone())))
+}
+
 /// What a rule names, each with its place within the rule.
 pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String, Key)> {
     let all = |field: &'static str, kind, names: &[Name]| {
@@ -53,7 +58,7 @@ pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String,
     all("plugins", Kind::Plugin, &rule.plugins).into_iter().chain(all("destinations", Kind::Destination, &rule.destinations))
 }
 
-/// A rule names what is not there.
+/// An entry names what is not there.
 pub(super) fn unknown_reference(pointer: String, (kind, name): &Key, known: &BTreeSet<Key>) -> Misfit {
     let known = known.iter().filter(|(other, _)| other == kind).map(|(_, name)| name.as_str());
     let nearest = nearest(name.as_str(), known);

@@ -10,6 +10,7 @@ mod idle;
 mod problem;
 mod receive;
 mod spec;
+mod verifier;
 
 pub use accept::serve;
 pub use problem::{Problem, method_not_allowed};
@@ -47,7 +48,9 @@ pub struct Options {
     pub body_bytes_in_flight_max: usize,
     /// The size of all headers of a request.
     pub header_bytes_max: usize,
-    /// From the last byte of the body to the answer; a journal that is slower is answered for with 503.
+    /// From the last byte of the body until a plugin has verified the request, where one does; longer is answered for with 503.
+    pub verify_timeout_ms: u64,
+    /// From then to the answer; a journal that is slower is answered for with 503.
     pub append_timeout_ms: u64,
     /// How long requests under way may take to finish when the host stops.
     pub drain_ms: u64,
@@ -65,6 +68,7 @@ impl Default for Options {
             body_timeout_ms: 30_000,
             body_bytes_in_flight_max: 256 * 1024 * 1024,
             header_bytes_max: 32 * 1024,
+            verify_timeout_ms: 10_000,
             append_timeout_ms: 10_000,
             drain_ms: 10_000,
             public_url: None,

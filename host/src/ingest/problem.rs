@@ -18,6 +18,8 @@ pub struct Problem {
     pub detail: String,
     /// Seconds to wait before trying again.
     pub retry_after_secs: Option<u64>,
+    /// What the `Allow` header says.
+    pub allow: Option<&'static str>,
     /// Further members.
     pub members: Map<String, Value>,
 }
@@ -25,13 +27,20 @@ pub struct Problem {
 impl Problem {
     /// A problem of this status and kind, told in these words.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), retry_after_secs: None, members: Map::new() }
+        Self { status, kind, detail: detail.into(), retry_after_secs: None, allow: None, members: Map::new() }
     }
 
     /// With a time to wait.
     #[must_use]
     pub fn retry_after(mut self, secs: u64) -> Self {
         self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// With the methods that are there instead.
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
         self
     }
 
@@ -43,7 +52,8 @@ impl Problem {
     }
 }
 
-/// What a route answers that is there, but not for this method; the `Allow` header (RFC 9110, section 15.5.6) is the router's.
+/// What a route answers that is there, but not for this method; the `Allow` header (RFC 9110, section 15.5.6) is the router's,
+/// unless the problem has one.
 pub async fn method_not_allowed(method: Method) -> Problem {
     let detail = format!("this is not there for {method}; see the Allow header");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
@@ -61,6 +71,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(secs) = self.retry_after_secs {
             headers.insert(header::RETRY_AFTER, secs.into());
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response
     }

@@ -1,4 +1,5 @@
-//! `POST /in/{source}`: one request becomes one event on disk, or a refusal.
+//! `POST /in/{source}`: one request becomes one event on disk, or a refusal. Where a plugin verifies it may also be a handshake, by
+//! `POST` or `GET`, which is answered and leaves nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +9,10 @@ use axum::{
     body::Body,
     extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::any,
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use serde_json::json;
 
@@ -20,11 +21,12 @@ use super::{
     body::Bodies,
     extract::{Facts, text_of_header},
     problem::method_not_allowed,
+    verifier::{Verified, Verifier},
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
     journal::{Journal, JournalError},
-    verify,
+    plugin::{self, Plugins},
 };
 
 /// What this part works with.
@@ -33,6 +35,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// The snapshot's piece; read anew for each request.
     pub book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    /// Those that verify.
+    pub plugins: Arc<Plugins>,
     /// The time.
     pub clock: Clock,
 }
@@ -41,6 +45,7 @@ struct Ingest {
     parts: Parts,
     options: Options,
     bodies: Bodies,
+    verifier: Verifier,
     received: Family<ReceivedLabels, Counter>,
 }
 
@@ -51,16 +56,22 @@ struct ReceivedLabels {
     outcome: &'static str,
 }
 
+/// What became of a request that was not refused.
+enum Received {
+    Event(EventId),
+    Handshake(plugin::Response),
+}
+
 /// The routes by which events come in.
 pub fn router(options: Options, parts: Parts, registry: &mut Registry) -> Router {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(&options, registry);
-    let ingest = Arc::new(Ingest { parts, options, bodies, received });
+    let verifier = Verifier::new(&options, Arc::clone(&parts.plugins));
+    let ingest = Arc::new(Ingest { parts, options, bodies, verifier, received });
     Router::new()
-        .route("/in/{source}", post(receive_default))
-        .route("/w/{workspace}/in/{source}", post(receive_named))
-        .method_not_allowed_fallback(method_not_allowed)
+        .route("/in/{source}", any(receive_default))
+        .route("/w/{workspace}/in/{source}", any(receive_named))
         .with_state(ingest)
 }
 
@@ -87,26 +98,54 @@ async fn answer(ingest: Arc<Ingest>, workspace: String, source: String, request:
 
 impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
-        let outcome = self.try_receive(workspace, source, request).await;
-        self.received.get_or_create(&labels(workspace, source, outcome.as_ref().err())).inc();
-        match outcome {
-            Ok(id) => (StatusCode::ACCEPTED, Json(json!({ "id": id.to_string() }))).into_response(),
+        // Not counted: the name need not be one that anybody configured.
+        if let Some(refused) = self.refused_method(workspace, source, request.method()).await {
+            return refused.into_response();
+        }
+        let received = self.try_receive(workspace, source, request).await;
+        let outcome = match &received {
+            Ok(Received::Event(_)) => "accepted",
+            Ok(Received::Handshake(_)) => "answered",
+            Err(problem) => problem.kind,
+        };
+        self.received.get_or_create(&labels(workspace, source, outcome)).inc();
+        match received {
+            Ok(Received::Event(id)) => (StatusCode::ACCEPTED, Json(json!({ "id": id.to_string() }))).into_response(),
+            Ok(Received::Handshake(response)) => handshake(response),
             Err(problem) => problem.into_response(),
         }
     }
 
-    async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<EventId, Problem> {
+    /// Sources take `POST`, and `GET` where a plugin may answer it.
+    async fn refused_method(&self, workspace: &str, source: &str, method: &Method) -> Option<Problem> {
+        let asks_a_plugin = || self.source(workspace, source).is_ok_and(|(_, source)| source.plugin.is_some());
+        match *method {
+            Method::POST => None,
+            Method::GET if asks_a_plugin() => None,
+            _ => {
+                let allowed = if asks_a_plugin() { "GET,POST" } else { "POST" };
+                Some(method_not_allowed(method.clone()).await.allow(allowed))
+            }
+        }
+    }
+
+    async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<Received, Problem> {
         let (key, source) = self.source(workspace, source)?;
         let (head, body) = request.into_parts();
         let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
         let received_at = (self.parts.clock)();
-        let verified = self.verify(&key.1, &source, &head, &body, received_at)?;
+        let attributes = match self.verifier.verify(&key.1, &source, &head, &body, received_at).await? {
+            Verified::Handshake(response) => return Ok(Received::Handshake(response)),
+            // A GET is safe (RFC 9110, section 9.2.1): whatever a plugin says, nothing comes of it.
+            Verified::Event(_) if head.method != Method::POST => return Err(method_not_allowed(head.method).await.allow("POST")),
+            Verified::Event(attributes) => attributes,
+        };
         let mut event = event(key, &source, &head.headers, body, received_at)?;
-        event.attributes = verified.attributes;
+        event.attributes = attributes;
         let id = event.id;
         self.append(event).await?;
         tracing::debug!(event = %id, "accepted");
-        Ok(id)
+        Ok(Received::Event(id))
     }
 
     fn source(&self, workspace: &str, source: &str) -> Result<((Name, Name), Arc<Source>), Problem> {
@@ -115,34 +154,6 @@ impl Ingest {
         let book = self.parts.book.load();
         let source = book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
-    }
-
-    fn verify(
-        &self,
-        name: &Name,
-        source: &Source,
-        head: &request::Parts,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<verify::Verified, Problem> {
-        let url = self.url(head);
-        let request = verify::Request { method: head.method.as_str(), url: &url, headers: &head.headers, body };
-        source.scheme.verify(request, now).map_err(|refusal| {
-            tracing::warn!(source = %name, %refusal, "a request was not its source's");
-            Problem::new(StatusCode::UNAUTHORIZED, "not-verified", "the request could not be verified")
-        })
-    }
-
-    /// The URL as the sender called it: some schemes sign it.
-    fn url(&self, head: &request::Parts) -> String {
-        let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
-        match &self.options.public_url {
-            Some(base) => format!("{}{path}", base.trim_end_matches('/')),
-            None => {
-                let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-                format!("http://{}{path}", host.or_else(|| head.uri.host()).unwrap_or_default())
-            }
-        }
     }
 
     async fn append(&self, event: Event) -> Result<(), Problem> {
@@ -163,9 +174,24 @@ impl Ingest {
     }
 }
 
+/// A plugin's answer to a handshake. It may repeat what a stranger sent, on the address where operators are at home: no browser is to
+/// take it for a page.
+fn handshake(answer: plugin::Response) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    for Header { name, value } in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    response
+}
+
 /// A name that nobody configured must not become a metric label.
-fn labels(workspace: &str, source: &str, refusal: Option<&Problem>) -> ReceivedLabels {
-    let outcome = refusal.map_or("accepted", |problem| problem.kind);
+fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
     let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
     ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
 }
@@ -211,14 +237,12 @@ mod tests {
 
     #[test]
     fn sources_of_one_name_are_counted_by_workspace() {
-        let slow = Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "");
-        assert_ne!(labels("a", "github", None), labels("b", "github", None));
-        assert_ne!(labels("a", "github", None), labels("a", "github", Some(&slow)));
+        assert_ne!(labels("a", "github", "accepted"), labels("b", "github", "accepted"));
+        assert_ne!(labels("a", "github", "accepted"), labels("a", "github", "body-too-slow"));
     }
 
     #[test]
     fn a_name_that_nobody_configured_is_no_label() {
-        let unknown = Problem::new(StatusCode::NOT_FOUND, "unknown-source", "");
-        assert_eq!(labels("a", "x", Some(&unknown)), labels("b", "y", Some(&unknown)));
+        assert_eq!(labels("a", "x", "unknown-source"), labels("b", "y", "unknown-source"));
     }
 }

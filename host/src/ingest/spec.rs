@@ -1,13 +1,14 @@
 //! A source as the hub file declares it, and refined.
 
-use std::str::FromStr;
+use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use http::HeaderName;
 use serde::Deserialize;
 
 use super::extract::Extract;
 use crate::{
-    event::Invalid,
+    event::{Invalid, Name},
+    plugin::Bound,
     verify::{self, Scheme},
 };
 
@@ -43,8 +44,10 @@ pub struct ExtractSpec {
 /// A refined source.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Verifies requests.
+    /// Verifies requests, unless `plugin` does.
     pub scheme: Scheme,
+    /// The plugin that the scheme names; it exports `verify`.
+    pub plugin: Option<Arc<Bound>>,
     /// Finds the type.
     pub(super) event_type: Option<Extract>,
     /// Finds the subject.
@@ -61,9 +64,10 @@ const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
 const BODY_BYTES_CEILING: usize = 16 * 1024 * 1024;
 
 impl Spec {
-    /// Checks the spec.
-    pub fn refine(&self) -> Result<Source, Invalid> {
+    /// Checks the spec, and joins it with the plugin that verifies, where it names one; `plugins` are those there are.
+    pub fn refine(&self, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Source, Invalid> {
         let scheme = self.verify.refine().map_err(|e| Invalid::at(format!("/verify{}", e.pointer), e.message))?;
+        let plugin = scheme.plugin().map(|name| verifier(name, plugins)).transpose()?;
         let hints = scheme.hints();
         let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
         if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {
@@ -77,9 +81,19 @@ impl Spec {
             subject: extract(self.subject.as_ref(), "/subject", None)?,
             id: extract(self.id.as_ref(), "/id", hints.id_header)?,
             scheme,
+            plugin,
             body_bytes_max,
         })
     }
+}
+
+fn verifier(name: &Name, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Arc<Bound>, Invalid> {
+    let refused = |message| Invalid::at("/verify/plugin", message);
+    let plugin = plugins.get(name).ok_or_else(|| refused(format!("there is no plugin `{name}`")))?;
+    if !plugin.exports.verify {
+        return Err(refused(format!("the plugin `{name}` does not export `verify`; it can only be named in a rule's `plugins`")));
+    }
+    Ok(Arc::clone(plugin))
 }
 
 fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -> Result<Option<Extract>, Invalid> {
@@ -98,10 +112,10 @@ fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -
 
 #[cfg(test)]
 mod tests {
-    use super::Spec;
+    use super::*;
 
-    fn refine(spec: serde_json::Value) -> Result<super::Source, super::Invalid> {
-        serde_json::from_value::<Spec>(spec).expect("a spec").refine()
+    fn refine(spec: serde_json::Value) -> Result<Source, Invalid> {
+        serde_json::from_value::<Spec>(spec).expect("a spec").refine(&HashMap::new())
     }
 
     #[test]
@@ -110,6 +124,12 @@ mod tests {
         assert_eq!(wrong.expect_err("two places").pointer, "/type");
         let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "id": {"header": "a b"}}));
         assert_eq!(wrong.expect_err("no header name").pointer, "/id/header");
+    }
+
+    #[test]
+    fn a_plugin_that_is_not_there_verifies_nothing() {
+        let wrong = refine(serde_json::json!({"verify": {"scheme": "plugin", "plugin": "shop"}}));
+        assert_eq!(wrong.expect_err("no plugin").pointer, "/verify/plugin");
     }
 
     #[test]

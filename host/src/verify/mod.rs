@@ -4,6 +4,8 @@
 //! with an HMAC are rows of data in `scheme.rs`, all read by the one engine in `signature.rs`; what merely shows a secret is
 //! compared in `token.rs`. Every comparison that touches a secret takes the same time whatever the sender wrote.
 //!
+//! A scheme of a plugin's own is only a name here: whoever asks runs the plugin.
+//!
 //! Absent: a clock, I/O, replies. A [`Refusal`] is for the operator's log; the sender learns that it was refused, not why.
 //! No type here prints a secret.
 
@@ -19,7 +21,7 @@ mod token;
 use http::HeaderName;
 use serde::Deserialize;
 
-use crate::event::{Attribute, Duration, Invalid, Secret, Timestamp};
+use crate::event::{Attribute, Duration, Invalid, Name, Secret, Timestamp};
 
 pub use signature::{Algorithm, Encoding};
 
@@ -60,6 +62,11 @@ pub struct Spec {
     pub url: Option<String>,
     /// `basic`: the user's name; the secret is the password.
     pub username: Option<String>,
+    /// `plugin`: the plugin's name.
+    pub plugin: Option<Name>,
+    /// `plugin`: headers that carry credentials beside the usual ones; they are not kept.
+    #[serde(default)]
+    pub credential_headers: Vec<String>,
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list.
@@ -95,6 +102,8 @@ enum Proof {
     Token(Token),
     /// A signature made with the secret.
     Signature(Signature),
+    /// Whatever this plugin asks for.
+    Plugin(Name),
 }
 
 /// What a request that is its source's tells.
@@ -129,7 +138,7 @@ impl Spec {
 }
 
 impl Scheme {
-    /// Is this request from its source?
+    /// Is this request from its source? Where a [plugin](Self::plugin) decides, this answers no.
     ///
     /// # Errors
     /// Where it is not, or does not prove it.
@@ -138,8 +147,18 @@ impl Scheme {
             Proof::Nothing => {}
             Proof::Token(token) => token.check(request.headers)?,
             Proof::Signature(signature) => signature.check(request, now)?,
+            Proof::Plugin(name) => return Err(Refusal(format!("only the plugin `{name}` can tell"))),
         }
         Ok(Verified::default())
+    }
+
+    /// The plugin that decides instead of [`verify`](Self::verify).
+    #[must_use]
+    pub fn plugin(&self) -> Option<&Name> {
+        match &self.proof {
+            Proof::Plugin(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Where the provider puts facts.

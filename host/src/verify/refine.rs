@@ -10,10 +10,13 @@ use super::{
     template::{Slot, Template},
     token::{Token, Wrapping},
 };
-use crate::event::{Invalid, Secret};
+use crate::event::{Invalid, Name, Secret};
 
 /// The most secrets that may be valid at a time; each costs a hash over the body.
 const SECRETS_MAX: usize = 8;
+
+/// The most headers that a source may name as credentials.
+const CREDENTIAL_HEADERS_MAX: usize = 16;
 
 /// Headers that carry credentials whatever the scheme: a proxy's, a browser's.
 const CREDENTIAL_HEADERS: [HeaderName; 3] =
@@ -32,6 +35,10 @@ pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
             let token = token(spec, header, *wrapping)?;
             credential_headers.push(token.header.clone());
             Proof::Token(token)
+        }
+        Method::Plugin => {
+            credential_headers.extend(named_credentials(spec)?);
+            Proof::Plugin(plugin(spec)?)
         }
     };
     Ok(Scheme { proof, hints: row.hints, credential_headers })
@@ -59,6 +66,8 @@ fn refuse_foreign_settings(spec: &Spec, row: &Row) -> Result<(), Invalid> {
         ("tolerance", spec.tolerance.is_some()),
         ("url", spec.url.is_some()),
         ("username", spec.username.is_some()),
+        ("plugin", spec.plugin.is_some()),
+        ("credential_headers", !spec.credential_headers.is_empty()),
     ];
     match given.into_iter().find(|(field, given)| *given && !row.settings.contains(field)) {
         None => Ok(()),
@@ -75,6 +84,23 @@ fn nothing(spec: &Spec) -> Result<Proof, Invalid> {
             Err(Invalid::at(pointer, "the scheme `none` looks at no secret; remove it, or name another scheme"))
         }
     }
+}
+
+fn plugin(spec: &Spec) -> Result<Name, Invalid> {
+    if let Some((pointer, _)) = secrets(spec).first() {
+        let message = "a plugin's secrets are granted to it: move this to `grants.secrets` of the plugin (see docs/plugins.md)";
+        return Err(Invalid::at(pointer, message));
+    }
+    spec.plugin.clone().ok_or_else(|| Invalid::at("/plugin", "name the plugin that verifies, as in plugin = \"discord-verify\""))
+}
+
+fn named_credentials(spec: &Spec) -> Result<Vec<HeaderName>, Invalid> {
+    let names = &spec.credential_headers;
+    if names.len() > CREDENTIAL_HEADERS_MAX {
+        let message = format!("more than {CREDENTIAL_HEADERS_MAX} headers; name only those that would let their reader in");
+        return Err(Invalid::at("/credential_headers", message));
+    }
+    names.iter().enumerate().map(|(at, name)| header_name(name, &format!("/credential_headers/{at}"))).collect()
 }
 
 fn token(spec: &Spec, header: &str, wrapping: Wrapping) -> Result<Token, Invalid> {

@@ -27,6 +27,8 @@ pub(super) enum Method {
     Signature(Layout<'static>),
     /// By signing as the spec says.
     Configured,
+    /// By what the plugin that the spec names asks for.
+    Plugin,
 }
 
 /// A signature, described: what the engine needs, as text still to be checked.
@@ -194,6 +196,7 @@ pub(super) const SCHEMES: &[Row] = &[
         settings: &["username"],
     },
     Row { name: "none", method: Method::Nothing, hints: NO_HINTS, settings: &[] },
+    Row { name: "plugin", method: Method::Plugin, hints: NO_HINTS, settings: &["plugin", "credential_headers"] },
 ];
 
 /// Standard Webhooks 1.0.0, version `v1`; entries of other versions are ignored.

@@ -1,0 +1,152 @@
+//! Is this request from its source? By the source's scheme, or by the plugin that it names instead; a plugin that fails accepts nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{StatusCode, header, request};
+
+use super::{Options, Problem, Source, extract::text_of_header};
+use crate::{
+    event::{Attribute, Header, Name, Timestamp},
+    plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
+    verify,
+};
+
+/// After so long a sender whose request could not be judged may try again, where the plugin says nothing else.
+const RETRY_SECS: u64 = 5;
+/// The longest that a plugin may have a sender wait.
+const RETRY_SECS_MAX: u64 = 24 * 3_600;
+
+/// Says which requests are from their sources.
+pub(super) struct Verifier {
+    plugins: Arc<Plugins>,
+    public_url: Option<String>,
+    timeout: Duration,
+}
+
+/// What a request is that was not refused.
+pub(super) enum Verified {
+    /// Its source's, with these facts.
+    Event(Vec<Attribute>),
+    /// A handshake, to be answered so.
+    Handshake(plugin::Response),
+}
+
+impl Verifier {
+    pub(super) fn new(options: &Options, plugins: Arc<Plugins>) -> Self {
+        Self { plugins, public_url: options.public_url.clone(), timeout: Duration::from_millis(options.verify_timeout_ms) }
+    }
+
+    /// Judges a request. `name` is the source's.
+    pub(super) async fn verify(
+        &self,
+        name: &Name,
+        source: &Source,
+        head: &request::Parts,
+        body: &Bytes,
+        now: Timestamp,
+    ) -> Result<Verified, Problem> {
+        let url = self.url(head);
+        if let Some(plugin) = &source.plugin {
+            return self.ask(name, plugin, request(head, url, body.clone(), now)).await;
+        }
+        let request = verify::Request { method: head.method.as_str(), url: &url, headers: &head.headers, body };
+        let verified = source.scheme.verify(request, now).map_err(|refusal| refused(name, &refusal.0))?;
+        Ok(Verified::Event(verified.attributes))
+    }
+
+    async fn ask(&self, name: &Name, plugin: &Arc<Bound>, request: plugin::Request) -> Result<Verified, Problem> {
+        let asked = self.plugins.verify(Arc::clone(plugin), request);
+        let Ok(Ok(Judged { stages, result })) = tokio::time::timeout(self.timeout, asked).await else {
+            tracing::warn!(source = %name, plugin = %plugin.name, "more requests came than the plugin verifies in time");
+            let detail = "more is coming in than can be verified at once; try again";
+            return Err(unavailable("verifier-busy", detail).retry_after(RETRY_SECS));
+        };
+        // Whoever sends may cause them, so they are not for every log.
+        for line in stages.iter().flat_map(|stage| &stage.logs) {
+            tracing::debug!(source = %name, plugin = %plugin.name, line, "said while verifying");
+        }
+        match result {
+            Ok(Decision::Accepted(attributes)) => Ok(Verified::Event(attributes)),
+            Ok(Decision::Answered(response)) => Ok(Verified::Handshake(response)),
+            Ok(Decision::Refused(reason)) => Err(refused(name, &reason)),
+            Err(fault) => Err(failed(name, &fault)),
+        }
+    }
+
+    /// The URL as the sender called it: some schemes sign it.
+    fn url(&self, head: &request::Parts) -> String {
+        let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
+        match &self.public_url {
+            Some(base) => format!("{}{path}", base.trim_end_matches('/')),
+            None => {
+                let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+                format!("http://{}{path}", host.or_else(|| head.uri.host()).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The request as a plugin is shown it, credentials and all: they are what it judges.
+fn request(head: &request::Parts, url: String, body: Bytes, received_at: Timestamp) -> plugin::Request {
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| Header {
+        name: name.as_str().to_owned(),
+        value: text_of_header(value.as_bytes()),
+    };
+    plugin::Request {
+        method: head.method.as_str().to_owned(),
+        url,
+        headers: head.headers.iter().map(header).collect(),
+        body,
+        received_at,
+    }
+}
+
+fn failed(name: &Name, fault: &Fault) -> Problem {
+    let Fault { plugin, kind, failure } = fault;
+    let after_ms = match kind {
+        FaultKind::Rejected => return refused(name, &format!("{}: {}", failure.code, failure.message)),
+        FaultKind::RetryAsked { after_ms } => *after_ms,
+        _ => None,
+    };
+    tracing::warn!(source = %name, %plugin, code = failure.code, text = failure.message, "a request could not be verified");
+    let secs = after_ms.map_or(RETRY_SECS, |ms| ms.div_ceil(1_000).clamp(1, RETRY_SECS_MAX));
+    unavailable("verifier-failed", "whether the request is its source's could not be told; try again").retry_after(secs)
+}
+
+fn refused(name: &Name, reason: &str) -> Problem {
+    tracing::warn!(source = %name, reason, "a request was not its source's");
+    Problem::new(StatusCode::UNAUTHORIZED, "not-verified", "the request could not be verified")
+}
+
+fn unavailable(kind: &'static str, detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Failure;
+
+    fn answered(kind: FaultKind) -> (u16, &'static str, Option<u64>) {
+        let failure = Failure::new("told", "the reason");
+        let problem = failed(&"shop".parse().expect("a name"), &Fault { plugin: "p".parse().expect("a name"), kind, failure });
+        assert!(!problem.detail.contains("reason"), "{problem:?}");
+        (problem.status.as_u16(), problem.kind, problem.retry_after_secs)
+    }
+
+    #[test]
+    fn only_a_plugins_own_no_is_a_no() {
+        assert_eq!(answered(FaultKind::Rejected), (401, "not-verified", None));
+        for kind in [FaultKind::Trapped, FaultKind::Memory, FaultKind::Fuel, FaultKind::Output, FaultKind::Time, FaultKind::Host]
+        {
+            assert_eq!(answered(kind), (503, "verifier-failed", Some(5)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_says_when_to_come_again_within_reason() {
+        let after = |after_ms| answered(FaultKind::RetryAsked { after_ms }).2;
+        assert_eq!([None, Some(0), Some(1_001), Some(u64::MAX)].map(after), [5, 1, 2, 86_400].map(Some));
+    }
+}
