@@ -16,3 +16,4 @@ mod official;
 mod path;
 mod shipped;
 mod story;
+mod verifying;

@@ -9,11 +9,21 @@ use crate::{cargo, run, step, target_folder};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The plugins that the project ships.
-pub(crate) const PLUGINS: [&str; 9] =
-    ["redact", "only-humans", "digest", "github-to-slack", "edit-fields", "reshape", "sample", "xml-to-json", "payload-version"];
+pub(crate) const PLUGINS: [&str; 10] = [
+    "redact",
+    "only-humans",
+    "digest",
+    "github-to-slack",
+    "edit-fields",
+    "reshape",
+    "sample",
+    "xml-to-json",
+    "payload-version",
+    "discord-verify",
+];
 
 /// Guests that only tests use.
-pub(crate) const TEST_GUESTS: [&str; 3] = ["misbehave", "wrong-interface", "capable"];
+pub(crate) const TEST_GUESTS: [&str; 4] = ["misbehave", "wrong-interface", "capable", "doorkeeper"];
 
 /// The plugin that the README shows, built as the README says.
 pub(crate) const README_GUEST: &str = "big-orders";
