@@ -56,7 +56,7 @@ fn new(folder: &Path, name: &str, kind: &str) -> PathBuf {
 #[test]
 fn a_new_plugin_of_each_kind_builds_and_passes_its_fixtures() {
     let folder = TempDir::new().expect("a folder");
-    for kind in ["filter", "transform", "batch"] {
+    for kind in ["filter", "transform", "batch", "verify"] {
         let name = format!("new-{kind}");
         let made = new(folder.path(), &name, kind);
         let said = works(&made, &["build"]);

@@ -11,7 +11,7 @@ use super::{fails, root, works};
 /// Every fixture of the shipped plugins, twice: nothing differs from what is expected, nor the second run from the first.
 #[test]
 fn the_shipped_plugins_pass_their_fixtures_twice() {
-    for name in ["redact", "only-humans", "digest"] {
+    for name in ["redact", "only-humans", "digest", "discord-verify"] {
         let folder = root().join("plugins").join(name);
         let module = guests::folder().join(format!("{}.wasm", name.replace('-', "_")));
         let said = works(&folder, &["test", "--twice", "--wasm", module.to_str().expect("UTF-8")]);
@@ -157,4 +157,45 @@ fn a_fixture_is_one_batch() {
     };
     refused(&format!("{}{}", push("a/b"), push("c/d")), &["fixture one: events[1]", "`c/d`", "`a/b`"]);
     refused("[[events]]\ntype = \"issues\"\njson = {}\n", &["fixture one: events[0]", "joins no batch"]);
+}
+
+#[test]
+fn a_request_is_tried_and_told_as_an_event_is() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("doorkeeper.wasm"), guests::component("doorkeeper")).expect("a file");
+    fs::create_dir(folder.path().join("fixtures")).expect("a folder");
+    let write = |text: &str| fs::write(folder.path().join("fixtures/one.toml"), text).expect("a file");
+    let test = ["test", "--wasm", "doorkeeper.wasm"];
+
+    write(
+        "[request]\nurl = \"http://h/in/shop?challenge=me\"\n\n[expect.answer]\nstatus = 201\nheaders = { x-told = \"POST\" }\n",
+    );
+    let said = fails(folder.path(), &test);
+    assert!(
+        said.contains("FAIL    one  answer") && said.contains("  -   status = 201") && said.contains("+   status = 200"),
+        "{said}"
+    );
+    let run = works(folder.path(), &["run", "doorkeeper.wasm", "--event", "fixtures/one.toml", "--json"]);
+    let told: Value = serde_json::from_str(&run).expect("JSON");
+    assert_eq!((&told["outcome"], &told["answer"]["body"]), (&json!("answer"), &json!("me")), "{told}");
+
+    write("[request]\nheaders = { x-do = \"retry\" }\n");
+    works(folder.path(), &["test", "--wasm", "doorkeeper.wasm", "--update"]);
+    let written = fs::read_to_string(folder.path().join("fixtures/one.toml")).expect("a file");
+    assert!(written.contains("[expect]\nretry = ") && written.contains("max_fuel"), "{written}");
+    works(folder.path(), &test);
+
+    write("[request]\n[event]\n");
+    assert!(fails(folder.path(), &test).contains("give one of [event], [[events]] for a batch, and a [request]"));
+}
+
+#[test]
+fn a_request_and_an_event_are_for_the_plugins_that_take_them() {
+    let folder = with_fixture("[request]\n\n[expect]\naccept = {}\n");
+    assert!(fails(folder.path(), &TEST).contains("this one does not, so give an [event]"));
+    let event = format!("config = {{ public_key = \"{}\" }}\n[event]\n\n[expect]\nkeep = true\n", "0".repeat(64));
+    fs::write(folder.path().join("fixtures/one.toml"), event).expect("a file");
+    let discord = guests::folder().join("discord_verify.wasm");
+    let said = fails(folder.path(), &["test", "--wasm", discord.to_str().expect("UTF-8")]);
+    assert!(said.contains("this plugin only verifies requests, so give a [request]"), "{said}");
 }

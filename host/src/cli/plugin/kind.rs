@@ -9,6 +9,8 @@ pub(super) enum Kind {
     Transform,
     /// Folds many events into one message.
     Batch,
+    /// Says whether a request is from its source.
+    Verify,
 }
 
 /// What a plugin of a kind begins as, whatever it is written in.
@@ -51,12 +53,25 @@ const BATCH: Template = Template {
     settings: "`currency` is what the sum is told in.",
 };
 
+const VERIFY: Template = Template {
+    fixtures: &[
+        ("signed", include_str!("template/fixtures/verify/signed.toml")),
+        ("forged", include_str!("template/fixtures/verify/forged.toml")),
+        ("challenge", include_str!("template/fixtures/verify/challenge.toml")),
+    ],
+    what: "verifies the requests of a shop by their signature.",
+    config: "{ header = \"x-shop-signature\" }\ngrants.secrets = { shop = \"${SHOP_SECRET}\" }\n\n[sources.shop]\n\
+        verify = { scheme = \"plugin\", plugin = \"{{name}}\" }",
+    settings: "`header` is where the signature is; `shop` is the secret that it is made with.",
+};
+
 impl Kind {
     pub(super) fn template(self) -> &'static Template {
         match self {
             Self::Filter => &FILTER,
             Self::Transform => &TRANSFORM,
             Self::Batch => &BATCH,
+            Self::Verify => &VERIFY,
         }
     }
 }

@@ -46,9 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// What the languages have in common.
 fn shared(name: &str, test: &str, template: &Template) -> Vec<(PathBuf, String)> {
-    let readme = include_str!("template/README.md").replace("{{name}}", name).replace("{{test}}", &format!("{test:<26}"));
+    let readme = include_str!("template/README.md").replace("{{test}}", &format!("{test:<26}"));
     let readme = readme.replace("{{what}}", template.what);
     let readme = readme.replace("{{config}}", template.config).replace("{{settings}}", template.settings);
+    let readme = readme.replace("{{name}}", name);
     let fixture = |(name, text): &(&str, &str)| (PathBuf::from(format!("fixtures/{name}.toml")), (*text).to_owned());
     [(PathBuf::from("README.md"), readme)].into_iter().chain(template.fixtures.iter().map(fixture)).collect()
 }

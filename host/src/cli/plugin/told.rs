@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::trial::{Became, Trial};
-use crate::{event::Message, plugin::FaultKind};
+use crate::{
+    event::{Header, Message},
+    plugin::{Decision, FaultKind, Response},
+};
 
 /// `drop    fuel 201k/400k  mem 1.1 MiB  0.3 ms`
 pub(super) fn line(trial: &Trial, max_fuel: Option<u64>) -> String {
@@ -28,6 +31,9 @@ fn label(became: &Became) -> String {
         Became::Kept => "keep".to_owned(),
         Became::Dropped(_) => "drop".to_owned(),
         Became::Messages(_) => "emit".to_owned(),
+        Became::Judged(Decision::Accepted(_)) => "accept".to_owned(),
+        Became::Judged(Decision::Refused(_)) => "refuse".to_owned(),
+        Became::Judged(Decision::Answered(_)) => "answer".to_owned(),
         Became::Failed(fault) => format!("{} {}", kind(fault.kind), fault.failure.code),
     }
 }
@@ -49,7 +55,11 @@ pub(super) fn text(trial: &Trial) -> String {
     }
     match &trial.became {
         Became::Kept => {}
-        Became::Dropped(reason) => text += &format!("\nreason: {reason}"),
+        Became::Judged(Decision::Accepted(facts)) => {
+            facts.iter().for_each(|fact| text += &format!("\nattribute {}: {}", fact.key, fact.value));
+        }
+        Became::Judged(Decision::Answered(response)) => text += &answered(response),
+        Became::Dropped(reason) | Became::Judged(Decision::Refused(reason)) => text += &format!("\nreason: {reason}"),
         Became::Failed(fault) => text += &format!("\n{}: {}", kind(fault.kind), fault.failure.message),
         Became::Messages(messages) => {
             for (index, message) in messages.iter().enumerate() {
@@ -64,6 +74,14 @@ pub(super) fn text(trial: &Trial) -> String {
         text += &format!("\nlog: {line}");
     }
     text
+}
+
+fn answered(response: &Response) -> String {
+    let mut text = format!("\n\nstatus {}", response.status);
+    for header in &response.headers {
+        text += &format!("\n  header {}: {}", header.name, header.value);
+    }
+    format!("{text}\n{}\n", String::from_utf8_lossy(&response.body))
 }
 
 fn in_full(message: &Message) -> String {
@@ -98,7 +116,14 @@ pub(super) fn as_json(trial: &Trial) -> Value {
     }
     match &trial.became {
         Became::Kept => {}
-        Became::Dropped(reason) => told["reason"] = json!(reason),
+        Became::Dropped(reason) | Became::Judged(Decision::Refused(reason)) => told["reason"] = json!(reason),
+        Became::Judged(Decision::Accepted(facts)) => {
+            told["attributes"] = facts.iter().map(|fact| (fact.key.clone(), json!(fact.value))).collect();
+        }
+        Became::Judged(Decision::Answered(response)) => {
+            let body = String::from_utf8_lossy(&response.body);
+            told["answer"] = json!({ "status": response.status, "headers": headers_json(&response.headers), "body": body });
+        }
         Became::Failed(fault) => {
             told["outcome"] = json!(kind(fault.kind));
             told["failure"] = json!({ "code": fault.failure.code, "message": fault.failure.message });
@@ -109,14 +134,17 @@ pub(super) fn as_json(trial: &Trial) -> Value {
 }
 
 fn message_json(message: &Message) -> Value {
-    let headers: Vec<_> = message.headers.iter().map(|header| json!({ "name": header.name, "value": header.value })).collect();
     json!({
         "type": message.event_type,
         "content_type": message.content_type,
-        "headers": headers,
+        "headers": headers_json(&message.headers),
         "route": message.route,
         "body": body(message),
     })
+}
+
+fn headers_json(headers: &[Header]) -> Value {
+    headers.iter().map(|header| json!({ "name": header.name, "value": header.value })).collect()
 }
 
 /// `201k`: to be compared at a glance, and never less than it was.

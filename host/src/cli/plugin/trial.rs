@@ -9,7 +9,7 @@ use super::fixture::Given;
 use crate::{
     cli::apply::component,
     event::{BatchId, Digest, Event, Message, Name, Stage, Timestamp},
-    plugin::{Bound, Call, Ended, Exports, Fault, Fold, FoldReason, Options, Piece, Plugins, Report, Spec},
+    plugin::{Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec},
 };
 
 /// The engine with one component in it.
@@ -37,6 +37,8 @@ pub(super) enum Became {
     Dropped(String),
     /// Their bodies are there, also where the plugin left the event's as it was.
     Messages(Vec<Message>),
+    /// Of a request.
+    Judged(Decision),
     Failed(Fault),
 }
 
@@ -58,6 +60,15 @@ impl Bench {
         if let Some(wrong) = self.plugins.check_settings(Arc::clone(&plugin)).await.first() {
             bail!("{}: {}", wrong.pointer, wrong.message);
         }
+        if let Some(request) = &given.request {
+            ensure!(
+                self.exports.verify,
+                "a [request] is for a plugin that exports verify; this one does not, so give an [event]"
+            );
+            let Judged { stages, result } = self.plugins.verify(plugin, request.clone()).await?;
+            return Ok(Trial { stages, key: None, became: result.map_or_else(Became::Failed, Became::Judged) });
+        }
+        ensure!(self.exports.takes_events(), "this plugin only verifies requests, so give a [request]");
         match given.events.as_slice() {
             [event] if !given.is_batch => Ok(self.event(plugin, event, given.attempt).await),
             events => self.batch(plugin, events, given.attempt).await,

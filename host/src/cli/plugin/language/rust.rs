@@ -24,6 +24,7 @@ pub(super) fn files(project: &Project<'_>) -> anyhow::Result<Files> {
         Kind::Filter => include_str!("../template/rust/filter.rs"),
         Kind::Transform => include_str!("../template/rust/transform.rs"),
         Kind::Batch => include_str!("../template/rust/batch.rs"),
+        Kind::Verify => include_str!("../template/rust/verify.rs"),
     };
     let files = vec![
         (PathBuf::from("Cargo.toml"), manifest.replace("{{sdk}}", &dependency(project.sdk)?)),
