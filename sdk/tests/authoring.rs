@@ -27,6 +27,11 @@ mod shapes {
         emit_all([Message::bytes(event.into_body()), Message::text("more").with_route("crm")])
     }
 
+    #[verify]
+    fn verifies(request: Request, _: Value) -> Result<Decision> {
+        if request.method() == "GET" { answer(Response::text("hello")) } else { accept_with([("tenant", "7")]) }
+    }
+
     #[batch]
     fn all_in_one(batch: Batch) -> Result<Vec<Message>> {
         Ok(batch.into_iter().map(|event| Message::bytes(event.into_body())).collect())
@@ -53,6 +58,8 @@ mod shapes {
         assert_eq!(with_verdict(event.clone(), json!(1)), Verdict::Keep);
         assert_eq!(fallible(event.clone()), Ok(false));
         assert!(matches!(changes(event.clone(), ()), Ok(Outcome::Emit(messages)) if messages.len() == 2));
+        assert_eq!(verifies(Request::get("u"), Value::Null), answer(Response::text("hello")));
+        assert_eq!(verifies(Request::post("u", ""), Value::Null), accept_with([("tenant", "7")]));
         let batch = Batch::new("x", [event]);
         assert_eq!(all_in_one(batch.clone()), Ok(vec![Message::bytes("body")]));
         assert_eq!(by_path(batch.clone(), Value::Null), by_function(batch));
