@@ -14,8 +14,8 @@ use super::{LoadError, Options, load_error};
 
 /// Core instances within one component: the Python toolchain links some twenty modules into one.
 pub(super) const CORE_INSTANCES_MAX: u32 = 64;
-/// Memories within one component: it, and an adapter of its toolchain.
-pub(super) const MEMORIES_MAX: u32 = 2;
+/// Memories within one component: its own, and those of what its toolchain puts around it (JavaScript's two that stand in for WASI).
+pub(super) const MEMORIES_MAX: u32 = 4;
 /// Tables within one component.
 pub(super) const TABLES_MAX: u32 = 8;
 
@@ -66,7 +66,7 @@ fn pooled(options: &Options) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES_MAX))
-        .total_memories(slots)
+        .total_memories(slots.saturating_mul(MEMORIES_MAX))
         .total_tables(slots.saturating_mul(TABLES_MAX))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)

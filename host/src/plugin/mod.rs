@@ -59,7 +59,7 @@ pub use inspect::{Inspected, inspect};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
-pub use schema::config_schema;
+pub use schema::{config_schema, with_config_schema};
 pub use spec::{CompileLimits, Options, Spec};
 pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 

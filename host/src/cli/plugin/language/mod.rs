@@ -1,12 +1,14 @@
 //! The languages that plugins are written in. What one of them needs is in its own module: the files of a new plugin, how its folder
 //! is known, and how a component is built of it. To add one, add a case here and a module beside the others.
 
+mod javascript;
 mod rust;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use self::javascript::Dialect;
 use super::kind::Kind;
 pub(super) use rust::PROFILE;
 
@@ -15,6 +17,10 @@ pub(super) use rust::PROFILE;
 pub(super) enum Language {
     /// Rust, built by cargo.
     Rust,
+    /// JavaScript, built by Node.js and npm.
+    Js,
+    /// TypeScript, likewise.
+    Ts,
 }
 
 /// A plugin that begins.
@@ -35,12 +41,14 @@ pub(super) struct Files {
 
 impl Language {
     /// All of them, in the order in which a folder is looked at.
-    const ALL: [Self; 1] = [Self::Rust];
+    const ALL: [Self; 3] = [Self::Rust, Self::Js, Self::Ts];
 
     /// The files of a new plugin. Nothing is written yet, so that a name or an SDK that is none leaves no folder behind.
     pub(super) fn files(self, project: &Project<'_>) -> anyhow::Result<Files> {
         match self {
             Self::Rust => rust::files(project),
+            Self::Js => javascript::files(project, Dialect::JavaScript),
+            Self::Ts => javascript::files(project, Dialect::TypeScript),
         }
     }
 
@@ -48,11 +56,13 @@ impl Language {
     pub(super) fn build(folder: &Path, profile: &str) -> anyhow::Result<PathBuf> {
         let found = Self::ALL.into_iter().find(|language| folder.join(language.manifest()).is_file());
         let found = found.with_context(|| {
-            let manifests = Self::ALL.map(Self::manifest).join(", ");
-            format!("there is no plugin in {} (none of {manifests})", folder.display())
+            let mut manifests = Self::ALL.map(Self::manifest).to_vec();
+            manifests.dedup();
+            format!("there is no plugin in {} (no {})", folder.display(), manifests.join(", no "))
         })?;
         match found {
             Self::Rust => rust::build(folder, profile),
+            Self::Js | Self::Ts => javascript::build(folder),
         }
     }
 
@@ -60,6 +70,7 @@ impl Language {
     const fn manifest(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            Self::Js | Self::Ts => "package.json",
         }
     }
 }
