@@ -12,6 +12,7 @@ mod delivery;
 mod documents;
 mod door;
 mod guests;
+mod javascript;
 mod official;
 mod path;
 mod shipped;

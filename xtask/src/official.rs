@@ -1,8 +1,8 @@
-//! Suites in which an official Standard Webhooks package of another language verifies what we sign. They need that language's runtime.
+//! Suites that need the runtime of another language: official Standard Webhooks packages that verify what we sign, and plugins in it.
 
 use std::{ffi::OsString, path::PathBuf, process::Command};
 
-use crate::{run, step, target_folder};
+use crate::{root, run, step, target_folder};
 
 /// A suite that needs a runtime.
 pub(crate) struct Suite {
@@ -18,7 +18,7 @@ pub(crate) struct Suite {
     variable: &'static str,
 }
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 3] = [
     Suite {
         prefix: "official_node",
         what: "signatures verified by npm's standardwebhooks",
@@ -45,6 +45,20 @@ const SUITES: [Suite; 2] = [
             pip
         },
         variable: "SLUICEBOX_OFFICIAL_PYTHON",
+    },
+    Suite {
+        prefix: "javascript",
+        what: "plugins in JavaScript and TypeScript",
+        mend: "needs Node.js 18 or later with npm, as in apt-get install nodejs npm",
+        probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 18)"],
+        // What the shipped plugin in TypeScript needs is all that any of them needs; the others find it in the cache.
+        install: |folder| {
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--fetch-timeout=60000", "--cache"]).arg(folder);
+            npm.current_dir(root().join("plugins/stripe-summary"));
+            npm
+        },
+        variable: "SLUICEBOX_NPM_CACHE",
     },
 ];
 

@@ -4,14 +4,12 @@
 const AT_ONCE = 8192;
 
 export function fromText(text) {
-  const latin1 = unescape(encodeURIComponent(String(text).toWellFormed()));
-  return fromLatin1(latin1);
+  return fromLatin1(unescape(encodeURIComponent(wellFormed(String(text)))));
 }
 
 /** Throws a `URIError` for what is no UTF-8. */
 export function toText(bytes) {
   const latin1 = toLatin1(bytes);
-  // eslint-disable-next-line no-control-regex
   return /^[\x00-\x7f]*$/.test(latin1) ? latin1 : decodeURIComponent(escape(latin1));
 }
 
@@ -39,6 +37,11 @@ export function of(data) {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   throw new TypeError("expected a text or bytes (Uint8Array)");
+}
+
+/** Node.js 18 has no `toWellFormed`. */
+export function wellFormed(text) {
+  return text.toWellFormed?.() ?? text.replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
 function toLatin1(bytes) {

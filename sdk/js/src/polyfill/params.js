@@ -1,5 +1,7 @@
 // `URLSearchParams` (WHATWG URL): forms as some providers send them. There is no `URL`.
 
+import { wellFormed } from "../bytes.js";
+
 export class URLSearchParams {
   #pairs = [];
 
@@ -92,6 +94,6 @@ function decode(text) {
 }
 
 function encode(text) {
-  const escaped = encodeURIComponent(text.toWellFormed()).replace(/[!'()~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  const escaped = encodeURIComponent(wellFormed(text)).replace(/[!'()~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
   return escaped.replaceAll("%20", "+");
 }

@@ -12,7 +12,7 @@ const at = (name) => join(here, name);
 const main = resolve(process.argv[2]);
 
 try {
-  if (Number(process.versions.node.split(".")[0]) < 20) throw `Node.js ${process.versions.node} is too old: 20 or later is needed`;
+  if (Number(process.versions.node.split(".")[0]) < 18) throw `Node.js ${process.versions.node} is too old: 18 or later is needed`;
   if (!existsSync(main)) throw `there is no ${relative(".", main)}, which "main" of package.json names`;
   await make();
 } catch (error) {

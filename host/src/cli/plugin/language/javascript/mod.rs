@@ -110,7 +110,8 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
 /// Whether npm's packages are there, in the folder or, as workspaces have it, in one above.
 fn are_installed(folder: &Path) -> anyhow::Result<bool> {
     let folder = folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?;
-    Ok(folder.ancestors().any(|folder| folder.join("node_modules/componentize-qjs").is_dir()))
+    let is_there = |package: &&str| folder.ancestors().any(|folder| folder.join("node_modules").join(package).is_dir());
+    Ok(["@sluicebox/sdk", "componentize-qjs", "esbuild"].iter().all(is_there))
 }
 
 fn install(folder: &Path) -> anyhow::Result<()> {
@@ -142,7 +143,7 @@ fn node(folder: &Path, program: &str) -> Command {
 fn without_node(program: &str, error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::NotFound => anyhow::anyhow!(
-            "there is no `{program}`: plugins in JavaScript and TypeScript are built with Node.js 20 or later and its npm\n  \
+            "there is no `{program}`: plugins in JavaScript and TypeScript are built with Node.js 18 or later and its npm\n  \
              any system:      https://nodejs.org\n  \
              Debian, Ubuntu:  apt-get install nodejs npm\n  \
              Fedora:          dnf install nodejs npm"
