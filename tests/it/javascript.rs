@@ -95,8 +95,8 @@ fn javascript_and_typescript_begin_with_each_kind() {
         assert!(said.contains(&format!("{name}.wasm: a component")) && said.contains(&format!("plugin/{kind}@0.1.0")), "{said}");
         assert!(made.join(format!("{name}.wasm")).metadata().expect("a file").len() < 1_500_000);
         works(&made, &["test", "--twice"]);
-        // Nothing changed, and so nothing does.
-        assert_eq!(works(&made, &["build"]), said);
+        // Nothing changed, and so nothing does; the first time npm told of its packages too.
+        assert!(said.starts_with(&works(&made, &["build"])), "{said}");
         let output = run(Command::new("npm").arg("test"), &made);
         assert!(output.status.success(), "{}", told(&output));
     }
