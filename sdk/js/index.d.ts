@@ -107,7 +107,16 @@ export interface Batch {
 }
 
 /** A request as it came to a source. */
-export interface Request {
+export class Request {
+  /** For tests: a `POST` unless told otherwise. */
+  constructor(request?: {
+    method?: string;
+    url?: string;
+    receivedAt?: number;
+    headers?: Pairs;
+    body?: Uint8Array | ArrayBuffer;
+    text?: string;
+  });
   /** Upper case. */
   readonly method: string;
   /** Absolute, as the sender called it. */
@@ -118,6 +127,10 @@ export interface Request {
   readonly body: Uint8Array;
   /** When its last byte had arrived, in milliseconds since the Unix epoch. */
   readonly receivedAt: number;
+  /** A header by name; null where there is none, and where there are several: nobody knows which of them was signed. */
+  header(name: string): string | null;
+  /** The first value of this name in the URL's query; null where there is none. */
+  query(name: string): string | null;
 }
 
 /** It goes on as it is. */

@@ -3,6 +3,7 @@
 export { Event } from "./src/event.js";
 export { Message } from "./src/message.js";
 export { accept, answer, drop, emit, keep, refuse } from "./src/outcome.js";
+export { Request } from "./src/request.js";
 export { PluginError, reject, retryAfter } from "./src/error.js";
 export { batch, filter, transform, verify } from "./src/kinds.js";
 export * as bytes from "./src/bytes.js";

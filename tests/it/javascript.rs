@@ -86,7 +86,8 @@ async fn javascript_leads_from_nothing_to_a_delivered_event() {
 #[test]
 fn javascript_and_typescript_begin_with_each_kind() {
     let folder = TempDir::new().expect("a folder");
-    for (language, kind) in [("ts", "transform"), ("js", "filter"), ("ts", "filter"), ("js", "batch"), ("ts", "batch")] {
+    let kinds = ["transform", "filter", "batch", "verify"].into_iter();
+    for (language, kind) in kinds.flat_map(|kind| [("js", kind), ("ts", kind)]) {
         let name = format!("{language}-{kind}");
         works(folder.path(), &["new", &name, "--language", language, "--kind", kind]);
         let made = folder.path().join(&name);

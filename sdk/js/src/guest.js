@@ -6,7 +6,8 @@ import { parts } from "./describe.js";
 import { fromWit as eventFrom } from "./event.js";
 import { failure } from "./failure.js";
 import { toWit as messageTo } from "./message.js";
-import { fromRecords, toRecords } from "./pairs.js";
+import { toRecords } from "./pairs.js";
+import { fromWit as requestFrom } from "./request.js";
 import { check, withDefaults } from "./schema.js";
 
 /** One object for each interface; those that the world does not have are not looked at. */
@@ -43,10 +44,6 @@ function validateConfig(settings, schema, validate) {
 
 function outcomeTo(outcome) {
   return outcome.tag === "emit" ? { tag: "emit", val: outcome.val.map(messageTo) } : outcome;
-}
-
-function requestFrom(request) {
-  return { ...request, headers: fromRecords(request.headers, "name") };
 }
 
 function decisionTo({ tag, val }) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accept, answer, batch, drop, emit, Event, filter, keep, Message, refuse, reject, retryAfter, transform, verify } from "../index.js";
+import { accept, answer, batch, drop, emit, Event, filter, keep, Message, refuse, reject, Request, retryAfter, transform, verify } from "../index.js";
 import { batchOf, setSettings } from "../testing.js";
 
 const event = new Event({ type: "order.paid", json: { customer: { id: 7 }, items: [{ sku: "a" }] } });
@@ -46,7 +46,7 @@ test("a batch has its key from a path, a function or nowhere", () => {
 });
 
 test("a verifier decides", () => {
-  const request = { method: "POST", url: "https://x/in/a", headers: [], body: new Uint8Array(), receivedAt: 0 };
+  const request = new Request();
   assert.deepEqual(verify(() => accept({ by: "me" }))(request), { tag: "accept", val: [["by", "me"]] });
   assert.deepEqual(verify(() => refuse("no"))(request), { tag: "refuse", val: "no" });
   assert.equal(verify(() => answer({ body: "hi" }))(request).val.status, 200);

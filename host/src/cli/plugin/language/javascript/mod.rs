@@ -45,6 +45,7 @@ pub(super) fn files(project: &Project<'_>, dialect: Dialect) -> anyhow::Result<F
                 Kind::Filter => (template!("filter.js"), template!("filter.test.js")),
                 Kind::Transform => (template!("transform.js"), template!("transform.test.js")),
                 Kind::Batch => (template!("batch.js"), template!("batch.test.js")),
+                Kind::Verify => (template!("verify.js"), template!("verify.test.js")),
             };
             vec![("package.json", template!("package.js.json")), ("src/index.js", source), ("test/index.test.js", test)]
         }
@@ -53,6 +54,7 @@ pub(super) fn files(project: &Project<'_>, dialect: Dialect) -> anyhow::Result<F
                 Kind::Filter => (template!("filter.ts"), template!("filter.test.js")),
                 Kind::Transform => (template!("transform.ts"), template!("transform.test.js")),
                 Kind::Batch => (template!("batch.ts"), template!("batch.test.js")),
+                Kind::Verify => (template!("verify.ts"), template!("verify.test.js")),
             };
             let settings = ("tsconfig.json", template!("tsconfig.json"));
             vec![("package.json", template!("package.ts.json")), settings, ("src/index.ts", source), ("test/index.test.ts", test)]

@@ -18,7 +18,7 @@ const FILES: &[(&str, &str)] = files! {
     "README.md" "index.d.ts" "index.js" "package.json" "testing.d.ts" "testing.js"
     "src/bytes.js" "src/clock.js" "src/config.js" "src/crypto.js" "src/describe.js" "src/error.js" "src/event.js" "src/failure.js"
     "src/guest.js" "src/kinds.js" "src/log.js" "src/message.js" "src/metrics.js" "src/outcome.js" "src/pairs.js" "src/places.js"
-    "src/random.js" "src/schema.js" "src/state.js"
+    "src/random.js" "src/request.js" "src/schema.js" "src/state.js"
     "src/host/guest.js" "src/host/none.js" "src/host/testing.js"
     "src/polyfill/clone.js" "src/polyfill/console.js" "src/polyfill/date.js" "src/polyfill/index.js" "src/polyfill/params.js"
     "src/polyfill/text.js"
