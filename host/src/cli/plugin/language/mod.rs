@@ -2,6 +2,7 @@
 //! is known, and how a component is built of it. To add one, add a case here and a module beside the others.
 
 mod javascript;
+mod python;
 mod rust;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub(super) enum Language {
     Js,
     /// TypeScript, likewise.
     Ts,
+    /// Python, built by componentize-py.
+    Python,
 }
 
 /// A plugin that begins.
@@ -41,7 +44,7 @@ pub(super) struct Files {
 
 impl Language {
     /// All of them, in the order in which a folder is looked at.
-    const ALL: [Self; 3] = [Self::Rust, Self::Js, Self::Ts];
+    const ALL: [Self; 4] = [Self::Rust, Self::Js, Self::Ts, Self::Python];
 
     /// The files of a new plugin. Nothing is written yet, so that a name or an SDK that is none leaves no folder behind.
     pub(super) fn files(self, project: &Project<'_>) -> anyhow::Result<Files> {
@@ -49,6 +52,7 @@ impl Language {
             Self::Rust => rust::files(project),
             Self::Js => javascript::files(project, Dialect::JavaScript),
             Self::Ts => javascript::files(project, Dialect::TypeScript),
+            Self::Python => python::files(project),
         }
     }
 
@@ -63,6 +67,7 @@ impl Language {
         match found {
             Self::Rust => rust::build(folder, profile),
             Self::Js | Self::Ts => javascript::build(folder),
+            Self::Python => python::build(folder),
         }
     }
 
@@ -71,6 +76,7 @@ impl Language {
         match self {
             Self::Rust => "Cargo.toml",
             Self::Js | Self::Ts => "package.json",
+            Self::Python => "pyproject.toml",
         }
     }
 }
