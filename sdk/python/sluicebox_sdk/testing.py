@@ -126,8 +126,8 @@ _test_host = TestHost()
 
 
 def host() -> TestHost:
-    """The one that is asked now."""
-    return _test_host
+    """The one that is asked now, made where there is none yet."""
+    return _test_host if _host._current is _test_host else reset()
 
 
 def reset() -> TestHost:
@@ -140,28 +140,28 @@ def reset() -> TestHost:
 
 def set_settings(settings: Mapping[str, Any]) -> None:
     """Sets what `config` reads."""
-    reset_if_none().config = settings
+    host().config = settings
 
 
 def set_now_ms(now_ms: int) -> None:
     """Sets what `clock` tells; 0 until then."""
-    reset_if_none().now = now_ms
+    host().now = now_ms
 
 
 def set_random_seed(seed: int) -> None:
     """Begins the stream of `random` anew; each seed has its own."""
-    stands_in = reset_if_none()
+    stands_in = host()
     stands_in.seed, stands_in._drawn = seed, 0
 
 
 def grant_secret(name: str, secret: str) -> None:
     """Grants a secret, which is one of a test only."""
-    reset_if_none().secrets[name] = secret.encode()
+    host().secrets[name] = secret.encode()
 
 
 def take_log() -> list[Line]:
     """Takes the lines that were logged."""
-    stands_in = reset_if_none()
+    stands_in = host()
     lines, stands_in.lines = stands_in.lines, []
     return lines
 
@@ -169,11 +169,6 @@ def take_log() -> list[Line]:
 def check_settings(function: Any, settings: Mapping[str, Any]) -> list[Problem]:
     """What the host is told when these settings are applied to the plugin of this function."""
     return _noted_as(function).problems(json.dumps(settings))
-
-
-def reset_if_none() -> TestHost:
-    """The one that is asked now, made where there is none yet."""
-    return _test_host if _host._current is _test_host else reset()
 
 
 def _noted_as(function: Any) -> Plugin:

@@ -9,6 +9,8 @@ from sluicebox_sdk import (
     Drop, Emit, Event, Keep, Message, Reject, Retry, clock, config, crypto, drop, emit, keep, log, metrics, plugin, random, reject,
     retry_after, setting, state, testing, transform,
 )
+from sluicebox_sdk import build
+from sluicebox_sdk.schema import unknown_keywords
 from sluicebox_sdk.settings import read, schema_of
 
 
@@ -122,6 +124,20 @@ class Deciding(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "make them a dataclass, or a dict"):
             @transform
             def also_wrong(event, settings: int): ...
+
+
+class Building(unittest.TestCase):
+    def test_a_section_has_its_lengths_before_it(self) -> None:
+        self.assertEqual(build.section("ab", b"{}"), b"\0\x05\x02ab{}")
+        self.assertEqual(build.section("a", b"x" * 200)[:5], b"\0\xca\x01\x01a")
+
+    def test_a_schema_says_nothing_that_is_not_checked(self) -> None:
+        self.assertEqual(unknown_keywords({"properties": {"a": {"oneOf": []}}, "items": {"type": "string"}}), ["/properties/a/oneOf"])
+
+    def test_a_module_has_one_function_of_a_kind(self) -> None:
+        self.assertEqual(list(plugin.of_module(__name__)), ["transform"])
+        with self.assertRaisesRegex(TypeError, "no function with @filter"):
+            plugin.of_module("another")
 
 
 class OfSettings(unittest.TestCase):
