@@ -70,7 +70,7 @@ fn the_readmes_plugin_is_one_that_is_tested() {
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "CHANGELOG.md"] {
+    for name in ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "docs/plugins-python.md", "CHANGELOG.md"] {
         let page = page(name);
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))

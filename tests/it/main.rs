@@ -15,6 +15,7 @@ mod guests;
 mod javascript;
 mod official;
 mod path;
+mod python_plugins;
 mod shipped;
 mod story;
 mod verifying;

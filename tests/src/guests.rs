@@ -28,6 +28,20 @@ pub fn component(name: &str) -> Vec<u8> {
     sluicebox::plugin::componentize(&module(name)).expect("a component")
 }
 
+/// The component of a plugin in Python.
+#[must_use]
+pub fn python(name: &str) -> Vec<u8> {
+    let file = python_file(name);
+    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask test`", file.display()))
+}
+
+/// Where that is.
+#[must_use]
+pub fn python_file(name: &str) -> PathBuf {
+    let target = folder().ancestors().nth(2).map(Path::to_path_buf);
+    target.expect("the target folder").join("python").join(format!("{name}.wasm"))
+}
+
 /// Where guests are built to.
 #[must_use]
 pub fn folder() -> PathBuf {

@@ -2,6 +2,7 @@
 
 mod guests;
 mod official;
+mod python;
 
 use std::{
     env,
@@ -14,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
+cargo xtask python           the components of plugins in Python, that of the benchmark among them: target/python
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["demo"] => demo(&[]),
         ["demo", "--once"] => demo(&["--once"]),
+        ["python"] => python(),
         ["target"] => guests::install_target(),
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
@@ -55,6 +58,9 @@ fn test(filter: Option<&str>) -> anyhow::Result<()> {
     guests::build(&guests::TEST_GUESTS)?;
     guests::build_plainly(guests::README_GUEST)?;
     let suites = official::install();
+    if let Some(tools) = suites.folder(official::PYTHON_PLUGINS) {
+        python::build(&python::PLUGINS, tools)?;
+    }
     step("building the hub and its tests (the first time this takes some minutes: it contains a WebAssembly compiler)");
     run(cargo().args(["build", "--workspace", "--all-targets"]))?;
     let mut tests = cargo();
@@ -67,6 +73,13 @@ fn test(filter: Option<&str>) -> anyhow::Result<()> {
     }
     ensure!(suites.left_out().next().is_none() || env::var_os("CI").is_none(), "with CI set, every suite has to run");
     Ok(())
+}
+
+fn python() -> anyhow::Result<()> {
+    let suites = official::install();
+    let tools = suites.folder(official::PYTHON_PLUGINS).context("plugins in Python need Python 3.11 or later with pip")?;
+    python::build(&python::PLUGINS, tools)?;
+    python::build(&[python::BENCH], tools)
 }
 
 /// Tells a person what happens next.

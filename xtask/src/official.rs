@@ -1,6 +1,11 @@
-//! Suites that need the runtime of another language: official Standard Webhooks packages that verify what we sign, and plugins in it.
+//! Suites that need the runtime of another language, and a package of it: official Standard Webhooks packages that verify what we sign,
+//! and plugins in that language.
 
-use std::{ffi::OsString, path::PathBuf, process::Command};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{root, run, step, target_folder};
 
@@ -18,7 +23,7 @@ pub(crate) struct Suite {
     variable: &'static str,
 }
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     Suite {
         prefix: "official_node",
         what: "signatures verified by npm's standardwebhooks",
@@ -36,14 +41,7 @@ const SUITES: [Suite; 3] = [
         what: "signatures verified by PyPI's standardwebhooks",
         mend: "needs Python 3.9 or later with pip, as in apt-get install python3 python3-pip",
         probe: &["python3", "-m", "pip", "--version"],
-        install: |folder| {
-            let mut pip = Command::new("python3");
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-            // A variable, since older versions of pip do not know the flag.
-            pip.env("PIP_ROOT_USER_ACTION", "ignore");
-            pip.arg("--target").arg(folder).arg("standardwebhooks==1.1.0");
-            pip
-        },
+        install: |folder| pip(folder, "standardwebhooks==1.1.0"),
         variable: "SLUICEBOX_OFFICIAL_PYTHON",
     },
     Suite {
@@ -60,7 +58,27 @@ const SUITES: [Suite; 3] = [
         },
         variable: "SLUICEBOX_NPM_CACHE",
     },
+    Suite {
+        prefix: PYTHON_PLUGINS,
+        what: "plugins in Python",
+        mend: "needs Python 3.11 or later with pip, as in apt-get install python3 python3-pip",
+        probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"],
+        install: |folder| pip(folder, "componentize-py==0.25.1"),
+        variable: "SLUICEBOX_PYTHON_TOOLS",
+    },
 ];
+
+/// The suite of plugins in Python.
+pub(crate) const PYTHON_PLUGINS: &str = "python_plugins";
+
+fn pip(folder: &Path, package: &str) -> Command {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
+    // A variable, since older versions of pip do not know the flag.
+    pip.env("PIP_ROOT_USER_ACTION", "ignore");
+    pip.arg("--target").arg(folder).arg(package);
+    pip
+}
 
 /// The suites, and whether each can run.
 pub(crate) struct Suites(Vec<(Suite, Option<PathBuf>)>);
@@ -69,6 +87,11 @@ impl Suites {
     /// Where the tests find the packages.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, OsString)> {
         self.0.iter().filter_map(|(suite, folder)| Some((suite.variable, folder.clone()?.into_os_string())))
+    }
+
+    /// Where a suite's package is, where it is to be had.
+    pub(crate) fn folder(&self, prefix: &str) -> Option<&Path> {
+        self.0.iter().find(|(suite, _)| suite.prefix == prefix).and_then(|(_, folder)| folder.as_deref())
     }
 
     /// Suites whose runtime is not there.
