@@ -34,7 +34,7 @@ fn plugin(folder: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn the_sdk_and_the_shipped_plugin_pass_their_own_tests() {
     let sdk = root().join("sdk/python");
-    for (folder, arguments) in [(sdk.clone(), &["discover", "-s", "tests"][..]), (root().join("plugins-python/csv-rows"), &[])] {
+    for (folder, arguments) in [(sdk.clone(), &["discover", "-s", "tests"][..]), (root().join("plugins/csv-rows"), &[])] {
         let mut python = Command::new("python3");
         python.args(["-m", "unittest"]).args(arguments).current_dir(folder);
         let ended = output(&mut python, sdk.to_str().expect("UTF-8"));
@@ -44,7 +44,7 @@ fn the_sdk_and_the_shipped_plugin_pass_their_own_tests() {
 
 #[test]
 fn the_shipped_plugin_passes_its_fixtures_twice() {
-    let (folder, component) = (root().join("plugins-python/csv-rows"), guests::python_file("csv-rows"));
+    let (folder, component) = (root().join("plugins/csv-rows"), guests::python_file("csv-rows"));
     let ended = plugin(&folder, &["test", "--twice", "--wasm", component.to_str().expect("UTF-8")]);
     let said = told(&ended);
     assert!(ended.status.success(), "{said}");

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use crate::{root, run, step, target_folder};
 
 /// Folders of plugins: those that are shipped, and guests that only tests use.
-pub(crate) const PLUGINS: [&str; 2] = ["plugins-python/csv-rows", "tests/python/asking"];
+pub(crate) const PLUGINS: [&str; 2] = ["plugins/csv-rows", "tests/python/asking"];
 
 /// The guest that is measured beside those in other languages.
 pub(crate) const BENCH: &str = "tests/python/bench";
