@@ -7,7 +7,7 @@
 
 use crate::crypto::Algorithm;
 use crate::log::Level;
-use crate::{Batch, Decision, Error, Event, Failure, FlushReason, Message, Outcome, Request, Result, Verdict, export};
+use crate::{Batch, Decision, Error, Event, Failure, FlushReason, Message, Outcome, Request, Result, Verdict, export, state};
 use bindings::host::sluicebox::plugin as wit;
 use std::sync::Once;
 use std::time::Duration;
@@ -92,6 +92,35 @@ pub(crate) fn verify_hmac(algorithm: Algorithm, secret: &str, data: &[u8], mac: 
 
 pub(crate) fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -> Result<bool, String> {
     wit::crypto::verify_ed25519(public_key, data, signature)
+}
+
+pub(crate) fn state_get(key: &str) -> Result<Option<state::Entry>, state::Error> {
+    let found = wit::state::get(key)?;
+    Ok(found.map(|entry| state::Entry { value: entry.value, version: entry.version }))
+}
+
+pub(crate) fn state_put(key: &str, value: &[u8], expect: Option<u64>, ttl_ms: Option<u64>) -> Result<u64, state::Error> {
+    Ok(wit::state::put(key, value, expect, ttl_ms)?)
+}
+
+pub(crate) fn state_delete(key: &str, expect: Option<u64>) -> Result<(), state::Error> {
+    Ok(wit::state::delete(key, expect)?)
+}
+
+pub(crate) fn state_add(key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, state::Error> {
+    Ok(wit::state::add(key, delta, ttl_ms)?)
+}
+
+impl From<wit::state::StateError> for state::Error {
+    fn from(error: wit::state::StateError) -> Self {
+        match error {
+            wit::state::StateError::Conflict => Self::Conflict,
+            wit::state::StateError::TooLarge => Self::TooLarge,
+            wit::state::StateError::Quota => Self::Quota,
+            wit::state::StateError::Denied(text) => Self::Denied(text),
+            wit::state::StateError::Unavailable(text) => Self::Unavailable(text),
+        }
+    }
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.

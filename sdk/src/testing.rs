@@ -2,6 +2,7 @@
 
 use crate::crypto::Algorithm;
 use crate::log::Level;
+use crate::state::{Entry, Error as StateError};
 use serde::Serialize;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -33,11 +34,29 @@ struct Host {
     random: u64,
     secrets: BTreeMap<String, Rc<Mac>>,
     ed25519: Option<Rc<Ed25519>>,
+    state: BTreeMap<String, Stored>,
+    state_writes: u64,
+    state_denied: bool,
+}
+
+/// An entry, and when its time is over.
+struct Stored {
+    entry: Entry,
+    expires_at_ms: Option<u64>,
 }
 
 impl Host {
-    const NEW: Self =
-        Self { settings: Value::Null, log: Vec::new(), now_ms: 0, random: 0, secrets: BTreeMap::new(), ed25519: None };
+    const NEW: Self = Self {
+        settings: Value::Null,
+        log: Vec::new(),
+        now_ms: 0,
+        random: 0,
+        secrets: BTreeMap::new(),
+        ed25519: None,
+        state: BTreeMap::new(),
+        state_writes: 0,
+        state_denied: false,
+    };
 }
 
 thread_local! {
@@ -73,6 +92,18 @@ pub fn grant_secret(name: &str, mac: impl Fn(Algorithm, &[u8]) -> Vec<u8> + 'sta
 /// signature. A test may ask a library here, or say `|_, _, _| true`.
 pub fn set_ed25519(verify: impl Fn(&[u8], &[u8], &[u8]) -> bool + 'static) {
     HOST.with_borrow_mut(|host| host.ed25519 = Some(Rc::new(verify)));
+/// Takes the grant `state` away on this thread; a test has it unless told otherwise.
+pub fn deny_state() {
+    HOST.with_borrow_mut(|host| host.state_denied = true);
+}
+
+/// What [`state`](crate::state) has stored on this thread, by key, without what has expired.
+#[must_use]
+pub fn stored() -> BTreeMap<String, Vec<u8>> {
+    HOST.with_borrow(|host| {
+        let there = host.state.iter().filter(|(_, stored)| host.is_there(stored));
+        there.map(|(key, stored)| (key.clone(), stored.entry.value.clone())).collect()
+    })
 }
 
 /// Takes the lines that were logged on this thread.
@@ -128,4 +159,74 @@ pub(crate) fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -
 /// As the host has it: no settings are an empty object.
 pub(crate) fn settings() -> String {
     HOST.with_borrow(|host| if host.settings.is_null() { "{}".to_owned() } else { host.settings.to_string() })
+}
+
+/// The limits of the host that every plugin has; how much it stores altogether is not counted here.
+const STATE_KEY_BYTES_MAX: usize = 256;
+const STATE_VALUE_BYTES_MAX: usize = 64 << 10;
+
+impl Host {
+    fn is_there(&self, stored: &Stored) -> bool {
+        stored.expires_at_ms.is_none_or(|end| end > self.now_ms)
+    }
+
+    fn stored(&self, key: &str) -> Result<Option<&Stored>, StateError> {
+        if self.state_denied {
+            return Err(StateError::Denied("the test takes the grant away (grants.state)".to_owned()));
+        }
+        if key.is_empty() || key.len() > STATE_KEY_BYTES_MAX {
+            return Err(StateError::TooLarge);
+        }
+        Ok(self.state.get(key).filter(|stored| self.is_there(stored)))
+    }
+
+    fn expected(&self, key: &str, expect: Option<u64>) -> Result<(), StateError> {
+        let version = self.stored(key)?.map_or(0, |stored| stored.entry.version);
+        if expect.is_none_or(|expect| expect == version) { Ok(()) } else { Err(StateError::Conflict) }
+    }
+
+    fn store(&mut self, key: &str, value: &[u8], expires_at_ms: Option<u64>) -> u64 {
+        self.state_writes += 1;
+        let entry = Entry { value: value.to_owned(), version: self.state_writes };
+        self.state.insert(key.to_owned(), Stored { entry, expires_at_ms });
+        self.state_writes
+    }
+}
+
+pub(crate) fn state_get(key: &str) -> Result<Option<Entry>, StateError> {
+    HOST.with_borrow(|host| Ok(host.stored(key)?.map(|stored| stored.entry.clone())))
+}
+
+pub(crate) fn state_put(key: &str, value: &[u8], expect: Option<u64>, ttl_ms: Option<u64>) -> Result<u64, StateError> {
+    HOST.with_borrow_mut(|host| {
+        host.expected(key, expect)?;
+        if value.len() > STATE_VALUE_BYTES_MAX {
+            return Err(StateError::TooLarge);
+        }
+        let expires_at_ms = ttl_ms.map(|ttl| host.now_ms.saturating_add(ttl));
+        Ok(host.store(key, value, expires_at_ms))
+    })
+}
+
+pub(crate) fn state_delete(key: &str, expect: Option<u64>) -> Result<(), StateError> {
+    HOST.with_borrow_mut(|host| {
+        host.expected(key, expect)?;
+        host.state.remove(key);
+        Ok(())
+    })
+}
+
+pub(crate) fn state_add(key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, StateError> {
+    HOST.with_borrow_mut(|host| {
+        let (number, expires_at_ms) = match host.stored(key)? {
+            None => (0, ttl_ms.map(|ttl| host.now_ms.saturating_add(ttl))),
+            Some(Stored { entry, expires_at_ms }) => {
+                let bytes = entry.value.as_slice().try_into().map_err(|_| StateError::TooLarge)?;
+                (i64::from_le_bytes(bytes), *expires_at_ms)
+            }
+        };
+        let sum = number.checked_add(delta).ok_or(StateError::TooLarge)?;
+        host.store(key, &sum.to_le_bytes(), expires_at_ms);
+        Ok(sum)
+    })
 }
