@@ -17,5 +17,6 @@ mod official;
 mod path;
 mod python_plugins;
 mod shipped;
+mod state;
 mod story;
 mod verifying;

@@ -23,7 +23,7 @@ pub(crate) const PLUGINS: [&str; 10] = [
 ];
 
 /// Guests that only tests use.
-pub(crate) const TEST_GUESTS: [&str; 4] = ["misbehave", "wrong-interface", "capable", "doorkeeper"];
+pub(crate) const TEST_GUESTS: [&str; 5] = ["misbehave", "wrong-interface", "capable", "doorkeeper", "remember"];
 
 /// The plugin that the README shows, built as the README says.
 pub(crate) const README_GUEST: &str = "big-orders";

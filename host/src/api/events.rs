@@ -21,7 +21,10 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/events", get(list)).route("/v1/events/{id}", get(one))
+    Router::new()
+        .route("/v1/events", get(list))
+        .route("/v1/events/{id}", get(one))
+        .route("/v1/events/{id}/runs/{rule}/saw", get(saw))
 }
 
 #[derive(Deserialize)]
@@ -47,4 +50,15 @@ async fn one(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<
     let (record, runs, deliveries) =
         found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}")))?;
     Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
+}
+
+/// What the plugins of a failed run were told, so that their calls can be repeated.
+async fn saw(State(parts): State<Parts>, Path((id, rule)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+    let (id, rule): (EventId, Name) = (parsed("id", &id)?, parsed("rule", &rule)?);
+    let found = parts.journal.saw(Name::default_workspace(), id, rule.clone()).await.map_err(|error| store_problem(&error))?;
+    let saw = found.ok_or_else(|| {
+        let text = format!("no run of rule `{rule}` on event {id} has failed last: only of those is kept what they saw");
+        Problem::new(StatusCode::NOT_FOUND, "no-failed-run", text)
+    })?;
+    Ok(Json(wire::saw(&saw)))
 }

@@ -11,7 +11,7 @@ use crate::{
     hub::{self, Kind},
     journal::{
         AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
-        RunRecord, RunState,
+        RunRecord, RunState, Saw, SawState,
     },
 };
 
@@ -192,6 +192,21 @@ pub(super) fn run(record: &RunRecord) -> Value {
         "failure": record.failure.as_ref().map(failure),
         "stages": record.stages,
     })
+}
+
+/// What the plugins of a failed run were told beside its event. Times are as plugins see them; `entry` is null where nothing was stored.
+pub(super) fn saw(saw: &Saw) -> Value {
+    let of_key = |SawState { plugin, key, entry }: &SawState| {
+        let entry = entry.as_ref().map(|entry| {
+            let expires_at_ms = entry.expires_at.map(|at| at.0);
+            // As text: numbers of this size are not what JavaScript takes them for.
+            let version = entry.version.to_string();
+            json!({ "value_base64": STANDARD.encode(&entry.value), "version": version, "expires_at_ms": expires_at_ms })
+        });
+        json!({ "plugin": plugin, "key": key, "entry": entry })
+    };
+    let state: Value = saw.state.iter().map(of_key).collect();
+    json!({ "now_ms": saw.now.0, "attempt": saw.attempt, "state": state, "cut": saw.cut })
 }
 
 pub(super) fn batch(record: &BatchRecord) -> Value {

@@ -17,8 +17,8 @@ use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
     journal::{
         self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord, DeliveryState,
-        EventFilter, EventRecord, Feed, JournalError, Lane, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-        Settled, Unrouted, WorkFilter,
+        EventFilter, EventRecord, Feed, JournalError, Lane, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Saw,
+        Settled, StoredState, Unrouted, WorkFilter,
     },
 };
 
@@ -145,7 +145,11 @@ impl journal::Journal for Journal {
         absent()
     }
 
-    fn end_runs(&self, _: Vec<RunEnd>) -> Pending<()> {
+    fn end_runs(&self, _: Vec<RunEnd>) -> Pending<usize> {
+        absent()
+    }
+
+    fn state(&self, _: Name, _: Name, _: String, _: Timestamp) -> Pending<StoredState> {
         absent()
     }
 
@@ -153,7 +157,7 @@ impl journal::Journal for Journal {
         absent()
     }
 
-    fn end_batches(&self, _: Vec<BatchEnd>) -> Pending<()> {
+    fn end_batches(&self, _: Vec<BatchEnd>) -> Pending<usize> {
         absent()
     }
 
@@ -162,6 +166,10 @@ impl journal::Journal for Journal {
     }
 
     fn event(&self, _: Name, _: EventId) -> Pending<Option<(EventRecord, Vec<RunRecord>, Vec<DeliveryRecord>)>> {
+        absent()
+    }
+
+    fn saw(&self, _: Name, _: EventId, _: Name) -> Pending<Option<Saw>> {
         absent()
     }
 

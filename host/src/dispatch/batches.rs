@@ -7,11 +7,11 @@ use super::{
     metrics::Metrics,
     plan,
     runs::{random, rule_of},
-    store,
+    state, store,
 };
 use crate::{
-    event::{Stage, Timestamp},
-    journal::{Batch, BatchEnd, Bounds, Claim, FlushReason, Lane, Lanes, Outcome, Pending, Places, Work, pump},
+    event::Timestamp,
+    journal::{Batch, BatchEnd, Bounds, Claim, FlushReason, Lane, Lanes, Outcome, Pending, Places, StateEnd, Work, pump},
     plugin::{Bound, Fold, FoldReason},
 };
 
@@ -53,8 +53,10 @@ impl Work for Batches {
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
         let end = fold(&self.parts, batch).await;
-        if store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
-            self.metrics.batch_ended(&end.outcome);
+        match store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
+            Some(0) => self.metrics.batch_ended(&end.outcome),
+            Some(_) => self.metrics.conflicted(),
+            None => {}
         }
         // A retry is told of by the journal's feed.
         None
@@ -62,17 +64,22 @@ impl Work for Batches {
 }
 
 async fn fold(parts: &Parts, batch: Batch) -> BatchEnd {
-    let (stages, outcome) = match rule_of(parts, &batch.lane, batch.revision).await {
-        Err(outcome) => (Vec::new(), outcome),
+    match rule_of(parts, &batch.lane, batch.revision).await {
+        Err(outcome) => untouched(&batch, outcome),
         Ok(rule) => match rule.folder() {
-            None => (Vec::new(), plan::of_collected(&rule, &batch)),
+            None => untouched(&batch, plan::of_collected(&rule, &batch)),
             Some(folder) => call(parts, &rule, folder, &batch).await,
         },
-    };
-    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages, outcome }
+    }
 }
 
-async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) -> (Vec<Stage>, Outcome) {
+/// The end of a batch that no plugin folded.
+fn untouched(batch: &Batch, outcome: Outcome) -> BatchEnd {
+    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), state: StateEnd::default(), outcome }
+}
+
+async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) -> BatchEnd {
+    let now = (parts.clock)();
     let members = batch.members.iter().map(|member| (Arc::clone(&member.event), member.message.clone()));
     let fold = Fold {
         id: batch.id,
@@ -80,7 +87,8 @@ async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) ->
         reason: reason(batch.reason),
         opened_at: batch.opened_at,
         attempt: batch.attempt,
-        now: (parts.clock)(),
+        now,
+        state: Some(state::stored_in(&parts.journal, &batch.lane.workspace)),
         members: members.collect(),
     };
     let report = parts.plugins.fold(Arc::clone(folder), fold).await;
@@ -94,7 +102,9 @@ async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) ->
             fate::of(fault, standing)
         }
     };
-    (report.stages, outcome)
+    let again_at = state::again_at((parts.clock)(), batch.conflicts, random());
+    let state = state::end(report.state, &outcome, now, again_at);
+    BatchEnd { stages: report.stages, state, ..untouched(batch, outcome) }
 }
 
 fn reason(reason: FlushReason) -> FoldReason {

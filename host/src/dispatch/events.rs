@@ -26,7 +26,7 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
                 let routed = find_all_rules(parts.clone(), claimed).await;
-                if store("routes", || parts.journal.route(routed.clone())).await {
+                if store("routes", || parts.journal.route(routed.clone())).await.is_some() {
                     metrics.routed(&routed);
                 }
             }

@@ -14,6 +14,7 @@ pub(super) struct Metrics {
     events: Counter,
     runs: Family<Labels, Counter>,
     batches: Family<Labels, Counter>,
+    state_conflicts: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,6 +29,8 @@ impl Metrics {
         registry.register("sluicebox_dispatch_events", "Events whose rules were found", metrics.events.clone());
         registry.register("sluicebox_dispatch_runs", "Ends of runs, by what followed", metrics.runs.clone());
         registry.register("sluicebox_dispatch_batches", "Ends of batches, by what followed", metrics.batches.clone());
+        let conflicts = "Runs and batches that are run again because others changed the state that they rest on";
+        registry.register("sluicebox_dispatch_state_conflicts", conflicts, metrics.state_conflicts.clone());
         metrics
     }
 
@@ -40,6 +43,11 @@ impl Metrics {
 
     pub(super) fn run_ended(&self, outcome: &Outcome) {
         self.runs.get_or_create(&Labels { outcome: name(outcome) }).inc();
+    }
+
+    /// A run or a batch is run again, for it rested on state that was changed meanwhile.
+    pub(super) fn conflicted(&self) {
+        self.state_conflicts.inc();
     }
 
     pub(super) fn batch_ended(&self, outcome: &Outcome) {

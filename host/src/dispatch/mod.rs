@@ -1,7 +1,7 @@
 //! Flow 2: from the journal through rules and plugins to the plan.
 //!
 //! `events` finds the rules of each event and freezes them as runs; `runs` runs the plugins of pending ones; `batches` folds what is
-//! full or due. What follows from a plugin's result is decided by pure functions: [`plan`] what goes out, [`fate`] what becomes
+//! full or due, `state` is what plugins remember meanwhile. What follows from a plugin's result is decided by pure functions: [`plan`] what goes out, [`fate`] what becomes
 //! of a failure. All three write nothing but whole outcomes to the journal, so a crash between two steps repeats a step and
 //! never half of one. A rule whose plugins are slow fills its own lane and nobody else's.
 
@@ -13,6 +13,7 @@ mod metrics;
 mod plan;
 mod rule;
 mod runs;
+mod state;
 
 pub use collect::Collected;
 pub use rule::{BatchSpec, Rule, Spec, Target};
@@ -116,14 +117,14 @@ pub struct Parts {
 }
 
 /// Stores what must not be lost for want of space: a store that is full or busy now may not be later, and what is being stored keeps
-/// its place meanwhile, so that nothing piles up behind it. Gives up, with `false`,
+/// its place meanwhile, so that nothing piles up behind it. Gives up, with `None`,
 /// only with a store that is closed: a restart does the work again.
-async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> bool {
+async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> Option<T> {
     let mut told = false;
     loop {
         match store().await {
-            Ok(_) => return true,
-            Err(JournalError::Closed) => return false,
+            Ok(stored) => return Some(stored),
+            Err(JournalError::Closed) => return None,
             Err(error) if !told => {
                 tracing::warn!(error = &error as &dyn std::error::Error, what, "could not be stored; it is tried until it is");
                 told = true;

@@ -206,6 +206,7 @@ mod tests {
             revision: 1,
             opened_at: Timestamp(0),
             attempt: 1,
+            conflicts: 0,
             members,
         };
         let bodies = |batch: &Batch| {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Options, Parts, Rule, fate, metrics::Metrics, plan, store};
+use super::{Options, Parts, Rule, fate, metrics::Metrics, plan, state, store};
 use crate::{
-    event::{Failure, Stage, Timestamp},
-    journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, Work, pump},
+    event::{Failure, Timestamp},
+    journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, StateEnd, Work, pump},
     plugin::Call,
 };
 
@@ -44,14 +44,14 @@ impl Work for Runs {
     }
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
-        let (stages, outcome) = match rule_of(&self.parts, &run.lane, run.revision).await {
+        let end = match rule_of(&self.parts, &run.lane, run.revision).await {
             Ok(rule) => self.run(&rule, &run).await,
-            Err(outcome) => (Vec::new(), outcome),
+            Err(outcome) => untouched(&run, outcome),
         };
-        let (seq, generation, attempt) = (run.seq, run.generation, run.attempt);
-        let end = RunEnd { seq, generation, lane: run.lane, attempt, stages, outcome };
-        if store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
-            self.metrics.run_ended(&end.outcome);
+        match store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
+            Some(0) => self.metrics.run_ended(&end.outcome),
+            Some(_) => self.metrics.conflicted(),
+            None => {}
         }
         // A retry is told of by the journal's feed.
         None
@@ -59,8 +59,10 @@ impl Work for Runs {
 }
 
 impl Runs {
-    async fn run(&self, rule: &Rule, run: &Run) -> (Vec<Stage>, Outcome) {
-        let call = Call { event: Arc::clone(&run.event), attempt: run.attempt, now: (self.parts.clock)() };
+    async fn run(&self, rule: &Rule, run: &Run) -> RunEnd {
+        let now = (self.parts.clock)();
+        let state = Some(state::stored_in(&self.parts.journal, &run.lane.workspace));
+        let call = Call { event: Arc::clone(&run.event), attempt: run.attempt, now, state };
         let report = self.parts.plugins.run(Arc::clone(&rule.chain), call).await;
         let outcome = match report.result {
             Ok(ended) => plan::of_run(rule, run.id, &run.event, ended),
@@ -70,8 +72,17 @@ impl Runs {
                 fate::of(fault, fate::Standing { attempt: run.attempt, created_at: run.created_at, now, random: random() })
             }
         };
-        (report.stages, outcome)
+        let saw = state::saw(&report.state, &outcome, now, run.attempt);
+        let again_at = state::again_at((self.parts.clock)(), run.conflicts, random());
+        let state = state::end(report.state, &outcome, now, again_at);
+        RunEnd { stages: report.stages, state, saw, ..untouched(run, outcome) }
     }
+}
+
+/// The end of a run whose plugins did nothing.
+fn untouched(run: &Run, outcome: Outcome) -> RunEnd {
+    let (lane, state, stages) = (run.lane.clone(), StateEnd::default(), Vec::new());
+    RunEnd { seq: run.seq, generation: run.generation, lane, attempt: run.attempt, stages, state, saw: None, outcome }
 }
 
 /// The rule as of the revision that matched; else what becomes of the work without it.

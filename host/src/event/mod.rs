@@ -7,11 +7,13 @@ mod id;
 mod name;
 mod secret;
 mod spec;
+mod state;
 
 pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
 pub use secret::Secret;
 pub use spec::{Duration, Invalid};
+pub use state::{KeyUse, StateChange, StateEntry, StateUse};
 
 use std::sync::Arc;
 

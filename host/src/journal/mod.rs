@@ -14,6 +14,7 @@ mod pump;
 mod record;
 mod schedule;
 mod sqlite;
+mod state;
 
 pub use feed::{Feed, Lane, Lanes};
 pub use listing::{
@@ -26,8 +27,15 @@ pub use record::{
     Routed, Run, RunEnd, Settled, Verdict,
 };
 pub use sqlite::{Options, open};
+pub use state::{Saw, SawState, StateEnd, StoredState};
 
-use std::{pin::Pin, sync::Arc, task::Poll};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::oneshot;
 
@@ -53,15 +61,19 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 2: up to `max` pending runs of one rule that are due at `now`, oldest first.
     fn claim_runs(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>>;
 
-    /// Flow 2: ends (or puts off) claimed runs, and stores what follows from them, in one transaction each.
-    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()>;
+    /// Flow 2: ends (or puts off) claimed runs, and stores what follows from them, in one transaction each. Gives how many were put off
+    /// instead, because the state of plugins that they rest on was changed meanwhile.
+    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<usize>;
+
+    /// Flow 2: what a plugin has stored under a key, by `now`.
+    fn state(&self, workspace: Name, plugin: Name, key: String, now: Timestamp) -> Pending<StoredState>;
 
     /// Flow 2: closes the batches of one rule that are old enough at `now` (their membership is fixed from then on), and claims up to
     /// `max` that are closed and due. A full one is closed already.
     fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;
 
-    /// Flow 2: ends (or puts off) claimed batches, and stores what follows from them, in one transaction each.
-    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()>;
+    /// Flow 2: ends (or puts off) claimed batches, as [`Self::end_runs`] does runs.
+    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<usize>;
 
     /// Flow 3: up to `max` deliveries of one destination that are due at `now`, longest due first, until `lease`.
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>>;
@@ -74,6 +86,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// One event with its runs and deliveries.
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>>;
+
+    /// What the plugins of a rule's failed run on an event were told; `None` where none failed last.
+    fn saw(&self, workspace: Name, event: EventId, rule: Name) -> Pending<Option<Saw>>;
 
     /// Runs, newest first.
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>>;
@@ -153,6 +168,32 @@ impl<T> Pending<T> {
     /// On a thread that drives asynchronous tasks.
     pub fn wait(self) -> Result<T, JournalError> {
         self.0.blocking_recv().unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// Waits on a thread of its own for so long at most; `None`: that was not enough.
+    pub fn wait_for(self, limit: Duration) -> Option<Result<T, JournalError>> {
+        let until = Instant::now() + limit;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let (mut pending, mut context) = (pin!(self), Context::from_waker(&waker));
+        loop {
+            if let Poll::Ready(answer) = pending.as_mut().poll(&mut context) {
+                return Some(answer);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+/// Goes on with a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

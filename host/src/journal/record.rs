@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Lane;
+use super::{Lane, Saw, StateEnd};
 use crate::event::{BatchId, Event, Failure, Header, Message, MessageId, Name, RunId, Stage, Timestamp};
 
 /// What one event's matching found: the runs it makes, frozen with the revision of the rules.
@@ -44,6 +44,8 @@ pub struct Run {
     pub revision: u64,
     /// 1 on the first try: one more than the counted failures on record.
     pub attempt: u32,
+    /// How often it was put off because others changed the state that it rested on.
+    pub conflicts: u32,
     /// When it was made.
     pub created_at: Timestamp,
     /// The event.
@@ -63,6 +65,10 @@ pub struct RunEnd {
     pub attempt: u32,
     /// What its plugins did, in order.
     pub stages: Vec<Stage>,
+    /// What it rests on and leaves in their state.
+    pub state: StateEnd,
+    /// What they were told, where they failed.
+    pub saw: Option<Saw>,
     /// What follows.
     pub outcome: Outcome,
 }
@@ -168,6 +174,8 @@ pub struct Batch {
     pub opened_at: Timestamp,
     /// 1 on the first try.
     pub attempt: u32,
+    /// How often it was put off because others changed the state that its fold rested on.
+    pub conflicts: u32,
     /// In order of joining.
     pub members: Vec<Member>,
 }
@@ -190,6 +198,8 @@ pub struct BatchEnd {
     pub attempt: u32,
     /// What the batch plugin did.
     pub stages: Vec<Stage>,
+    /// What it rests on and leaves in its state.
+    pub state: StateEnd,
     /// What follows; never [`Outcome::Joined`].
     pub outcome: Outcome,
 }

@@ -17,6 +17,7 @@ use super::{
     meter::Meter,
     metrics::Metrics,
     random::Random,
+    state::{StateCall, View},
 };
 use crate::event::{Digest, Stage, Timestamp};
 
@@ -45,13 +46,21 @@ pub(super) struct Session<'a> {
     started: Instant,
     now: Timestamp,
     log_lines_left: usize,
+    /// What the chain sees of its plugins' state; with the call while there is one.
+    pub(super) view: View,
     /// One for each call so far.
     pub(super) stages: Vec<Stage>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn start(engine: &'a Engine, metrics: &'a Metrics, now: Timestamp) -> Self {
-        Self { engine, metrics, started: Instant::now(), now, log_lines_left: CHAIN_LOG_LINES_MAX, stages: Vec::new() }
+        let (started, view) = (Instant::now(), View::default());
+        Self { engine, metrics, started, now, log_lines_left: CHAIN_LOG_LINES_MAX, view, stages: Vec::new() }
+    }
+
+    /// Its plugins have state.
+    pub(super) fn with_state(self, view: View) -> Self {
+        Self { view, ..self }
     }
 
     /// Calls a function of a plugin: `invoke` makes the instance and calls it, `accept` judges what it answered.
@@ -78,7 +87,7 @@ impl<'a> Session<'a> {
 
     /// A chain may be of many pieces and plugins, and a worker is shared: each call's own limit is not enough.
     fn within_time(&self, bound: &Bound) -> Result<(), Cause> {
-        if self.started.elapsed() < CHAIN_TIME_MAX {
+        if self.started.elapsed().saturating_sub(self.view.waited()) < CHAIN_TIME_MAX {
             return Ok(());
         }
         let (plugin, limit) = (&bound.name, CHAIN_TIME_MAX.as_secs());
@@ -88,21 +97,24 @@ impl<'a> Session<'a> {
     }
 
     fn invoke<R>(
-        &self,
+        &mut self,
         bound: &Bound,
         asked: Asked<'_>,
         invoke: impl FnOnce(&mut Store<State>) -> Answer<R>,
     ) -> (Result<R, Cause>, Used) {
         let fuel = bound.limits.fuel_for(asked.input_bytes);
         let begun = Instant::now();
-        let mut store = match prepared(self.engine, self.state(bound, asked), &bound.limits, fuel) {
+        let state = self.state(bound, asked);
+        let mut store = match prepared(self.engine, state, &bound.limits, fuel) {
             Ok(store) => store,
             Err(error) => return (Err(Cause::host(format!("no call could be prepared: {error:#}"))), Used::default()),
         };
         let answer = invoke(&mut store);
         let fuel_left = store.get_fuel().unwrap_or(0);
         // The instance's memory is given back here, within the call's time.
-        let state = store.into_data();
+        let mut state = store.into_data();
+        self.metrics.state_refused(&bound.name, &state.remembered.refused);
+        self.view = std::mem::take(&mut state.remembered).into_view();
         let ran = Ran { plugin: &bound.name, limits: &bound.limits, fuel, last_error: state.log.last_error.as_deref() };
         let answer = match answer {
             Ok(Ok(answer)) => Ok(answer),
@@ -118,7 +130,8 @@ impl<'a> Session<'a> {
         (answer, used)
     }
 
-    fn state(&self, bound: &Bound, asked: Asked<'_>) -> State {
+    fn state(&mut self, bound: &Bound, asked: Asked<'_>) -> State {
+        let view = std::mem::take(&mut self.view);
         State {
             settings: Arc::clone(&bound.settings),
             meter: Meter::new(bound.limits.memory_bytes),
@@ -127,6 +140,7 @@ impl<'a> Session<'a> {
             random: Random::of(&bound.digest, asked.export, asked.id),
             grants: Arc::clone(&bound.grants),
             instantiated: None,
+            remembered: StateCall::of(view, &bound.name, bound.grants.state, bound.limits.state_bytes),
         }
     }
 
@@ -181,6 +195,7 @@ pub(super) fn store(
         random: Random::of(&Digest::of(b""), "", ""),
         grants: Arc::default(),
         instantiated: None,
+        remembered: StateCall::default(),
     };
     prepared(engine, state, limits, fuel)
 }
@@ -191,9 +206,12 @@ fn prepared(engine: &Engine, state: State, limits: &Limits, fuel: u64) -> wasmti
     store.limiter(|state| &mut state.meter);
     store.set_fuel(fuel)?;
     // A ticker that was held up makes up for it with several ticks at once; a call has the time that it was promised all the same.
+    // What the host takes to read state is no time of the guest's.
+    let waited_before = store.data().remembered.waited();
     let (begun, promised) = (Instant::now(), Duration::from_millis(limits.time_ms));
-    store.epoch_deadline_callback(move |_| {
-        let left = promised.saturating_sub(begun.elapsed());
+    store.epoch_deadline_callback(move |guest| {
+        let waited = guest.data().remembered.waited().saturating_sub(waited_before);
+        let left = promised.saturating_sub(begun.elapsed().saturating_sub(waited));
         let ticks = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks) })
     });

@@ -15,20 +15,23 @@ use super::{
     fault::Cause,
     metrics::Metrics,
     room::{self, Room},
+    state::View,
     text::one_line,
 };
 use crate::event::Message;
 
 /// Runs a chain.
 pub(super) fn run(engine: &Engine, metrics: &Metrics, plugins: &[Arc<Bound>], call: &Call) -> Report {
-    let mut chain = Chain::start(Session::start(engine, metrics, call.now), call);
+    let view = View::of(call.state.clone(), &call.event.id.to_string(), call.attempt, call.now);
+    let mut chain = Chain::start(Session::start(engine, metrics, call.now).with_state(view), call);
     let result = chain.run(plugins);
-    Report { stages: chain.session.stages, result }
+    Report { stages: chain.session.stages, state: chain.session.view.into_uses(), result }
 }
 
 /// Folds a batch.
 pub(super) fn fold(engine: &Engine, metrics: &Metrics, plugin: &Bound, fold: &Fold) -> Report {
-    let mut session = Session::start(engine, metrics, fold.now);
+    let view = View::of(fold.state.clone(), &fold.id.to_string(), fold.attempt, fold.now);
+    let mut session = Session::start(engine, metrics, fold.now).with_state(view);
     let was = in_common(fold);
     let result = session.call(
         plugin,
@@ -37,7 +40,8 @@ pub(super) fn fold(engine: &Engine, metrics: &Metrics, plugin: &Bound, fold: &Fo
         |emitted| Ok(emit(accept::messages(emitted, &was, &plugin.name, &plugin.limits, Room::WHOLE)?)),
     );
     let pieces = result.map(|messages| messages.into_iter().map(|message| Piece { message, batch_key: None }).collect());
-    Report { stages: session.stages, result: pieces.map(|pieces| ended(pieces, "the fold left no message")) }
+    let result = pieces.map(|pieces| ended(pieces, "the fold left no message"));
+    Report { stages: session.stages, state: session.view.into_uses(), result }
 }
 
 /// A message on its way through the chain.

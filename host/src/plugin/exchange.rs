@@ -8,6 +8,7 @@ use super::{
     limits::LOG_LINES_MAX,
     meter::Meter,
     random::Random,
+    state::StateCall,
     text::{one_line, push_clean},
 };
 use crate::event::{Attribute, Event, Header, Message, Timestamp};
@@ -154,6 +155,7 @@ pub(super) struct State {
     pub(super) grants: Arc<Grants>,
     /// When there was an instance to call.
     pub(super) instantiated: Option<Instant>,
+    pub(super) remembered: StateCall,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     load_error::mib,
     meter::{HostExhausted, OverLimit},
     random::TooMuchRandom,
+    state::StateUnavailable,
     text::{code_or, one_line},
 };
 use crate::event::{Failure, Name};
@@ -108,6 +109,9 @@ impl Ran<'_> {
         }
         if let Some(wanted) = error.downcast_ref::<TooMuchRandom>() {
             return Cause::new(FaultKind::Output, "limit-random", format!("plugin `{}` asked for {wanted}", self.plugin));
+        }
+        if let Some(unavailable) = error.downcast_ref::<StateUnavailable>() {
+            return Cause::new(FaultKind::Host, "state-unavailable", unavailable.to_string());
         }
         if is_hosts_own(error) {
             return Cause::host(format!("no instance of plugin `{}` could be made: {error:#}", self.plugin));

@@ -21,6 +21,9 @@ pub struct GrantsSpec {
     /// Secrets to compute with, each by the name that the plugin asks for.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+    /// Whether it may remember anything from one event to the next.
+    #[serde(default)]
+    pub state: bool,
 }
 
 /// The grants of one plugin.
@@ -29,6 +32,7 @@ pub(super) struct Grants {
     /// For the words in which a missing one is told.
     plugin: String,
     secrets: BTreeMap<String, Secret>,
+    pub(super) state: bool,
 }
 
 impl Grants {
@@ -51,7 +55,7 @@ impl Grants {
                 return Err(Invalid::at(format!("/grants/secrets/{token}"), "the secret is empty"));
             }
         }
-        Ok(Self { plugin: plugin.to_string(), secrets: spec.secrets.clone() })
+        Ok(Self { plugin: plugin.to_string(), secrets: spec.secrets.clone(), state: spec.state })
     }
 
     /// Whether `mac` is that HMAC, told in a time that depends on its length alone.

@@ -45,6 +45,16 @@ pub(super) const PROBLEMS_MAX: usize = 100;
 pub(super) const POINTER_BYTES_MAX: usize = 512;
 /// The most random bytes that a guest may ask for at once: it takes a fraction of a millisecond, which no fuel pays for.
 pub(super) const RANDOM_BYTES_MAX: u32 = 64 << 10;
+/// The longest key under which a plugin stores state, in bytes.
+pub(super) const STATE_KEY_BYTES_MAX: usize = 256;
+/// The largest value of one.
+pub(super) const STATE_VALUE_BYTES_MAX: usize = 64 << 10;
+/// What a call may do with its plugin's state: get, put, delete and add together.
+pub(super) const STATE_OPERATIONS_MAX: usize = 64;
+/// Keys that all calls of a chain may touch together: each is compared when the chain's outcome is stored.
+pub(super) const CHAIN_STATE_KEYS_MAX: usize = 1_000;
+/// How long a chain may hold its worker by reading state; then the store is too slow, and the chain is run again.
+pub(super) const STATE_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 /// The most elements of all the tables of an instance together.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
@@ -66,6 +76,8 @@ pub struct LimitsSpec {
     pub output_bytes: Option<u64>,
     /// Messages that a call may leave. Default 100, at most 1,000.
     pub messages_max: Option<u64>,
+    /// What the keys and values of its state may have together. Default 1 MiB, at most 16 MiB.
+    pub state_bytes: Option<u64>,
 }
 
 /// The limits of one call.
@@ -77,6 +89,7 @@ pub(super) struct Limits {
     pub(super) time_ms: u64,
     pub(super) output_bytes: usize,
     pub(super) messages_max: usize,
+    pub(super) state_bytes: u64,
 }
 
 impl Limits {
@@ -88,6 +101,7 @@ impl Limits {
         time_ms: 250,
         output_bytes: 4 * MIB,
         messages_max: 100,
+        state_bytes: 1 << 20,
     };
 
     /// What no plugin may have more of.
@@ -98,6 +112,7 @@ impl Limits {
         time_ms: 5_000,
         output_bytes: 16 * MIB,
         messages_max: CHAIN_MESSAGES_MAX,
+        state_bytes: 16 << 20,
     };
 
     /// Refines what the hub file declares.
@@ -114,6 +129,7 @@ impl Limits {
             time_ms: number("time_ms", spec.time_ms, 1, default.time_ms, ceiling.time_ms)?,
             output_bytes: size("output_bytes", spec.output_bytes, default.output_bytes, ceiling.output_bytes)?,
             messages_max: size("messages_max", spec.messages_max, default.messages_max, ceiling.messages_max)?,
+            state_bytes: number("state_bytes", spec.state_bytes, 1, default.state_bytes, ceiling.state_bytes)?,
         })
     }
 

@@ -28,6 +28,13 @@ struct LimitLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    plugin: String,
+    /// `too-large`, `quota` or `denied`.
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PluginLabels {
     plugin: String,
 }
@@ -37,6 +44,7 @@ pub(super) struct Metrics {
     calls: Family<CallLabels, Counter>,
     seconds: Family<PluginLabels, Histogram, fn() -> Histogram>,
     limit_hits: Family<LimitLabels, Counter>,
+    state_refusals: Family<RefusedLabels, Counter>,
     /// Of chains and folds, and of requests to verify.
     pub(super) queue_seconds: Histogram,
     pub(super) verify_queue_seconds: Histogram,
@@ -50,6 +58,7 @@ impl Metrics {
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             limit_hits: Family::default(),
+            state_refusals: Family::default(),
             queue_seconds: seconds(),
             verify_queue_seconds: seconds(),
             compilations: Counter::default(),
@@ -58,6 +67,8 @@ impl Metrics {
         registry.register("sluicebox_plugin_calls", "Calls of plugins, by how they ended", metrics.calls.clone());
         registry.register("sluicebox_plugin_call_seconds", "Time of a call on its worker", metrics.seconds.clone());
         registry.register("sluicebox_plugin_limit_hits", "Calls ended by a limit", metrics.limit_hits.clone());
+        let refusals = "Operations on a plugin's state that were refused";
+        registry.register("sluicebox_plugin_state_refusals", refusals, metrics.state_refusals.clone());
         registry.register("sluicebox_plugin_queue_seconds", "Time a chain waits for a worker", metrics.queue_seconds.clone());
         let verify_queue = "Time a request waits for a worker that verifies";
         registry.register("sluicebox_plugin_verify_queue_seconds", verify_queue, metrics.verify_queue_seconds.clone());
@@ -76,6 +87,13 @@ impl Metrics {
         }
         self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
         self.seconds.get_or_create(&PluginLabels { plugin }).observe(elapsed.as_secs_f64());
+    }
+
+    /// A call was refused operations on its state.
+    pub(super) fn state_refused(&self, plugin: &Name, reasons: &[&'static str]) {
+        for reason in reasons {
+            self.state_refusals.get_or_create(&RefusedLabels { plugin: plugin.to_string(), reason }).inc();
+        }
     }
 
     /// A component is given to the compiler.

@@ -30,6 +30,7 @@ mod room;
 mod schema;
 mod settings;
 mod spec;
+mod state;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -61,6 +62,7 @@ pub use load_error::LoadError;
 pub use report::{Call, Ended, Exports, Fold, FoldReason, Piece, Report};
 pub use schema::{config_schema, with_config_schema};
 pub use spec::{CompileLimits, Options, Spec};
+pub use state::{StateFound, StateStore, StateUnavailable};
 pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 
 use crate::event::{Digest, Invalid, Message, Name};
@@ -217,7 +219,11 @@ impl Plugins {
     pub async fn run(&self, chain: Arc<[Arc<Bound>]>, call: Call) -> Report {
         let Some(first) = chain.first().cloned() else {
             let message = Message::of(&call.event);
-            return Report { stages: Vec::new(), result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])) };
+            return Report {
+                stages: Vec::new(),
+                state: Vec::new(),
+                result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])),
+            };
         };
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
         let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call)).await;
@@ -290,7 +296,7 @@ async fn in_turn<T: Send + 'static>(
 
 /// What is reported of work that no worker finished.
 fn not_run(plugin: &Name) -> Report {
-    Report { stages: Vec::new(), result: Err(nobody_ran(plugin)) }
+    Report { stages: Vec::new(), state: Vec::new(), result: Err(nobody_ran(plugin)) }
 }
 
 fn nobody_ran(plugin: &Name) -> Fault {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Fault;
-use crate::event::{BatchId, Event, Message, Stage, Timestamp};
+use super::{Fault, StateStore};
+use crate::event::{BatchId, Event, Message, Stage, StateUse, Timestamp};
 
 /// What a component offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Call {
     pub attempt: u32,
     /// What plugins are told that the time is.
     pub now: Timestamp,
+    /// Where their state is read from; `None`: they have none.
+    pub state: Option<Arc<dyn StateStore>>,
 }
 
 /// What a fold is called with.
@@ -52,6 +54,8 @@ pub struct Fold {
     pub attempt: u32,
     /// What the plugin is told that the time is.
     pub now: Timestamp,
+    /// Where its state is read from; `None`: it has none.
+    pub state: Option<Arc<dyn StateStore>>,
     /// The events and how the plugins before the batch left them.
     pub members: Vec<(Arc<Event>, Message)>,
 }
@@ -76,6 +80,9 @@ pub enum FoldReason {
 pub struct Report {
     /// One for each call of a plugin, in order; a failed call is the last one.
     pub stages: Vec<Stage>,
+    /// What the plugins read of their state, and what they leave there: to be stored together with what follows from the result, which
+    /// rests on it. After a fault nothing is to be stored of it.
+    pub state: Vec<StateUse>,
     /// How it ended.
     pub result: Result<Ended, Fault>,
 }

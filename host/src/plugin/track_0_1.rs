@@ -11,16 +11,17 @@ use wasmtime::{
 use super::{
     Decision, Exports, Fold, FoldReason, Request, Response, ed25519,
     exchange::{Answer, Emitted, Outcome, Refusal, Shown, State, Verdict},
+    state::Refused,
 };
-use crate::event::{Attribute, Header};
+use crate::event::{Attribute, Header, StateEntry};
 
 /// What `bindgen!` makes of the WIT; its docs are the WIT's.
 mod wit {
     wasmtime::component::bindgen!({
         path: "../sdk/wit/0.1",
         world: "any-plugin",
-        // Ends the call where a guest asks for too much.
-        imports: { "sluicebox:plugin/random.bytes": trappable },
+        // Ends the call where a guest asks for too much, or the store of its state fails.
+        imports: { "sluicebox:plugin/random.bytes": trappable, "sluicebox:plugin/state": trappable },
     });
 }
 
@@ -226,26 +227,38 @@ impl random::Host for State {
     }
 }
 
+/// The outer error ends the call: the store failed.
+type StateAnswer<T> = wasmtime::Result<Result<T, state::StateError>>;
+
 impl state::Host for State {
-    fn get(&mut self, _: String) -> Result<Option<state::Entry>, state::StateError> {
-        Err(no_state())
+    fn get(&mut self, key: String) -> StateAnswer<Option<state::Entry>> {
+        let entry = |entry: StateEntry| state::Entry { value: entry.value.into(), version: entry.version };
+        Ok(self.remembered.get(&key)?.map(|found| found.map(entry)).map_err(Into::into))
     }
 
-    fn put(&mut self, _: String, _: Vec<u8>, _: Option<u64>, _: Option<u64>) -> Result<u64, state::StateError> {
-        Err(no_state())
+    fn put(&mut self, key: String, value: Vec<u8>, expect: Option<u64>, ttl_ms: Option<u64>) -> StateAnswer<u64> {
+        Ok(self.remembered.put(&key, value, expect, ttl_ms)?.map_err(Into::into))
     }
 
-    fn delete(&mut self, _: String, _: Option<u64>) -> Result<(), state::StateError> {
-        Err(no_state())
+    fn delete(&mut self, key: String, expect: Option<u64>) -> StateAnswer<()> {
+        Ok(self.remembered.delete(&key, expect)?.map_err(Into::into))
     }
 
-    fn add(&mut self, _: String, _: i64, _: Option<u64>) -> Result<i64, state::StateError> {
-        Err(no_state())
+    fn add(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> StateAnswer<i64> {
+        Ok(self.remembered.add(&key, delta, ttl_ms)?.map_err(Into::into))
     }
 }
 
-fn no_state() -> state::StateError {
-    state::StateError::Unavailable("this server keeps no state of plugins yet".to_owned())
+impl From<Refused> for state::StateError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Conflict => Self::Conflict,
+            Refused::TooLarge => Self::TooLarge,
+            Refused::Quota => Self::Quota,
+            Refused::Denied(text) => Self::Denied(text),
+            Refused::Unavailable(text) => Self::Unavailable(text.to_owned()),
+        }
+    }
 }
 
 impl metrics::Host for State {

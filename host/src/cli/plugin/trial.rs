@@ -82,7 +82,7 @@ impl Bench {
     }
 
     async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32) -> Trial {
-        let Report { stages, result } = self.plugins.run([plugin].into(), call(event, attempt)).await;
+        let Report { stages, result, .. } = self.plugins.run([plugin].into(), call(event, attempt)).await;
         let (key, became) = match result {
             Err(fault) => (None, Became::Failed(fault)),
             Ok(Ended::Dropped { reason }) => (None, Became::Dropped(reason)),
@@ -129,13 +129,13 @@ impl Bench {
         let id = BatchId::of(&Name::default_workspace(), &self.name, &key, 1, members.len() as u64);
         let opened_at = members.first().map_or(Timestamp(0), |(event, _)| event.received_at);
         let now = members.last().map_or(opened_at, |(event, _)| event.received_at);
-        Fold { id, key, reason: FoldReason::Size, opened_at, attempt, now, members }
+        Fold { id, key, reason: FoldReason::Size, opened_at, attempt, now, state: None, members }
     }
 }
 
 /// The time is that of the event, so that each trial sees the same.
 fn call(event: &Arc<Event>, attempt: u32) -> Call {
-    Call { event: Arc::clone(event), attempt, now: event.received_at }
+    Call { event: Arc::clone(event), attempt, now: event.received_at, state: None }
 }
 
 /// One fixture is one batch.

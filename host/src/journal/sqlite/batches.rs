@@ -9,6 +9,7 @@ use super::{
     events::Shelf,
     lease::{Bodies, Leases, Terms, Waiting},
     outcome::{Ending, Source, SourceOf},
+    state,
     wire::{self, Columns, Whole},
 };
 use crate::{
@@ -139,11 +140,18 @@ fn lane_and_id(writing: &Writing<'_>, seq: u64) -> Result<(Lane, BatchId), Store
 /// Ends or puts off batches. One that is not closed, or not at the attempt that was claimed, stays as it is.
 pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), StoreError> {
     for end in ends {
-        let ending = Ending::of(&end.outcome);
+        let Some(workspace) = workspace_of(writing, end.seq)? else { continue };
+        let fits = state::fits(writing, &workspace, &end.state)?;
+        let ending = if fits { Ending::of(&end.outcome) } else { Ending::conflict(end.state.again_at) };
         if !ending.joins.is_empty() {
             return Err(StoreError::BatchJoinsBatch);
         }
         if let Some((lane, revision)) = update(writing, end, &ending)? {
+            if fits {
+                state::store(writing, &workspace, &end.state)?;
+            } else {
+                writing.conflicts += 1;
+            }
             writing.ended.batches.push(end.seq);
             if ending.state == RunState::Pending {
                 writing.marks.batches.insert(lane.clone());
@@ -155,6 +163,11 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
     Ok(())
 }
 
+fn workspace_of(writing: &Writing<'_>, seq: u64) -> Result<Option<Name>, StoreError> {
+    let sql = "SELECT workspace FROM batches WHERE seq = ?1";
+    Ok(writing.sql.prepare_cached(sql)?.query_row([Whole(seq)], |row| row.get(0)).optional()?)
+}
+
 fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<Option<(Lane, u64)>, StoreError> {
     let state = match ending.state {
         RunState::Pending | RunState::Held => BatchState::Closed,
@@ -162,10 +175,11 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
         RunState::Dropped => BatchState::Dropped,
         RunState::Dead => BatchState::Dead,
     };
-    let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6 \
+    let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6, \
+               conflicts = conflicts + ?8 \
                WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule, revision";
     let (stages, failed) = (wire::stages(&end.stages), end.attempt.saturating_sub(1));
-    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, stages, failed];
+    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, stages, failed, ending.conflicts];
     let update = writing.sql.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
         Ok((Lane { workspace: columns.take()?, name: columns.take()? }, columns.whole()?))
@@ -203,7 +217,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 }
 
 fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreError> {
-    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts FROM batches WHERE seq = ?1";
+    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts FROM batches WHERE seq = ?1";
     let batch = view.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
         Ok(Batch {
@@ -215,6 +229,7 @@ fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreEr
             revision: columns.whole()?,
             opened_at: columns.take()?,
             attempt: columns.take::<u32>()?.saturating_add(1),
+            conflicts: columns.take()?,
             members: Vec::new(),
         })
     })?;

@@ -74,7 +74,26 @@ pub(super) struct Command {
     /// What is to be stored.
     pub(super) work: Work,
     /// Told after the sync.
-    pub(super) answer: oneshot::Sender<Result<(), JournalError>>,
+    pub(super) answer: Answer,
+}
+
+/// Who waits, and for what.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// That it is done.
+    Done(oneshot::Sender<Result<(), JournalError>>),
+    /// How many of the ends were put off, because the state that they rest on was changed.
+    Conflicts(oneshot::Sender<Result<usize, JournalError>>),
+}
+
+impl Answer {
+    /// Who went away needs no answer.
+    fn tell(self, conflicts: Result<usize, JournalError>) {
+        match self {
+            Self::Done(sender) => drop(sender.send(conflicts.map(drop))),
+            Self::Conflicts(sender) => drop(sender.send(conflicts)),
+        }
+    }
 }
 
 /// What the committing thread is told.
@@ -96,6 +115,8 @@ pub(super) struct Writing<'t> {
     pub(super) marks: Marks,
     /// Whose leases end with the commit.
     pub(super) ended: Ended,
+    /// Ends that were put off, because the state that they rest on was changed.
+    pub(super) conflicts: usize,
 }
 
 /// What a transaction makes ready.
@@ -127,6 +148,14 @@ impl Marks {
             feed.deliveries.mark(self.deliveries);
         }
     }
+}
+
+/// What a transaction did.
+struct Stored {
+    ended: Ended,
+    marks: Marks,
+    /// Of each command.
+    conflicts: Vec<usize>,
 }
 
 /// The committing thread's own.
@@ -179,7 +208,7 @@ impl Committer {
     /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
-            Ok((ended, marks)) => self.answer(commands, ended, marks),
+            Ok(stored) => self.answer(commands, stored),
             Err(error) if commands.len() > 1 && !error.is_full() => {
                 for command in commands {
                     self.commit(vec![command]);
@@ -189,13 +218,15 @@ impl Committer {
         }
     }
 
-    fn store(&mut self, commands: &[Command]) -> Result<(Ended, Marks), StoreError> {
+    fn store(&mut self, commands: &[Command]) -> Result<Stored, StoreError> {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing = Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default() };
+        let mut writing = Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), conflicts: 0 };
+        let mut conflicts = Vec::with_capacity(commands.len());
         for command in commands {
             command.work.apply(&mut writing)?;
+            conflicts.push(std::mem::take(&mut writing.conflicts));
         }
         let Writing { marks, ended, .. } = writing;
         transaction.commit()?;
@@ -204,16 +235,16 @@ impl Committer {
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok((ended, marks))
+        Ok(Stored { ended, marks, conflicts })
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
-    fn answer(&self, commands: Vec<Command>, ended: Ended, marks: Marks) {
+    fn answer(&self, commands: Vec<Command>, stored: Stored) {
+        let Stored { ended, marks, conflicts } = stored;
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
-        for command in commands {
-            // Who went away needs no answer.
-            let _ = command.answer.send(Ok(()));
+        for (command, conflicts) in commands.into_iter().zip(conflicts) {
+            command.answer.tell(Ok(conflicts));
         }
         // Full: it is awake already.
         let _ = self.tidy.try_send(Tidy::Grown);
@@ -225,7 +256,7 @@ impl Committer {
         self.shared.metrics.failures.inc();
         let error = JournalError::from(error);
         for command in commands {
-            let _ = command.answer.send(Err(error.clone()));
+            command.answer.tell(Err(error.clone()));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
@@ -20,6 +21,7 @@ mod reader;
 mod resume;
 mod runs;
 mod schema;
+mod state;
 mod threads;
 mod wire;
 
@@ -32,9 +34,10 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc::TrySendError};
 
 use prometheus_client::registry::Registry;
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use self::{
-    commit::{Command, Order, Work},
+    commit::{Answer, Command, Order, Work},
     error::StoreError,
     folder::Folder,
     lease::{Held, Terms},
@@ -43,8 +46,8 @@ use self::{
 };
 use super::{
     Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Settled, Unrouted, WorkFilter,
+    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Saw,
+    Settled, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -92,7 +95,11 @@ impl SqliteJournal {
     }
 
     fn write(&self, work: Work) -> Pending<()> {
-        send(&self.queues, &self.shared, work)
+        send(&self.queues, &self.shared, work, Answer::Done)
+    }
+
+    fn end(&self, work: Work) -> Pending<usize> {
+        send(&self.queues, &self.shared, work, Answer::Conflicts)
     }
 
     fn claim<T: Send + 'static, E: Into<JournalError>>(
@@ -119,10 +126,15 @@ impl SqliteJournal {
 }
 
 /// Sends work to the committer. What it does not take stays leased, as after a commit that failed.
-fn send(queues: &Queues, shared: &Shared, work: Work) -> Pending<()> {
-    let (answer, pending) = Pending::new();
+fn send<T>(
+    queues: &Queues,
+    shared: &Shared,
+    work: Work,
+    answer: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Answer,
+) -> Pending<T> {
+    let (sender, pending) = Pending::new();
     shared.metrics.queued.inc();
-    let error = match queues.orders.try_send(Order::Write(Command { work, answer })) {
+    let error = match queues.orders.try_send(Order::Write(Command { work, answer: answer(sender) })) {
         Ok(()) => return pending,
         Err(TrySendError::Full(_)) => JournalError::Busy,
         Err(TrySendError::Disconnected(_)) => JournalError::Closed,
@@ -161,8 +173,12 @@ impl Journal for SqliteJournal {
         self.claim(move |sql| runs::claim(sql, &shared.held.runs, &lane, &terms))
     }
 
-    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<()> {
-        self.write(Work::EndRuns(ends))
+    fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<usize> {
+        self.end(Work::EndRuns(ends))
+    }
+
+    fn state(&self, workspace: Name, plugin: Name, key: String, now: Timestamp) -> Pending<StoredState> {
+        self.claim(move |sql| state::find(&*sql.unchecked_transaction()?, &workspace, &plugin, &key, now))
     }
 
     fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
@@ -170,14 +186,14 @@ impl Journal for SqliteJournal {
         self.claim(move |sql| {
             // Most claims find nothing to close, and then write nothing.
             if batches::next_aged(sql, &lane)?.is_some_and(|due| due <= now) {
-                send(&queues, &shared, Work::CloseBatches { lane: lane.clone(), due: now, max }).wait()?;
+                send(&queues, &shared, Work::CloseBatches { lane: lane.clone(), due: now, max }, Answer::Done).wait()?;
             }
             Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &lane, &terms)?)
         })
     }
 
-    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<()> {
-        self.write(Work::EndBatches(ends))
+    fn end_batches(&self, ends: Vec<BatchEnd>) -> Pending<usize> {
+        self.end(Work::EndBatches(ends))
     }
 
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
@@ -196,6 +212,10 @@ impl Journal for SqliteJournal {
 
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
         self.list(move |sql| query::event(sql, &workspace, id))
+    }
+
+    fn saw(&self, workspace: Name, event: EventId, rule: Name) -> Pending<Option<Saw>> {
+        self.list(move |sql| query::saw(sql, &workspace, event, &rule))
     }
 
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {

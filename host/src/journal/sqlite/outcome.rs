@@ -12,6 +12,8 @@ pub(super) struct Ending<'o> {
     pub(super) state: RunState,
     /// Counted failures: 0 or 1 more.
     pub(super) counted: u32,
+    /// 1 where it was put off because of a conflict.
+    pub(super) conflicts: u32,
     /// When it is tried again.
     pub(super) due_at: Option<Timestamp>,
     /// Why it was put off, dropped or given up.
@@ -48,8 +50,14 @@ impl<'o> Ending<'o> {
         }
     }
 
+    /// What it rests on was changed by another: nothing of it is stored.
+    pub(super) fn conflict(again_at: Timestamp) -> Self {
+        let failure = Failure::new("state-conflict", "what its plugins had read was changed meanwhile: it is run again");
+        Self { due_at: Some(again_at), failure: Some(failure), conflicts: 1, ..Self::plain(RunState::Pending) }
+    }
+
     fn plain(state: RunState) -> Self {
-        Self { state, counted: 0, due_at: None, failure: None, deliveries: &[], joins: &[] }
+        Self { state, counted: 0, conflicts: 0, due_at: None, failure: None, deliveries: &[], joins: &[] }
     }
 
     /// Stores the deliveries and the members of batches that follow.

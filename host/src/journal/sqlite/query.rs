@@ -14,7 +14,7 @@ use crate::{
     event::{Event, EventId, MessageId, Name, RunId},
     journal::{
         Attempt, AttemptRecord, BatchRecord, BatchState, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-        EventHistory, EventRecord, Page, RunRecord, RunState, WorkFilter,
+        EventHistory, EventRecord, Page, RunRecord, RunState, Saw, WorkFilter,
     },
 };
 
@@ -65,6 +65,13 @@ pub(super) fn event(view: &Connection, workspace: &Name, id: EventId) -> Result<
     let mut deliveries = view.prepare_cached(&format!("{DELIVERY} WHERE d.workspace = ?1 AND d.event = ?2 ORDER BY d.seq"))?;
     let deliveries = deliveries.query_map(params![workspace, Whole(event.seq)], read_delivery)?.collect::<Result<_, _>>()?;
     Ok(Some((event, runs, deliveries)))
+}
+
+/// What the newest run of a rule on an event saw, where it failed.
+pub(super) fn saw(view: &Connection, workspace: &Name, event: EventId, rule: &Name) -> Result<Option<Saw>, StoreError> {
+    let sql = "SELECT r.saw FROM runs r JOIN events e ON e.seq = r.event WHERE e.workspace = ?1 AND e.id = ?2 \
+               AND r.workspace = ?1 AND r.rule = ?3 ORDER BY r.generation DESC LIMIT 1";
+    Ok(view.prepare_cached(sql)?.query_row(params![workspace, event, rule], wire::saw_of).optional()?.flatten())
 }
 
 /// Runs.

@@ -9,6 +9,7 @@ use super::{
     events::{self, Shelf},
     lease::{Bodies, Leases, RunKey, Terms, Waiting},
     outcome::{Ending, Source, SourceOf},
+    state,
     wire::{self, Columns, Whole},
 };
 use crate::{
@@ -57,8 +58,15 @@ fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &Ne
 /// end changes nothing.
 pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), StoreError> {
     for end in ends {
-        let ending = Ending::of(&end.outcome);
+        let workspace = &end.lane.workspace;
+        let fits = state::fits(writing, workspace, &end.state)?;
+        let ending = if fits { Ending::of(&end.outcome) } else { Ending::conflict(end.state.again_at) };
         if let Some(revision) = update(writing, end, &ending)? {
+            if fits {
+                state::store(writing, workspace, &end.state)?;
+            } else {
+                writing.conflicts += 1;
+            }
             writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
             mark_pending(writing, &ending, &end.lane.workspace, &end.lane.name);
             let of = SourceOf::Event(end.seq);
@@ -70,7 +78,8 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
 
 /// Gives the run's revision, where it was still as claimed.
 fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
-    let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5 \
+    let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5, conflicts = conflicts + ?11, \
+               saw = ?12 \
                WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10 \
                RETURNING revision";
     let values = params![
@@ -84,6 +93,8 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Op
         end.generation,
         end.lane.name,
         end.attempt.saturating_sub(1),
+        ending.conflicts,
+        end.saw.as_ref().filter(|_| ending.conflicts == 0).map(wire::saw),
     ];
     Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
 }
@@ -118,13 +129,12 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, term
 fn read(view: &Connection, shelf: &mut Shelf, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
     let event = shelf.event(view, seq)?;
     let id = RunId::of(&lane.workspace, event.id, generation, &lane.name);
-    let sql =
-        "SELECT revision, attempts, created_at FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
+    let sql = "SELECT revision, attempts, conflicts, created_at FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
     let values = params![lane.workspace, Whole(seq), generation, lane.name];
-    let (revision, failed, created_at) = view.prepare_cached(sql)?.query_row(values, |row| {
+    let (revision, failed, conflicts, created_at) = view.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
-        Ok((columns.whole()?, columns.take::<u32>()?, columns.take::<Timestamp>()?))
+        Ok((columns.whole()?, columns.take::<u32>()?, columns.take()?, columns.take::<Timestamp>()?))
     })?;
     let attempt = failed.saturating_add(1);
-    Ok(Run { id, seq, generation, lane: lane.clone(), revision, attempt, created_at, event })
+    Ok(Run { id, seq, generation, lane: lane.clone(), revision, attempt, conflicts, created_at, event })
 }

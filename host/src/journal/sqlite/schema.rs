@@ -64,7 +64,9 @@ CREATE TABLE runs (
     created_at INTEGER NOT NULL,
     due_at INTEGER,
     failure TEXT,
-    stages TEXT NOT NULL
+    conflicts INTEGER NOT NULL DEFAULT 0,
+    stages TEXT NOT NULL,
+    saw TEXT
 ) STRICT;
 CREATE UNIQUE INDEX runs_of_event ON runs (workspace, event, generation, rule);
 CREATE INDEX runs_listed ON runs (workspace);
@@ -87,6 +89,7 @@ CREATE TABLE batches (
     reason INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
     failure TEXT,
+    conflicts INTEGER NOT NULL DEFAULT 0,
     stages TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX batches_listed ON batches (workspace);
@@ -141,6 +144,24 @@ CREATE TABLE attempts (
     response_headers TEXT NOT NULL,
     response_body BLOB NOT NULL,
     PRIMARY KEY (workspace, delivery, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_state (
+    workspace TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    expires_at INTEGER,
+    value BLOB NOT NULL,
+    PRIMARY KEY (workspace, plugin, key)
+) STRICT;
+CREATE INDEX plugin_state_expiring ON plugin_state (workspace, plugin, expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE plugin_state_sizes (
+    workspace TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (workspace, plugin)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -1,6 +1,7 @@
 //! How values are written into columns and read back: integers, blobs, and small JSON texts of this module's own shape. What is
 //! written here is a contract with the files of earlier versions; the nouns themselves know nothing of it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use rusqlite::{
     Row,
@@ -9,8 +10,8 @@ use rusqlite::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, Stage, Timestamp},
-    journal::{BatchState, DeliveryState, FlushReason, RunState, StageRecord},
+    event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, Stage, StateEntry, Timestamp},
+    journal::{BatchState, DeliveryState, FlushReason, RunState, Saw, SawState, StageRecord},
 };
 
 /// The columns of a row, read from left to right, so that what is selected and what is read are two lists in the same order.
@@ -257,4 +258,46 @@ pub(super) fn stages(stages: &[Stage]) -> impl ToSql {
         .unwrap_or_default()
     };
     Json(stages.iter().map(form).collect::<Vec<StageRecord>>())
+}
+
+/// What a failed run saw, as a column: values in base64.
+#[derive(Serialize, Deserialize)]
+struct SawForm {
+    now: u64,
+    attempt: u32,
+    cut: bool,
+    state: Vec<SawStateForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SawStateForm {
+    plugin: Name,
+    key: String,
+    /// Value, version, and when it expires; nothing where nothing was.
+    entry: Option<(String, u64, Option<u64>)>,
+}
+
+/// What a failed run saw as a column.
+pub(super) fn saw(saw: &Saw) -> impl ToSql {
+    let entry = |entry: &StateEntry| (STANDARD.encode(&entry.value), entry.version, entry.expires_at.map(|at| at.0));
+    let of_key = |SawState { plugin, key, entry: found }: &SawState| SawStateForm {
+        plugin: plugin.clone(),
+        key: key.clone(),
+        entry: found.as_ref().map(entry),
+    };
+    Json(SawForm { now: saw.now.0, attempt: saw.attempt, cut: saw.cut, state: saw.state.iter().map(of_key).collect() })
+}
+
+/// What a failed run saw from a column.
+pub(super) fn saw_of(row: &Row<'_>) -> rusqlite::Result<Option<Saw>> {
+    let Some(Json(form)) = row.get::<_, Option<Json<SawForm>>>(0)? else { return Ok(None) };
+    let of_key = |SawStateForm { plugin, key, entry }: SawStateForm| {
+        let entry = entry.map(|(value, version, expires_at)| {
+            let value = STANDARD.decode(value).map_err(FromSqlError::other)?;
+            Ok::<_, FromSqlError>(StateEntry { value: value.into(), version, expires_at: expires_at.map(Timestamp) })
+        });
+        Ok(SawState { plugin, key, entry: entry.transpose()? })
+    };
+    let state = form.state.into_iter().map(of_key).collect::<Result<_, FromSqlError>>()?;
+    Ok(Some(Saw { now: Timestamp(form.now), attempt: form.attempt, state, cut: form.cut }))
 }

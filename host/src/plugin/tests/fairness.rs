@@ -17,7 +17,7 @@ impl World {
             let (plugins, chain) = (Arc::clone(&self.plugins), Arc::from([Arc::clone(plugin)]));
             let ended = Arc::clone(&ended);
             tokio::spawn(async move {
-                plugins.run(chain, Call { event: event(), attempt: 1, now: crate::event::Timestamp(0) }).await;
+                plugins.run(chain, Call { event: event(), attempt: 1, now: crate::event::Timestamp(0), state: None }).await;
                 ended.fetch_add(1, SeqCst);
             })
         };

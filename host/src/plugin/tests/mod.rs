@@ -53,7 +53,9 @@ impl World {
     }
 
     async fn chain(&self, plugins: &[Arc<Bound>]) -> Report {
-        self.plugins.run(plugins.into(), Call { event: event(), attempt: 1, now: Timestamp(1_790_000_000_500) }).await
+        self.plugins
+            .run(plugins.into(), Call { event: event(), attempt: 1, now: Timestamp(1_790_000_000_500), state: None })
+            .await
     }
 }
 

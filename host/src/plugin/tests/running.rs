@@ -143,7 +143,8 @@ async fn a_batch_plugin_is_asked_for_a_key_and_folds() {
     let members = vec![(event(), Message::of(&event())), (event(), Message::of(&event()))];
     let id = BatchId::of(&Name::default_workspace(), &digest.name, "text", 1, 2);
     let opened_at = Timestamp(1_790_000_000_000);
-    let fold = Fold { id, key: "text".into(), reason: FoldReason::Age, opened_at, attempt: 1, now: opened_at, members };
+    let fold =
+        Fold { id, key: "text".into(), reason: FoldReason::Age, opened_at, attempt: 1, now: opened_at, state: None, members };
     let report = world.plugins.fold(digest, fold).await;
     assert_eq!(messages(&report)[0].message.body.as_deref(), Some(&b"text"[..]));
     assert_eq!(messages(&report)[0].message.event_type, "invoice.paid");
@@ -158,7 +159,7 @@ async fn more_callers_than_the_queue_holds_wait_their_turn() {
         .map(|_| {
             let (plugins, chain) = (Arc::clone(&world.plugins), Arc::from([Arc::clone(&plugin)]));
             tokio::spawn(async move {
-                plugins.run(chain, Call { event: event(), attempt: 1, now: Timestamp(1_790_000_000_500) }).await
+                plugins.run(chain, Call { event: event(), attempt: 1, now: Timestamp(1_790_000_000_500), state: None }).await
             })
         })
         .collect();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{BatchId, Failure},
-    journal::{Batch, BatchEnd, BatchLimits, Claim, DeliveryState, FlushReason, Join, RunState, WorkFilter},
+    journal::{Batch, BatchEnd, BatchLimits, Claim, DeliveryState, FlushReason, Join, RunState, StateEnd, WorkFilter},
 };
 
 pub(super) const LIMITS: BatchLimits = BatchLimits { events_max: 3, bytes_max: 100, age_ms_max: 1_000 };
@@ -195,7 +195,7 @@ fn folded(batch: BatchId) -> Outcome {
 }
 
 fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
-    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), outcome }
+    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), state: StateEnd::default(), outcome }
 }
 
 fn claim(world: &World, now: Timestamp) -> Claim<Batch> {

@@ -11,7 +11,7 @@ use crate::journal::{
     sqlite::{
         Shared,
         checkpoint::{Tidier, Tidy},
-        commit::{Committer, Order, Work},
+        commit::{Answer, Committer, Order, Work},
         lease::Held,
         metrics::Metrics,
         schema, send,
@@ -120,7 +120,7 @@ fn a_full_queue_is_busy_and_a_gone_committer_is_closed() {
     let Desk { queues, committer, .. } = desk;
     let shared = Arc::clone(&committer.shared);
     drop(committer);
-    assert!(matches!(send(&queues, &shared, Work::Append(Vec::new())).wait(), Err(JournalError::Closed)));
+    assert!(matches!(send(&queues, &shared, Work::Append(Vec::new()), Answer::Done).wait(), Err(JournalError::Closed)));
 }
 
 #[test]
@@ -213,7 +213,7 @@ impl Desk {
     }
 
     fn write(&self, work: Work) -> Pending<()> {
-        send(&self.queues, &self.committer.shared, work)
+        send(&self.queues, &self.committer.shared, work, Answer::Done)
     }
 
     /// Lets it do all that waits.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{Digest, Failure, Stage},
-    journal::{Attempt, DeliveryState, RunEnd, RunState, Settled, Verdict, sqlite::lease},
+    journal::{Attempt, DeliveryState, RunEnd, RunState, Settled, StateEnd, Verdict, sqlite::lease},
 };
 
 #[test]
@@ -299,7 +299,16 @@ fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
         instantiate_us: 3,
         logs: vec!["hello".to_owned()],
     };
-    RunEnd { seq: unrouted.seq, generation: unrouted.generation, lane: lane("r"), attempt, stages: vec![stage], outcome }
+    RunEnd {
+        seq: unrouted.seq,
+        generation: unrouted.generation,
+        lane: lane("r"),
+        attempt,
+        stages: vec![stage],
+        state: StateEnd::default(),
+        saw: None,
+        outcome,
+    }
 }
 
 fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
