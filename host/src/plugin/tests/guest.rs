@@ -1,7 +1,7 @@
 //! Components in text: the types of track 0.1, a memory, and functions whose bodies a test gives.
 //!
 //! A body is core WebAssembly with a local `$e`, the address of the lowered event, that leaves the address of the lowered result:
-//! `result<_, plugin-error>` has its case at 0 and its payload at 8. `$emit` is the import `log.emit`, lowered. Texts lie at 2048,
+//! `result<_, plugin-error>` has its case at 0 and its payload at 8. `$emit` and `$get` are the imports `log.emit` and `state.get`, lowered. Texts lie at 2048,
 //! results that are not all zeros are built from 1024.
 
 use bytes::Bytes;
@@ -61,6 +61,13 @@ const LOG: &str = r#"
         (type $level0 (enum "trace" "debug" "info" "warn" "error"))
         (export "level" (type $level (eq $level0)))
         (export "emit" (func (param "level" $level) (param "message" string) (param "fields" (list $attribute))))))
+    (import "sluicebox:plugin/state@0.1.0" (instance $state
+        (type $entry0 (record (field "value" (list u8)) (field "version" u64)))
+        (export "entry" (type $entry (eq $entry0)))
+        (type $state-error0 (variant (case "conflict") (case "too-large") (case "quota") (case "denied" string)
+            (case "unavailable" string)))
+        (export "state-error" (type $state-error (eq $state-error0)))
+        (export "get" (func (param "key" string) (result (result (option $entry) (error $state-error)))))))
     (core module $libc
         (memory (export "memory") 1)
         (global $next (mut i32) (i32.const 4096))
@@ -70,6 +77,8 @@ const LOG: &str = r#"
             (global.set $next (i32.add (global.get $next) (local.get 3)))))
     (core instance $libc (instantiate $libc))
     (core func $emit (canon lower (func $log "emit") (memory $libc "memory") string-encoding=utf8))
+    (core func $get (canon lower (func $state "get") (memory $libc "memory") (realloc (func $libc "realloc"))
+        string-encoding=utf8))
 "#;
 
 impl Guest {
@@ -122,10 +131,12 @@ impl Guest {
                 (core module $main
                     (import \"libc\" \"memory\" (memory 1))
                     (import \"log\" \"emit\" (func $emit (param i32 i32 i32 i32 i32)))
+                    (import \"state\" \"get\" (func $get (param i32 i32 i32)))
                     (data (i32.const 2048) \"{}\") {cores})
                 (core instance $main (instantiate $main
                     (with \"libc\" (instance $libc))
-                    (with \"log\" (instance (export \"emit\" (func $emit))))))
+                    (with \"log\" (instance (export \"emit\" (func $emit))))
+                    (with \"state\" (instance (export \"get\" (func $get))))))
                 {lifted})",
             self.text
         );

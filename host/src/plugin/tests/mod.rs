@@ -5,6 +5,7 @@ mod compiling;
 mod fairness;
 mod guest;
 mod loading;
+mod remembering;
 mod running;
 
 use std::sync::Arc;

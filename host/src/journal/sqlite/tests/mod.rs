@@ -3,6 +3,7 @@
 mod batches;
 mod commits;
 mod listings;
+mod state;
 mod work;
 
 use std::{
