@@ -5,6 +5,7 @@ mod fixture;
 mod inspect;
 mod kind;
 mod language;
+mod memory;
 mod new;
 mod push;
 mod run;

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn two_runs_that_differ_are_told() {
-        let trial = |reason: &str| Trial { stages: Vec::new(), key: None, became: Became::Dropped(reason.to_owned()) };
+        let trial = |reason: &str| Trial::of(Vec::new(), None, Became::Dropped(reason.to_owned()));
         assert_eq!(changed(trial("a"), trial("a")), None);
         let told = changed(trial("a"), trial("b")).expect("a difference");
         assert!(told.contains("-         \"a\"") && told.contains("+         \"b\""), "{told}");

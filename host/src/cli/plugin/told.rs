@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::trial::{Became, Trial};
 use crate::{
-    event::{Header, Message},
+    event::{Header, Message, StateEntry},
     plugin::{Decision, FaultKind, Response},
 };
 
@@ -70,6 +71,9 @@ pub(super) fn text(trial: &Trial) -> String {
             text += "\n";
         }
     }
+    for (key, entry) in &trial.state {
+        text += &format!("\nstate {key}: {}", String::from_utf8_lossy(&entry.value).escape_debug());
+    }
     for line in trial.logs() {
         text += &format!("\nlog: {line}");
     }
@@ -111,6 +115,9 @@ pub(super) fn as_json(trial: &Trial) -> Value {
         "elapsed_us": trial.elapsed_us(),
         "logs": trial.logs().collect::<Vec<_>>(),
     });
+    if !trial.state.is_empty() {
+        told["state"] = trial.state.iter().map(|(key, entry)| (key.clone(), state_json(entry))).collect();
+    }
     if let Some(key) = &trial.key {
         told["batch_key"] = json!(key);
     }
@@ -131,6 +138,10 @@ pub(super) fn as_json(trial: &Trial) -> Value {
         Became::Messages(messages) => told["messages"] = messages.iter().map(message_json).collect(),
     }
     told
+}
+
+fn state_json(entry: &StateEntry) -> Value {
+    json!({ "value_base64": STANDARD.encode(&entry.value), "expires_at_ms": entry.expires_at.map(|at| at.0) })
 }
 
 fn message_json(message: &Message) -> Value {

@@ -1,15 +1,15 @@
 //! A plugin on trial: the engine of a host, the limits of a host, and one plugin on this machine, without a host.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use prometheus_client::registry::Registry;
 
-use super::fixture::Given;
+use super::{fixture::Given, memory::Memory};
 use crate::{
     cli::apply::component,
-    event::{BatchId, Digest, Event, Message, Name, Stage, Timestamp},
-    plugin::{Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec},
+    event::{BatchId, Digest, Event, Message, Name, Stage, StateEntry, Timestamp},
+    plugin::{Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec, StateStore},
 };
 
 /// The engine with one component in it.
@@ -28,6 +28,8 @@ pub(super) struct Trial {
     /// The batch that the event joins, or whose events were folded.
     pub(super) key: Option<String>,
     pub(super) became: Became,
+    /// All that is stored after it, by key.
+    pub(super) state: BTreeMap<String, StateEntry>,
 }
 
 #[derive(Debug)]
@@ -66,13 +68,15 @@ impl Bench {
                 "a [request] is for a plugin that exports verify; this one does not, so give an [event]"
             );
             let Judged { stages, result } = self.plugins.verify(plugin, request.clone()).await?;
-            return Ok(Trial { stages, key: None, became: result.map_or_else(Became::Failed, Became::Judged) });
+            return Ok(Trial::of(stages, None, result.map_or_else(Became::Failed, Became::Judged)));
         }
         ensure!(self.exports.takes_events(), "this plugin only verifies requests, so give a [request]");
-        match given.events.as_slice() {
-            [event] if !given.is_batch => Ok(self.event(plugin, event, given.attempt).await),
-            events => self.batch(plugin, events, given.attempt).await,
-        }
+        let memory = Arc::new(Memory::of(given.state.clone()));
+        let trial = match given.events.as_slice() {
+            [event] if !given.is_batch => self.event(plugin, event, given.attempt, &memory).await,
+            events => self.batch(plugin, events, given.attempt, &memory).await?,
+        };
+        Ok(Trial { state: memory.entries(), ..trial })
     }
 
     fn bind(&self, given: &Given) -> anyhow::Result<Arc<Bound>> {
@@ -81,8 +85,11 @@ impl Bench {
         self.plugins.bind(self.name.clone(), &spec).map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
     }
 
-    async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32) -> Trial {
-        let Report { stages, result, .. } = self.plugins.run([plugin].into(), call(event, attempt)).await;
+    async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32, memory: &Arc<Memory>) -> Trial {
+        let Report { stages, state, result } = self.plugins.run([plugin].into(), call(event, attempt, memory)).await;
+        if result.is_ok() {
+            memory.store(state);
+        }
         let (key, became) = match result {
             Err(fault) => (None, Became::Failed(fault)),
             Ok(Ended::Dropped { reason }) => (None, Became::Dropped(reason)),
@@ -91,18 +98,27 @@ impl Bench {
                 (key, kept_or_changed(pieces, event))
             }
         };
-        Trial { stages, key, became }
+        Trial::of(stages, key, became)
     }
 
     /// As a host does it: each event runs alone and joins by its key, then the batch is folded.
-    async fn batch(&self, plugin: Arc<Bound>, events: &[Arc<Event>], attempt: u32) -> anyhow::Result<Trial> {
+    async fn batch(
+        &self,
+        plugin: Arc<Bound>,
+        events: &[Arc<Event>],
+        attempt: u32,
+        memory: &Arc<Memory>,
+    ) -> anyhow::Result<Trial> {
         ensure!(self.exports.batch, "[[events]] are for a plugin that exports batch; this one does not, so give one [event]");
         let (mut stages, mut members, mut key, mut reason) = (Vec::new(), Vec::new(), None, String::new());
         for (index, event) in events.iter().enumerate() {
-            let report = self.plugins.run([Arc::clone(&plugin)].into(), call(event, attempt)).await;
+            let report = self.plugins.run([Arc::clone(&plugin)].into(), call(event, attempt, memory)).await;
             stages.extend(report.stages);
+            if report.result.is_ok() {
+                memory.store(report.state);
+            }
             match report.result {
-                Err(fault) => return Ok(Trial { stages, key, became: Became::Failed(fault) }),
+                Err(fault) => return Ok(Trial::of(stages, key, Became::Failed(fault))),
                 Ok(Ended::Dropped { reason: why }) => reason = why,
                 Ok(Ended::Messages(pieces)) => {
                     for piece in pieces {
@@ -112,16 +128,19 @@ impl Bench {
                 }
             }
         }
-        let Some(key) = key else { return Ok(Trial { stages, key, became: Became::Dropped(reason) }) };
-        let fold = self.closed(key.clone(), members, attempt);
+        let Some(key) = key else { return Ok(Trial::of(stages, key, Became::Dropped(reason))) };
+        let fold = Fold { state: Some(store(memory)), ..self.closed(key.clone(), members, attempt) };
         let report = self.plugins.fold(plugin, fold).await;
         stages.extend(report.stages);
+        if report.result.is_ok() {
+            memory.store(report.state);
+        }
         let became = match report.result {
             Err(fault) => Became::Failed(fault),
             Ok(Ended::Dropped { reason }) => Became::Dropped(reason),
             Ok(Ended::Messages(pieces)) => Became::Messages(pieces.into_iter().map(|piece| piece.message).collect()),
         };
-        Ok(Trial { stages, key: Some(key), became })
+        Ok(Trial::of(stages, Some(key), became))
     }
 
     /// The batch with an id that is the same each time.
@@ -134,8 +153,12 @@ impl Bench {
 }
 
 /// The time is that of the event, so that each trial sees the same.
-fn call(event: &Arc<Event>, attempt: u32) -> Call {
-    Call { event: Arc::clone(event), attempt, now: event.received_at, state: None }
+fn call(event: &Arc<Event>, attempt: u32, memory: &Arc<Memory>) -> Call {
+    Call { event: Arc::clone(event), attempt, now: event.received_at, state: Some(store(memory)) }
+}
+
+fn store(memory: &Arc<Memory>) -> Arc<dyn StateStore> {
+    Arc::<Memory>::clone(memory)
 }
 
 /// One fixture is one batch.
@@ -162,6 +185,10 @@ fn kept_or_changed(pieces: Vec<Piece>, event: &Event) -> Became {
 }
 
 impl Trial {
+    pub(super) fn of(stages: Vec<Stage>, key: Option<String>, became: Became) -> Self {
+        Self { stages, key, became, state: BTreeMap::new() }
+    }
+
     pub(super) fn fuel(&self) -> u64 {
         self.stages.iter().map(|stage| stage.fuel).sum()
     }
