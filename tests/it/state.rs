@@ -129,3 +129,60 @@ async fn conditions_and_limits_hold_within_a_call() {
     assert_eq!(told, Value::from(expected.as_slice()));
     host.stop().await;
 }
+
+/// `dedupe` in front of the only destination.
+async fn apply_dedupe(api: &Api, receiver: &Receiver) {
+    let digest = api.upload(guests::component("dedupe")).await.expect("a component");
+    let out = destination("out", &format!("{}/out", receiver.url()));
+    let plugin =
+        format!("[plugins.dedupe]\ndigest = \"{digest}\"\ngrants = {{ state = true }}\nconfig = {{ window_seconds = 600 }}\n");
+    api.apply(&format!("{OPEN_SOURCE}{plugin}{out}[rules.all]\nplugins = [\"dedupe\"]\ndestinations = [\"out\"]\n")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dedupe_drops_the_second_of_two_also_where_the_host_was_killed_between_them() {
+    let (folder, receiver) = (TempDir::new().expect("a folder"), Receiver::start().await);
+    let data = folder.path().join("data");
+    let host = HostProcess::start(&data).await;
+    apply_dedupe(&host, &receiver).await;
+    let first = host.post("open", &[], "{\"order\": 7}").await;
+    host.run_in_state(&first, "all", "planned").await;
+    let second = host.post("open", &[], "{\"order\": 7}").await;
+    let run = host.run_in_state(&second, "all", "dropped").await;
+    assert_eq!(run["failure"]["message"], format!("the same as {first}"));
+    host.kill();
+    let host = HostProcess::start(&data).await;
+    let third = host.post("open", &[], "{\"order\": 7}").await;
+    host.run_in_state(&third, "all", "dropped").await;
+    let other = host.post("open", &[], "{\"order\": 8}").await;
+    host.run_in_state(&other, "all", "planned").await;
+    let ids: BTreeSet<String> = receiver.wait_for("/out", 2).await.iter().map(|one| one.id().to_owned()).collect();
+    assert_eq!(ids.len(), 2);
+    drop(host);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_equal_events_that_come_at_once_one_goes_on() {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    apply_dedupe(&host, &receiver).await;
+    let posting: Vec<_> = (0..20)
+        .map(|_| {
+            let api = Api::clone(&host);
+            tokio::spawn(async move { api.post("open", &[], "the same").await })
+        })
+        .collect();
+    let mut states = Vec::new();
+    for posted in posting {
+        let id = posted.await.expect("no panic");
+        let what = format!("an end of {id}");
+        let ended = eventually(&what, async || {
+            let state = host.event(&id).await["runs"][0]["state"].as_str()?.to_owned();
+            (state != "pending").then_some(state)
+        });
+        states.push(ended.await);
+    }
+    states.sort();
+    assert_eq!(states.iter().filter(|state| *state == "planned").count(), 1, "{states:?}");
+    assert_eq!(states.iter().filter(|state| *state == "dropped").count(), 19, "{states:?}");
+    host.stop().await;
+}

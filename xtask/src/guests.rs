@@ -9,7 +9,7 @@ use crate::{cargo, run, step, target_folder};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The plugins that the project ships.
-pub(crate) const PLUGINS: [&str; 10] = [
+pub(crate) const PLUGINS: [&str; 11] = [
     "redact",
     "only-humans",
     "digest",
@@ -20,6 +20,7 @@ pub(crate) const PLUGINS: [&str; 10] = [
     "xml-to-json",
     "payload-version",
     "discord-verify",
+    "dedupe",
 ];
 
 /// Guests that only tests use.

@@ -11,7 +11,7 @@ use super::{fails, root, works};
 /// Every fixture of the shipped plugins, twice: nothing differs from what is expected, nor the second run from the first.
 #[test]
 fn the_shipped_plugins_pass_their_fixtures_twice() {
-    for name in ["redact", "only-humans", "digest", "discord-verify"] {
+    for name in ["redact", "only-humans", "digest", "discord-verify", "dedupe"] {
         let folder = root().join("plugins").join(name);
         let module = guests::folder().join(format!("{}.wasm", name.replace('-', "_")));
         let said = works(&folder, &["test", "--twice", "--wasm", module.to_str().expect("UTF-8")]);
