@@ -92,6 +92,8 @@ pub fn grant_secret(name: &str, mac: impl Fn(Algorithm, &[u8]) -> Vec<u8> + 'sta
 /// signature. A test may ask a library here, or say `|_, _, _| true`.
 pub fn set_ed25519(verify: impl Fn(&[u8], &[u8], &[u8]) -> bool + 'static) {
     HOST.with_borrow_mut(|host| host.ed25519 = Some(Rc::new(verify)));
+}
+
 /// Takes the grant `state` away on this thread; a test has it unless told otherwise.
 pub fn deny_state() {
     HOST.with_borrow_mut(|host| host.state_denied = true);

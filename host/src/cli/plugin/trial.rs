@@ -9,7 +9,9 @@ use super::{fixture::Given, memory::Memory};
 use crate::{
     cli::apply::component,
     event::{BatchId, Digest, Event, Message, Name, Stage, StateEntry, Timestamp},
-    plugin::{Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec, StateStore},
+    plugin::{
+        Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec, StateStore,
+    },
 };
 
 /// The engine with one component in it.
