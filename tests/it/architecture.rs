@@ -28,9 +28,10 @@ const PARTS: [(&str, &[&str]); 15] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 14] = [
+const DOORS: [(&str, &[&str]); 15] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
+    ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
     ("rustix", &["plugin/aot/"]),
     ("rusqlite", &["journal/sqlite/"]),

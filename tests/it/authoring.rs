@@ -62,6 +62,7 @@ fn a_new_plugin_of_each_kind_builds_and_passes_its_fixtures() {
         let said = works(&made, &["build"]);
         assert!(said.contains(&format!("{name}.wasm: a component")), "{said}");
         assert!(said.contains(&format!("sluicebox:plugin/{kind}@0.1.0")), "{said}");
+        assert!(said.contains(&format!("plugin   {name} 0.1.0, made with rust 0.1.0 for track 0.1")), "{said}");
         let file = made.join(format!("{name}.wasm"));
         let digest = works(&made, &["digest", file.to_str().expect("UTF-8")]);
         assert!(said.contains(digest.trim()), "{digest} is in {said}");

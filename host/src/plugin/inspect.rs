@@ -4,7 +4,7 @@
 
 use wasmparser::{Parser, Payload, Validator};
 
-use super::{LoadError, limits::COMPONENT_BYTES_MAX, load_error, track_0_1};
+use super::{About, LoadError, about, limits::COMPONENT_BYTES_MAX, load_error, track_0_1};
 use crate::event::Digest;
 
 /// The interfaces of which a plugin exports at least one.
@@ -20,6 +20,8 @@ pub struct Inspected {
     pub bytes: usize,
     /// The SHA-256 of the file.
     pub digest: Digest,
+    /// What it says of itself.
+    pub about: Option<About>,
     /// Names of interfaces, in the file's order; of a core module, of its functions.
     pub exports: Vec<String>,
     /// Likewise.
@@ -38,7 +40,7 @@ pub fn inspect(label: &str, bytes: &[u8]) -> Result<Inspected, LoadError> {
     }
     Validator::new().validate_all(bytes).map_err(|error| load_error::malformed(label, &error))?;
     let (exports, imports) = names(bytes).map_err(|error| load_error::malformed(label, &error))?;
-    Ok(Inspected { is_component, bytes: bytes.len(), digest: Digest::of(bytes), exports, imports })
+    Ok(Inspected { is_component, bytes: bytes.len(), digest: Digest::of(bytes), about: about(bytes), exports, imports })
 }
 
 impl Inspected {

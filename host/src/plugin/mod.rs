@@ -1,13 +1,15 @@
-//! Plugins: WebAssembly components that filter, transform and batch. The only door to wasmtime, wasmparser and wit-component.
+//! Plugins: WebAssembly components that filter, transform and batch. The only door to wasmtime, wasmparser, wasm-encoder and
+//! wit-component.
 //!
 //! A plugin can do nothing but what its interface says, under limits on memory, fuel, time and output. Every call has a fresh
 //! instance, on threads of this part's own; guest code never runs on one of tokio's workers. What is called stays what it was:
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
-//! instance at a time; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers` give each its `turns`; `meter`, `limits`, `room` and `accept` say
-//! no; `fault` tells why. `encode` and `inspect` are for the client.
+//! instance at a time; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers` give each its `turns`;
+//! `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`, `inspect` and `about` are for the client.
 
+mod about;
 mod accept;
 mod aot;
 mod call;
@@ -52,6 +54,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use zeroize::Zeroizing;
 
+pub use about::{About, about, describe};
 pub use aot::{CompileError, compile_limited};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};

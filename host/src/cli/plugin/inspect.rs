@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     cli::apply::component,
     event::Digest,
-    plugin::{self, Inspected},
+    plugin::{self, About, Inspected},
 };
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +66,7 @@ fn as_json(inspected: &Inspected) -> serde_json::Value {
         "kind": kind(inspected),
         "bytes": inspected.bytes,
         "digest": inspected.digest.to_string(),
+        "about": inspected.about,
         "exports": inspected.exports,
         "imports": inspected.imports,
     })
@@ -79,6 +80,9 @@ fn as_text(file: &Path, inspected: &Inspected) -> String {
         inspected.bytes.div_ceil(1000),
         inspected.digest
     );
+    if let Some(About { name, version, sdk, track }) = &inspected.about {
+        text += &format!("\n  plugin   {name} {version}, made with {sdk} for track {track}");
+    }
     for (what, names) in [("exports", &inspected.exports), ("imports", &inspected.imports)] {
         for name in names {
             text += &format!("\n  {what}  {name}");

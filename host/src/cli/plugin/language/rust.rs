@@ -10,7 +10,10 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use super::{Files, Project, component_file};
-use crate::{cli::plugin::kind::Kind, plugin};
+use crate::{
+    cli::plugin::kind::Kind,
+    plugin::{self, About},
+};
 
 /// What the template sets up for guests.
 pub(in crate::cli::plugin) const PROFILE: &str = "release";
@@ -58,17 +61,18 @@ fn dependency(sdk: Option<&Path>) -> anyhow::Result<String> {
 pub(super) fn build(folder: &Path, profile: &str) -> anyhow::Result<PathBuf> {
     let manifest = folder.join("Cargo.toml").canonicalize();
     let manifest = manifest.with_context(|| format!("there is no crate in {} (Cargo.toml)", folder.display()))?;
-    let name = package_name(&manifest)?;
-    let module = module(&manifest, profile)?;
+    let (name, version) = package(&manifest)?;
+    let (module, sdk) = module(&manifest, profile)?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     let component = plugin::componentize(&bytes).with_context(|| format!("{} is no plugin", module.display()))?;
+    let component = plugin::describe(&component, &About::new(name.as_str(), version, sdk))?;
     let file = component_file(folder, &name);
     fs::write(&file, component).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
 }
 
-/// The crate's name, from cargo, which knows what it inherits.
-fn package_name(manifest: &Path) -> anyhow::Result<String> {
+/// The crate's name and version, from cargo, which knows what it inherits.
+fn package(manifest: &Path) -> anyhow::Result<(String, String)> {
     let asked = cargo(manifest).args(["metadata", "--no-deps", "--format-version", "1"]).stdout(Stdio::piped()).output();
     let answer = asked.context("cannot run cargo: plugins in Rust are built with it (https://rustup.rs)")?;
     // Cargo has told why on its error stream.
@@ -78,13 +82,14 @@ fn package_name(manifest: &Path) -> anyhow::Result<String> {
     let metadata: Value = serde_json::from_slice(&answer.stdout).context("cargo's answer is not understood")?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let package = packages.into_iter().find(|package| is_of(package, manifest));
-    let name = package.and_then(|package| package["name"].as_str());
-    name.map(str::to_owned)
+    let text = |key: &str| package.and_then(|package| package[key].as_str()).map(str::to_owned);
+    text("name")
+        .zip(text("version"))
         .with_context(|| format!("{} is of no package: name the folder of the plugin's crate", manifest.display()))
 }
 
-/// The core module that cargo built.
-fn module(manifest: &Path, profile: &str) -> anyhow::Result<PathBuf> {
+/// The core module that cargo built, and the SDK in it.
+fn module(manifest: &Path, profile: &str) -> anyhow::Result<(PathBuf, String)> {
     let mut build = cargo(manifest);
     build.args(["build", "--lib", "--profile", profile, "--target", TARGET, "--message-format", "json-render-diagnostics"]);
     let answer = build.stdout(Stdio::piped()).output().context("cannot run cargo")?;
@@ -94,13 +99,20 @@ fn module(manifest: &Path, profile: &str) -> anyhow::Result<PathBuf> {
     }
     let lines = String::from_utf8_lossy(&answer.stdout);
     let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let artifacts = messages.filter(|message| message["reason"] == "compiler-artifact" && is_of(message, manifest));
-    let files: Vec<Value> =
-        artifacts.flat_map(|artifact| artifact["filenames"].as_array().cloned().unwrap_or_default()).collect();
-    let module = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"));
-    module.map(PathBuf::from).with_context(|| {
+    let artifacts: Vec<Value> = messages.filter(|message| message["reason"] == "compiler-artifact").collect();
+    let own = artifacts.iter().filter(|artifact| is_of(artifact, manifest));
+    let mut files = own.filter_map(|artifact| artifact["filenames"].as_array()).flatten().filter_map(Value::as_str);
+    let module = files.find(|file| file.ends_with(".wasm")).map(PathBuf::from).with_context(|| {
         format!("{} builds no module: it needs crate-type = [\"cdylib\", \"rlib\"] under [lib]", manifest.display())
-    })
+    })?;
+    Ok((module, sdk(&artifacts)))
+}
+
+/// The language, and the SDK's version where one was compiled: cargo ends the id of a package with it, behind `@` or `#`.
+fn sdk(artifacts: &[Value]) -> String {
+    let sdk = artifacts.iter().find(|artifact| artifact["target"]["name"] == "sluicebox_sdk");
+    let version = sdk.and_then(|artifact| artifact["package_id"].as_str()?.rsplit(['@', '#']).next());
+    version.map_or_else(|| "rust".to_owned(), |version| format!("rust {version}"))
 }
 
 fn is_of(message: &Value, manifest: &Path) -> bool {
