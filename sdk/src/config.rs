@@ -7,7 +7,8 @@ mod schema;
 
 pub use check::Problem;
 #[doc(hidden)]
-pub use check::{Any, Limits, field, table, variant};
+pub use check::{Any, Limits, converted, field, table, variant};
+pub(crate) use check::{child, members, parsed};
 #[doc(hidden)]
 pub use schema::Schema;
 
@@ -35,11 +36,18 @@ pub trait Config {
 /// # Errors
 /// All problems, each with its place.
 pub fn check<T: Config + DeserializeOwned>(settings: &Value) -> std::result::Result<(), Vec<Problem>> {
+    check_text::<T>(settings, &settings.to_string())
+}
+
+/// The same, of settings that come as text. From that they are read, as they are for each call: by the same code, which a component
+/// then has once.
+pub(crate) fn check_text<T: Config + DeserializeOwned>(settings: &Value, text: &str) -> std::result::Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     <T as Config>::check(settings, "", &mut problems);
     if problems.is_empty() {
         // What only serde knows of: a conversion of the author's own.
-        problems.extend(T::deserialize(settings).err().map(|error| Problem::new("", check::without_values(&error.to_string()))));
+        let read: std::result::Result<T, _> = serde_json::from_str(text);
+        problems.extend(read.err().map(|error| Problem::new("", check::without_values(&error.to_string()))));
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

@@ -50,6 +50,13 @@ impl Event {
     }
 
     /// The first header of this name, in any case of letters.
+    ///
+    /// ```
+    /// # use sluicebox_sdk::prelude::*;
+    /// let event = Event::new("github", "push").with_header("X-GitHub-Delivery", "7d2f");
+    /// assert_eq!(event.header("x-github-delivery"), Some("7d2f"));
+    /// assert_eq!(event.header("x-other"), None);
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
@@ -81,6 +88,13 @@ impl Event {
 
     /// The body as text.
     ///
+    /// ```
+    /// # use sluicebox_sdk::prelude::*;
+    /// assert_eq!(Event::new("shop", "note").with_body("grün").text()?, "grün");
+    /// assert_eq!(Event::new("shop", "note").with_body([0xff]).text().unwrap_err().code(), "invalid-utf8");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Rejects with `invalid-utf8` what is none.
     pub fn text(&self) -> Result<&str> {
@@ -88,6 +102,16 @@ impl Event {
     }
 
     /// The body, read from JSON.
+    ///
+    /// ```
+    /// # use sluicebox_sdk::prelude::*;
+    /// #[derive(Deserialize)]
+    /// struct Order { id: u64 }
+    ///
+    /// let order: Order = Event::new("shop", "order").with_body(r#"{"id": 7, "more": []}"#).json()?;
+    /// assert_eq!(order.id, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Rejects with `invalid-json`, and the line and column, what is no JSON or does not fit the type.

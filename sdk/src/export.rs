@@ -47,7 +47,7 @@ pub trait Lifecycle {
 /// All problems.
 pub fn validate_config<T: Config + DeserializeOwned>(config: &str) -> std::result::Result<(), Vec<Problem>> {
     let settings = serde_json::from_str(config).map_err(|error| vec![Problem::new("", error.to_string())])?;
-    crate::config::check::<T>(&settings)
+    crate::config::check_text::<T>(&settings, config)
 }
 
 /// Natively nothing is exported; this is what uses an implementation there.

@@ -1,7 +1,9 @@
-//! Finding values in a body without reading it into memory, and therefore without changing a byte beside them.
+//! Finding and editing values in a body without reading all of it into memory, and therefore without changing what is beside them.
 //!
 //! Reading JSON into a [`Value`](serde_json::Value) and writing it again loses what JSON allows and Rust's numbers do not hold:
-//! `12345678901234567890123` comes back as `1.2345678901234568e22`, `1.10` as `1.1`. So [`find`] gives places in the bytes.
+//! `12345678901234567890123` comes back as `1.2345678901234568e22`, `1.10` as `1.1`. So [`find`] gives places in the bytes, [`Node`]
+//! is a document whose values can be found, put, removed, renamed and moved by their paths, and [`Edits`] are such changes as settings
+//! have them. For a single value, [`Event::json_at`](crate::Event::json_at) reads it.
 
 use crate::{Error, Result};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -9,8 +11,17 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::Range;
 
+mod edit;
+mod edits;
+mod node;
 mod path;
+mod place;
+
+pub use edits::{Edits, Pairs};
+pub use node::Node;
 pub use path::Path;
+pub use place::Place;
+
 use path::{Child, Step};
 
 /// The places of all values that one of the paths leads to, in order and without overlap: what is within a found value is not

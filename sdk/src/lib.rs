@@ -80,6 +80,9 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+// What the macros write names this crate, here too.
+extern crate self as sluicebox_sdk;
+
 mod batch;
 mod decision;
 mod error;
@@ -94,6 +97,11 @@ pub mod json;
 pub mod log;
 pub mod random;
 pub mod state;
+
+/// The guide's snippets are compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugins.md")]
+mod guide {}
 
 #[doc(hidden)]
 pub mod export;

@@ -1,5 +1,11 @@
 //! What stands in for the host when a plugin is tested natively: one for each thread, and so for each test.
 
+#[cfg(feature = "fixtures")]
+mod fixtures;
+
+#[cfg(feature = "fixtures")]
+pub use fixtures::{Plugin, fixtures};
+
 use crate::crypto::Algorithm;
 use crate::log::Level;
 use crate::state::{Entry, Error as StateError};

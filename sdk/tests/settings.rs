@@ -118,6 +118,59 @@ fn the_schema_says_the_same() {
     assert_eq!(fields["pair"], json!({}));
 }
 
+/// What serde makes from another type.
+#[allow(dead_code, reason = "what is read is only whether it can be")]
+mod converted {
+    use super::*;
+    use sluicebox_sdk::json::Edits;
+
+    #[derive(Debug, Deserialize, Config)]
+    struct Settings(Inner);
+
+    #[derive(Debug, Deserialize, Config)]
+    #[config(part)]
+    struct Inner {
+        share: Percent,
+        #[serde(default)]
+        edits: Vec<Edits>,
+    }
+
+    #[derive(Debug, Deserialize, Config)]
+    #[serde(try_from = "f64")]
+    #[config(part, max = 100)]
+    struct Percent(f64);
+
+    impl TryFrom<f64> for Percent {
+        type Error = String;
+
+        fn try_from(percent: f64) -> Result<Self, String> {
+            if percent == 13.0 { Err("not today".to_owned()) } else { Ok(Self(percent)) }
+        }
+    }
+
+    #[test]
+    fn it_has_the_form_of_that_type_and_the_conversions_own_problems() {
+        let schema: Value = serde_json::from_str(<Settings as Config>::SCHEMA.as_str()).expect("JSON");
+        assert_eq!(schema["properties"]["share"], json!({ "type": "number", "maximum": 100 }));
+        let edits = &schema["properties"]["edits"]["items"]["properties"];
+        assert_eq!(edits["rename"]["additionalProperties"], json!({ "type": "string" }));
+        for (wrong, path, message) in [
+            (json!({ "share": "1" }), "/share", "expected a number, found a text"),
+            (json!({ "share": 101 }), "/share", "must be at most 100"),
+            (json!({ "share": 13 }), "/share", "not today"),
+            (json!({ "share": 1, "edits": [{ "rename": { "a": 1 } }] }), "/edits/0/rename/a", "expected a text, found a number"),
+            (
+                json!({ "share": 1, "edits": [{ "set": { "a[*]": 1 } }] }),
+                "/edits/0/set/a[*]",
+                "\"a[*]\" leads to many places, and one is needed",
+            ),
+        ] {
+            assert_eq!(config::check::<Settings>(&wrong), Err(vec![Problem::new(path, message)]), "{wrong}");
+        }
+        assert_eq!(config::check::<Settings>(&json!({ "share": 1, "edits": [{ "move": { "a": "b" } }] })), Ok(()));
+    }
+}
+
 #[test]
 fn what_the_host_asks_with_is_text() {
     assert_eq!(export::validate_config::<Settings>(r#"{"min-cents":1}"#), Ok(()));

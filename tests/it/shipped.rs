@@ -1,8 +1,11 @@
 //! Every plugin that the project ships, once through a real host: the component as it is built, its settings as a hub file has them,
 //! a real webhook in and what the receiver saw. `digest` is in `path`, where batches are.
 
+use std::{fs, path::Path, process::Command};
+
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, Received, Receiver, github, guests};
+use sluicebox_tests::{Host, Received, Receiver, github, guests, process};
+use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
 
@@ -34,6 +37,43 @@ fn payload(name: &str) -> Vec<u8> {
 
 fn value(received: &Received) -> Value {
     serde_json::from_slice(&received.body).expect("JSON")
+}
+
+/// What an author looks for in an example: a README that names each setting, a schema of them in the component, and fixtures that pass.
+#[test]
+fn every_plugin_has_a_readme_a_schema_and_fixtures_that_pass_twice_alike() {
+    let (folder, mut seen) = (TempDir::new().expect("a folder"), 0);
+    for plugin in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins")).expect("the plugins") {
+        let plugin = plugin.expect("an entry").path();
+        if !plugin.join("Cargo.toml").is_file() {
+            continue;
+        }
+        seen += 1;
+        let name = plugin.file_name().expect("a name").to_string_lossy().into_owned();
+        let component = guests::component(&name);
+        let schema = sluicebox::plugin::config_schema(&component).unwrap_or_else(|| panic!("{name} has no schema"));
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        let readme = fs::read_to_string(plugin.join("README.md")).expect("a README");
+        for setting in schema["properties"].as_object().expect("settings").keys() {
+            assert!(readme.contains(&format!("| `{setting}` |")), "{name}'s README does not tell of `{setting}`");
+        }
+        let fixtures = fs::read_dir(plugin.join("fixtures")).unwrap_or_else(|error| panic!("{name}: {error}")).count();
+        assert!(fixtures >= 2, "{name} has {fixtures} fixtures");
+
+        let file = folder.path().join(format!("{name}.wasm"));
+        fs::write(&file, component).expect("a file");
+        let mut test = Command::new(process::binary());
+        let output = test.args(["plugin", "test", "--twice", "--wasm"]).args([&file, &plugin]).output().expect("an end");
+        let told = [output.stdout, output.stderr].map(|told| String::from_utf8_lossy(&told).into_owned()).concat();
+        assert!(output.status.success(), "{name}\n{told}");
+    }
+    assert!(seen >= 9, "only {seen} plugins were found");
+}
+
+#[test]
+fn redact_is_small() {
+    let bytes = guests::component("redact").len();
+    assert!(bytes < 200_000, "{bytes} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,22 @@
 use sluicebox_sdk::prelude::*;
 use std::collections::BTreeSet;
 
+/// How the message is told apart from the pushes.
+#[derive(Deserialize, Config)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The message's type.
+    #[serde(rename = "type")]
+    #[config(min_len = 1, max_len = 255)]
+    pub event_type: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { event_type: "push.digest".to_owned() }
+    }
+}
+
 /// What is read of a push.
 #[derive(Deserialize)]
 struct Push {
@@ -48,9 +64,9 @@ fn repository(event: &Event) -> Result<Option<String>> {
     if event.event_type() == "push" { event.json_at("repository.full_name") } else { Ok(None) }
 }
 
-/// One message for the batch, of the type `push.digest`.
+/// One message for the batch.
 #[batch(key = repository)]
-pub fn digest(batch: Batch) -> Result<Message> {
+pub fn digest(batch: Batch, settings: Settings) -> Result<Message> {
     let mut digest = Digest {
         repository: batch.key(),
         pushes: batch.len(),
@@ -75,7 +91,7 @@ pub fn digest(batch: Batch) -> Result<Message> {
         }
         digest.compare.push(push.compare);
     }
-    Ok(Message::json(&digest)?.with_type("push.digest"))
+    Ok(Message::json(&digest)?.with_type(settings.event_type))
 }
 
 #[cfg(test)]
@@ -93,9 +109,14 @@ mod tests {
     }
 
     fn run(events: impl IntoIterator<Item = Event>) -> Value {
-        let message = digest(Batch::new("Codertocat/Hello-World", events)).expect("a message");
+        let message = digest(Batch::new("Codertocat/Hello-World", events), Settings::default()).expect("a message");
         assert_eq!(message.event_type(), Some("push.digest"));
         Event::new("", "").with_body(message.body()).json().expect("JSON")
+    }
+
+    #[test]
+    fn the_fixtures_pass() {
+        sluicebox_sdk::testing::fixtures("fixtures", digest);
     }
 
     #[test]
@@ -150,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_no_push_is_rejected() {
-        let error = digest(Batch::new("a/b", [push("{}")])).expect_err("no push");
+        let error = digest(Batch::new("a/b", [push("{}")]), Settings::default()).expect_err("no push");
         assert_eq!(error, Error::reject("invalid-json", "missing field `ref` at line 1 column 2"));
     }
 }

@@ -1,11 +1,15 @@
 //! Renames, moves, drops, keeps and sets fields of JSON bodies. Where there is nothing to change, the event goes on untouched.
 
-use json_tree::{Edits, Node};
+use sluicebox_sdk::json::{Edits, Node};
 use sluicebox_sdk::prelude::*;
 
-/// The settings are the edits. What they do not name keeps its text, to the last digit of a number.
+/// The settings are the edits.
+#[derive(Deserialize, Config)]
+pub struct Settings(Edits);
+
+/// What the edits do not name keeps its text, to the last digit of a number.
 #[transform]
-pub fn edit_fields(event: Event, edits: Edits) -> Result<Outcome> {
+pub fn edit_fields(event: Event, Settings(edits): Settings) -> Result<Outcome> {
     let mut document = Node::read(event.body())?;
     if !edits.apply(&mut document)? {
         return keep();
@@ -35,6 +39,11 @@ mod tests {
 
     fn read(body: impl Into<Vec<u8>>) -> Value {
         Event::new("", "").with_body(body).json().expect("JSON")
+    }
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", edit_fields);
     }
 
     #[test]

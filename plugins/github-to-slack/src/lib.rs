@@ -9,7 +9,7 @@ use note::Note;
 use sluicebox_sdk::prelude::*;
 
 /// What is told, and how much of it.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// What becomes of types that have no words here.
@@ -17,6 +17,7 @@ pub struct Settings {
     pub unknown: Unknown,
     /// The most characters of what somebody wrote (a body, a comment); 0: none of it.
     #[serde(default = "excerpt_chars")]
+    #[config(max = 500)]
     pub excerpt_chars: usize,
     /// Whether workflow runs and deployments that succeeded are told as well.
     #[serde(default)]
@@ -24,7 +25,7 @@ pub struct Settings {
 }
 
 /// What becomes of types that have no words here.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, Config)]
 #[serde(rename_all = "lowercase")]
 pub enum Unknown {
     /// They end here.

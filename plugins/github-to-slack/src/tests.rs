@@ -36,6 +36,11 @@ fn changed(body: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 }
 
 #[test]
+fn the_fixtures_pass() {
+    testing::fixtures("fixtures", github_to_slack);
+}
+
+#[test]
 fn an_issue_is_told_with_its_words() {
     let message = told("issues", fixture!("issues.opened"), &json!({}));
     let link = "<https://github.com/Codertocat/Hello-World/issues/1|#1 Spelling error in the README file>";

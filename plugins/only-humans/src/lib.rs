@@ -4,7 +4,7 @@ use sluicebox_sdk::json::Path;
 use sluicebox_sdk::prelude::*;
 
 /// Where the sender is, and who may pass all the same.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Logins that pass though they are bots: `dependabot[bot]`.
@@ -47,6 +47,11 @@ mod tests {
     fn run(body: impl Into<Vec<u8>>, config: &Value) -> Result<Verdict> {
         testing::set_settings(config);
         only_humans(Event::new("github", "issues").with_body(body), config::settings()?)
+    }
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", only_humans);
     }
 
     #[test]

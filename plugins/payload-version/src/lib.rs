@@ -2,12 +2,12 @@
 
 mod steps;
 
-use json_tree::{Node, Place};
+use sluicebox_sdk::json::{Node, Place};
 use sluicebox_sdk::prelude::*;
 use steps::{Step, Version};
 
 /// Where the version is told, which one is wanted, and how to get there.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Config)]
 #[serde(try_from = "Raw")]
 pub struct Settings {
     told: Told,
@@ -25,20 +25,27 @@ enum Told {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
+#[config(part)]
 struct Raw {
+    /// The place of the version in the body.
     field: Option<Place>,
+    /// Instead of `field`: the header that tells the version.
     header: Option<String>,
+    /// The version that is wanted.
     target: Version,
+    /// The version of bodies that tell none, or null.
     missing: Option<Version>,
+    /// What becomes of bodies that no steps bring to the target.
     #[serde(default)]
     unknown: Unknown,
+    /// Each goes one way.
     steps: Vec<Step>,
 }
 
 /// What becomes of bodies that no steps bring to the target.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Config)]
 #[serde(rename_all = "lowercase")]
 enum Unknown {
     #[default]

@@ -1,12 +1,13 @@
 //! The steps between versions, and the way through them.
 
-use json_tree::Edits;
+use sluicebox_sdk::json::Edits;
 use sluicebox_sdk::prelude::*;
 use std::fmt;
 
 /// The name of a version: a text or a number, compared as text, and written as the settings have it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Config)]
 #[serde(try_from = "Value")]
+#[config(part)]
 pub(crate) struct Version(Value);
 
 impl Version {
@@ -37,8 +38,9 @@ impl TryFrom<Value> for Version {
 }
 
 /// What makes one version of another. The way back is a step of its own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Config)]
 #[serde(deny_unknown_fields)]
+#[config(part)]
 pub(crate) struct Step {
     /// The version that it takes.
     pub(crate) from: Version,

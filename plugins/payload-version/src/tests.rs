@@ -47,6 +47,11 @@ fn value(body: &str) -> Value {
 }
 
 #[test]
+fn the_fixtures_pass() {
+    testing::fixtures("fixtures", payload_version);
+}
+
+#[test]
 fn bodies_go_up_and_down_step_by_step() {
     assert_eq!(brought(V1, 3), value(V3));
     let mut first = value(V1);

@@ -6,7 +6,7 @@ use sluicebox_sdk::json::{self, Path};
 use sluicebox_sdk::prelude::*;
 
 /// What to mask, and with what.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where the values are: `sender.email`, `items[*].card`, `**.password`.
@@ -59,6 +59,11 @@ mod tests {
             Outcome::Emit(messages) => String::from_utf8(messages[0].body().to_vec()).expect("UTF-8"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_fixtures_pass() {
+        sluicebox_sdk::testing::fixtures("fixtures", redact);
     }
 
     #[test]

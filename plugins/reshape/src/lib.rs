@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use template::{Missing, Template, Text};
 
 /// What goes on in the event's place.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// A JSON body. Either this or `text`.

@@ -1,6 +1,6 @@
 //! Where values come from: the event's body, by paths, and the event itself, by names that begin with `@`.
 
-use json_tree::{Node, Path};
+use sluicebox_sdk::json::{Node, Path};
 use sluicebox_sdk::prelude::*;
 
 const NAMES: &str = "@id, @type, @source, @received_at_ms, @content_type, @body, @header.NAME, @attribute.NAME";

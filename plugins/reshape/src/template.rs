@@ -4,7 +4,7 @@ use crate::origin::{Input, Origin};
 use sluicebox_sdk::prelude::*;
 
 /// JSON with placeholders. A text that is one placeholder and nothing else takes a value of any kind.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Config)]
 #[serde(try_from = "Value")]
 pub enum Template {
     /// JSON text without placeholders.
@@ -20,7 +20,7 @@ pub enum Template {
 }
 
 /// What becomes of a placeholder whose value is not there and that has no default.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Config)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
     /// It becomes null, in a text nothing.
@@ -80,8 +80,9 @@ impl TryFrom<Value> for Template {
 }
 
 /// A text with placeholders; `\{{` stands for two braces.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Config)]
 #[serde(try_from = "String")]
+#[config(part)]
 pub struct Text(Vec<Piece>);
 
 #[derive(Clone, Debug)]

@@ -28,6 +28,11 @@ fn check(body: &str, template: &Value, expected: &str) {
 }
 
 #[test]
+fn the_fixtures_pass() {
+    testing::fixtures("fixtures", reshape);
+}
+
+#[test]
 fn a_real_issue_becomes_another_shape() {
     let config = json!({
         "body": {

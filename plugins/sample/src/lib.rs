@@ -7,7 +7,7 @@ use sluicebox_sdk::prelude::*;
 use std::collections::BTreeMap;
 
 /// How much is kept, and what is kept or dropped together.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How many of a hundred are kept; fractions are allowed.
@@ -23,8 +23,9 @@ pub struct Settings {
 }
 
 /// From 0 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Config)]
 #[serde(try_from = "f64")]
+#[config(part, min = 0, max = 100)]
 pub struct Percent(f64);
 
 impl TryFrom<f64> for Percent {
@@ -92,6 +93,11 @@ mod tests {
 
     fn by_id(n: usize) -> impl Iterator<Item = Event> {
         (0..n).map(|n| Event::new("shop", "order").with_id(format!("evt_{n}")))
+    }
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", sample);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod convert;
 use sluicebox_sdk::prelude::*;
 
 /// How XML becomes JSON, where there is a choice.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Names of elements that become an array also where there is only one of them.
@@ -23,8 +23,9 @@ pub struct Settings {
 }
 
 /// From 1 to 120: JSON that is nested deeper can be written, but most readers refuse it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Config)]
 #[serde(try_from = "usize")]
+#[config(part, min = 1, max = 120)]
 pub struct Depth(usize);
 
 impl Default for Depth {

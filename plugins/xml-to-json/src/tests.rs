@@ -38,6 +38,11 @@ fn refused(body: impl Into<Vec<u8>>, expected: &str) {
 }
 
 #[test]
+fn the_fixtures_pass() {
+    testing::fixtures("fixtures", xml_to_json);
+}
+
+#[test]
 fn a_payment_becomes_an_object_of_texts() {
     assert_eq!(
         converted(PAYMENT, &json!({})),

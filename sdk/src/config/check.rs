@@ -2,10 +2,12 @@
 //! be a token in the wrong place.
 
 use super::{Config, Schema};
+use crate::Error;
 use crate::json::Path;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 
 /// What is wrong with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,10 @@ impl Problem {
 /// What `#[config(...)]` says of a field.
 #[derive(Debug)]
 pub struct Limits {
-    /// The least number.
-    pub min: Option<f64>,
-    /// The greatest number.
-    pub max: Option<f64>,
+    /// The least number, and how it is written: what formats numbers would make each component larger.
+    pub min: Option<(f64, &'static str)>,
+    /// The greatest number, likewise.
+    pub max: Option<(f64, &'static str)>,
     /// The fewest characters of a text, items of a list, members of a table.
     pub min_len: Option<usize>,
     /// The most of them.
@@ -51,10 +53,10 @@ impl Limits {
             Value::Object(members) => Some(members.len()),
             _ => None,
         };
-        if let (Some(least), Some(_)) = (self.min, number.filter(|number| Some(*number) < self.min)) {
+        if let Some((_, least)) = self.min.filter(|(least, _)| number.is_some_and(|number| number < *least)) {
             return Some(format!("must be at least {least}"));
         }
-        if let (Some(most), Some(_)) = (self.max, number.filter(|number| self.max.is_some_and(|max| *number > max))) {
+        if let Some((_, most)) = self.max.filter(|(most, _)| number.is_some_and(|number| number > *most)) {
             return Some(format!("must be at most {most}"));
         }
         if let (Some(least), Some(_)) = (self.min_len, len.filter(|len| Some(*len) < self.min_len)) {
@@ -69,10 +71,7 @@ impl Limits {
 
 /// The members of a table that has no other names than these.
 pub fn table<'v>(value: &'v Value, path: &str, names: &[&str], problems: &mut Vec<Problem>) -> Option<&'v Map<String, Value>> {
-    let Value::Object(members) = value else {
-        problems.push(expected("a table", value, path));
-        return None;
-    };
+    let members = members(value, path, problems)?;
     for name in members.keys().filter(|name| !names.contains(&name.as_str())) {
         problems.push(Problem::new(child(path, name), format!("unknown setting; there are {}", names.join(", "))));
     }
@@ -96,6 +95,18 @@ pub fn field<T: Config>(
     T::check(value, &path, problems);
     if problems.len() == before {
         problems.extend(limits.check(value).map(|message| Problem::new(path, message)));
+    }
+}
+
+/// Checks what is made from a `From`: that it has the form of one, and then that it can be made.
+pub fn converted<From: Config, T: DeserializeOwned>(value: &Value, path: &str, limits: &Limits, problems: &mut Vec<Problem>) {
+    let before = problems.len();
+    From::check(value, path, problems);
+    if problems.len() == before {
+        problems.extend(limits.check(value).map(|message| Problem::new(path, message)));
+    }
+    if problems.len() == before {
+        Any::<T>::check(value, path, problems);
     }
 }
 
@@ -132,7 +143,17 @@ fn one_of(names: &[&str]) -> String {
     format!("must be one of {}", names.join(", "))
 }
 
-fn child(path: &str, name: &str) -> String {
+/// The members of a table with names of any kind.
+pub(crate) fn members<'v>(value: &'v Value, path: &str, problems: &mut Vec<Problem>) -> Option<&'v Map<String, Value>> {
+    let members = value.as_object();
+    if members.is_none() {
+        problems.push(expected("a table", value, path));
+    }
+    members
+}
+
+/// The JSON pointer to a member.
+pub(crate) fn child(path: &str, name: &str) -> String {
     format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
@@ -192,7 +213,16 @@ impl Config for Path {
     const SCHEMA: Schema = Schema::new(r#"{"type":"string"}"#);
 
     fn check(value: &Value, path: &str, problems: &mut Vec<Problem>) {
-        Any::<Self>::check(value, path, problems);
+        parsed::<Self>(value, path, problems);
+    }
+}
+
+/// What is read from a text; without serde, whose way through a value makes a component larger.
+pub(crate) fn parsed<T: FromStr<Err = Error>>(value: &Value, path: &str, problems: &mut Vec<Problem>) {
+    match value.as_str().map(T::from_str) {
+        None => problems.push(expected("a text", value, path)),
+        Some(Err(error)) => problems.push(Problem::new(path, error.failure().message.as_str())),
+        Some(Ok(_)) => {}
     }
 }
 
@@ -233,9 +263,8 @@ macro_rules! maps {
             const SCHEMA: Schema = Schema::new(r#"{"type":"object","additionalProperties":"#).then(&T::SCHEMA).and("}");
 
             fn check(value: &Value, path: &str, problems: &mut Vec<Problem>) {
-                match value {
-                    Value::Object(members) => members.iter().for_each(|(name, v)| T::check(v, &child(path, name), problems)),
-                    _ => problems.push(expected("a table", value, path)),
+                for (name, value) in members(value, path, problems).into_iter().flatten() {
+                    T::check(value, &child(path, name), problems);
                 }
             }
         }

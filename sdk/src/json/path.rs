@@ -58,7 +58,33 @@ impl Step {
     }
 }
 
+/// Where paths are, one level down: whether one ends at this child, and what is left of those that go on below it.
+pub(super) fn descend<'p>(paths: &[&'p [Step]], child: Child<'_>) -> (bool, Vec<&'p [Step]>) {
+    let (mut ends, mut below) = (false, Vec::new());
+    for &steps in paths {
+        let after_deep = match steps {
+            [Step::Deep, rest @ ..] => {
+                below.push(steps);
+                rest
+            }
+            _ => steps,
+        };
+        match after_deep {
+            [step] if step.matches(child) => ends = true,
+            [step, rest @ ..] if step.matches(child) => below.push(rest),
+            _ => {}
+        }
+    }
+    (ends, below)
+}
+
 impl Path {
+    /// Whether it can lead to more than one value, apart from members of the same name.
+    #[must_use]
+    pub fn leads_to_many(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Any | Step::Deep))
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.steps
     }

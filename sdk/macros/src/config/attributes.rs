@@ -3,7 +3,7 @@
 
 use super::case::Case;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Error, Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Meta, Result, Token, UnOp};
+use syn::{Attribute, Error, Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Meta, Result, Token, Type, UnOp};
 
 /// Of a type, a field or a variant.
 pub(crate) struct Attributes {
@@ -13,6 +13,8 @@ pub(crate) struct Attributes {
     /// May be absent.
     pub(crate) default: bool,
     pub(crate) skip: bool,
+    /// `#[serde(from = "...")]` or `try_from`: what it is made from.
+    pub(crate) from: Option<Type>,
     /// `#[config(part)]`: not the settings themselves.
     pub(crate) part: bool,
     /// `#[config(any)]`: left to serde.
@@ -38,6 +40,7 @@ impl Attributes {
             rename_all: Case::AsIs,
             default: false,
             skip: false,
+            from: None,
             part: false,
             any: false,
             min: None,
@@ -89,6 +92,7 @@ impl Attributes {
         match name.as_str() {
             "rename" if has_value => self.rename = Some(meta.value()?.parse::<LitStr>()?.value()),
             "rename_all" if has_value => self.rename_all = Case::parse(&meta.value()?.parse()?)?,
+            "from" | "try_from" if has_value => self.from = Some(meta.value()?.parse::<LitStr>()?.parse()?),
             "skip" | "skip_deserializing" => self.skip = true,
             "default" if has_value => {
                 meta.value()?.parse::<Expr>()?;

@@ -6,9 +6,10 @@ mod case;
 use attributes::Attributes;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Field, Fields, Ident, Result, Type};
+use syn::{Data, DataStruct, DeriveInput, Error, Field, Fields, Ident, Result, Type};
 
-const EXPECTS: &str = "`Config` is for structs with named fields, and for enums whose variants have none";
+const EXPECTS: &str =
+    "`Config` is for structs with named fields or with one that has no name, and for enums whose variants have no fields";
 
 /// The implementation, and for a guest what exports it.
 pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
@@ -18,6 +19,11 @@ pub(crate) fn derive(input: TokenStream) -> Result<TokenStream> {
     }
     let attributes = Attributes::read(&input.attrs)?;
     let (schema, check) = match &input.data {
+        _ if attributes.from.is_some() => converted(&attributes),
+        Data::Struct(DataStruct { fields: Fields::Unnamed(fields), .. }) if fields.unnamed.len() == 1 => {
+            let ty = &fields.unnamed[0].ty;
+            (quote! { <#ty as Config>::SCHEMA }, quote! { <#ty as Config>::check(value, path, problems); })
+        }
         Data::Struct(data) => structure(&data.fields, &attributes, &input.ident)?,
         Data::Enum(data) => enumeration(&data.variants.iter().collect::<Vec<_>>(), &attributes)?,
         Data::Union(_) => return Err(Error::new_spanned(&input.ident, EXPECTS)),
@@ -104,6 +110,14 @@ fn structure(fields: &Fields, of_type: &Attributes, name: &Ident) -> Result<(Tok
     Ok((schema, check))
 }
 
+/// What serde makes from another type has that type's form; whether it can be made, serde says.
+fn converted(of_type: &Attributes) -> (TokenStream, TokenStream) {
+    let (from, members, limits) = (&of_type.from, members(of_type, false), limits(of_type));
+    let schema = quote! { <#from as Config>::SCHEMA.with(#members) };
+    let check = quote! { ::sluicebox_sdk::config::converted::<#from, Self>(value, path, &#limits, problems); };
+    (schema, check)
+}
+
 fn enumeration(variants: &[&syn::Variant], of_type: &Attributes) -> Result<(TokenStream, TokenStream)> {
     let mut names = Vec::new();
     for variant in variants {
@@ -165,8 +179,8 @@ fn limits(attributes: &Attributes) -> TokenStream {
     };
     let number = |number: &Option<attributes::Number>| {
         option(number.as_ref().map(|number| {
-            let value = number.value;
-            quote!(#value)
+            let (value, text) = (number.value, &number.text);
+            quote!((#value, #text))
         }))
     };
     let (min, max) = (number(&attributes.min), number(&attributes.max));

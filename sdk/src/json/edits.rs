@@ -1,44 +1,75 @@
 //! Edits as settings have them.
 
-use crate::{Node, Path, Place};
-use sluicebox_sdk::Result;
-use sluicebox_sdk::serde::Deserialize;
-use sluicebox_sdk::serde::de::{DeserializeOwned, Deserializer, Error as _};
-use sluicebox_sdk::serde_json::{Map, Value};
+use super::{Node, Path, Place};
+use crate::Result;
+use crate::config::{Config, Problem, Schema, child, members};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_json::{Map, Value};
 
 /// What to change of a document, in this order. Within one of them, by the order of the paths' letters: a table has no other.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(crate = "sluicebox_sdk::serde", deny_unknown_fields, default)]
+///
+/// ```
+/// use sluicebox_sdk::{json::{Edits, Node}, prelude::*};
+///
+/// let edits: Edits = serde_json::from_value(json!({ "drop": ["card"], "set": { "meta.origin": "shop" } }))?;
+/// let mut order = Node::read(br#"{"id": 7, "card": "4242"}"#)?;
+/// assert!(edits.apply(&mut order)?);
+/// assert_eq!(order.to_text(), r#"{"id":7,"meta":{"origin":"shop"}}"#);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, sluicebox_sdk_macros::Config)]
+#[serde(deny_unknown_fields, default)]
+#[config(part)]
 pub struct Edits {
     /// All else is removed; none: nothing is.
     pub keep: Option<Vec<Path>>,
     /// What is removed.
     pub drop: Vec<Path>,
     /// Members that get another name where they are: `"items[*].qty" = "quantity"`.
-    #[serde(deserialize_with = "pairs")]
-    pub rename: Vec<(Path, String)>,
+    pub rename: Pairs<Path, String>,
     /// Values that go to another place: `"customer_email" = "customer.email"`.
-    #[serde(rename = "move", deserialize_with = "pairs")]
-    pub moves: Vec<(Place, Place)>,
+    #[serde(rename = "move")]
+    pub moves: Pairs<Place, Place>,
     /// Values that are put where there is none, or null.
-    #[serde(deserialize_with = "pairs")]
-    pub default: Vec<(Place, Value)>,
+    pub default: Pairs<Place, Value>,
     /// Values that are put whatever there is.
-    #[serde(deserialize_with = "pairs")]
-    pub set: Vec<(Place, Value)>,
+    pub set: Pairs<Place, Value>,
 }
 
-/// A table, read as the map that every plugin has the code for: a map for each type of pairs makes a component 10 kB larger.
-fn pairs<'de, D, K, V>(deserializer: D) -> Result<Vec<(K, V)>, D::Error>
-where
-    D: Deserializer<'de>,
-    K: TryFrom<String, Error = String>,
-    V: DeserializeOwned,
-{
-    let table = Map::deserialize(deserializer)?;
-    let pair =
-        |(name, value)| Ok((K::try_from(name).map_err(D::Error::custom)?, V::deserialize(value).map_err(D::Error::custom)?));
-    table.into_iter().map(pair).collect()
+/// A table of settings whose names are paths or places, in the order in which it is read.
+#[derive(Clone, Debug)]
+pub struct Pairs<K, V>(pub Vec<(K, V)>);
+
+impl<K, V> Default for Pairs<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Read as the map that every plugin has the code for: a map for each type of pairs makes a component 10 kB larger.
+impl<'de, K: TryFrom<String, Error = String>, V: DeserializeOwned> Deserialize<'de> for Pairs<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = Map::deserialize(deserializer)?;
+        let pair =
+            |(name, value)| Ok((K::try_from(name).map_err(D::Error::custom)?, V::deserialize(value).map_err(D::Error::custom)?));
+        table.into_iter().map(pair).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<K: TryFrom<String, Error = String>, V: Config> Config for Pairs<K, V> {
+    const SCHEMA: Schema = Schema::new(r#"{"type":"object","additionalProperties":"#).then(&V::SCHEMA).and("}");
+
+    fn check(value: &Value, path: &str, problems: &mut Vec<Problem>) {
+        let Some(members) = members(value, path, problems) else { return };
+        for (name, value) in members {
+            let path = child(path, name);
+            match K::try_from(name.clone()) {
+                Ok(_) => V::check(value, &path, problems),
+                Err(why) => problems.push(Problem::new(path, why)),
+            }
+        }
+    }
 }
 
 impl Edits {
@@ -52,22 +83,22 @@ impl Edits {
             document.keep_only(keep, &mut changes)?;
         }
         changes += document.remove(&self.drop)?;
-        for (path, name) in &self.rename {
+        for (path, name) in &self.rename.0 {
             changes += document.rename(path, name)?;
         }
         // All are taken before one is put, so that two values can change places.
         let mut taken = Vec::new();
-        for (from, to) in self.moves.iter().filter(|(from, to)| from != to) {
+        for (from, to) in self.moves.0.iter().filter(|(from, to)| from != to) {
             taken.extend(document.take(from)?.map(|value| (to, value)));
         }
         changes += taken.len();
         for (to, value) in taken {
             document.put(to, value)?;
         }
-        for (place, value) in &self.default {
+        for (place, value) in &self.default.0 {
             changes += put(document, place, value, |there| there == "null")?;
         }
-        for (place, value) in &self.set {
+        for (place, value) in &self.set.0 {
             let text = value.to_string();
             changes += put(document, place, value, |there| there != text)?;
         }
@@ -88,7 +119,7 @@ fn put(document: &mut Node<'_>, place: &Place, value: &Value, may_go: impl Fn(&s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sluicebox_sdk::serde_json::{self, json};
+    use serde_json::json;
 
     #[track_caller]
     fn check(edits: Value, json: &str, expected: Option<&str>) {

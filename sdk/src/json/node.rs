@@ -1,22 +1,27 @@
-//! JSON documents that plugins edit.
-//!
-//! A document is taken apart only where a path leads; everything else stays the text that it was. So numbers of any size, members of
-//! the same name and the order of members survive, which reading into a `Value` and writing again does not promise.
+//! A document that is edited: taken apart only where a path leads, and text everywhere else.
 
-mod edit;
-mod edits;
-mod path;
-
-pub use edits::Edits;
-pub use path::{Path, Place};
-
-use sluicebox_sdk::serde::de::{Deserializer, MapAccess, Visitor};
-use sluicebox_sdk::serde_json::{self, value::RawValue};
-use sluicebox_sdk::{Error, Result};
+use super::invalid;
+use crate::Result;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A value of a document: text, until somebody looks into it.
+/// A value of a document that can be edited: text, until somebody looks into it.
+///
+/// Numbers of any size, members of the same name and the order of members survive, which reading into a
+/// [`Value`](serde_json::Value) and writing again does not promise.
+///
+/// ```
+/// use sluicebox_sdk::{json::Node, prelude::*};
+///
+/// let mut order = Node::read(br#"{"id": 1.10, "mail": "ada@example.com", "card": "4242"}"#)?;
+/// order.rename(&"mail".parse()?, "email")?;
+/// order.remove(&["card".parse()?])?;
+/// order.put(&"meta.origin".parse()?, Node::new(&json!("shop")))?;
+/// assert_eq!(order.to_text(), r#"{"id":1.10,"email":"ada@example.com","meta":{"origin":"shop"}}"#);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Node<'j> {
     /// JSON text, known to be right.
@@ -33,7 +38,7 @@ impl<'j> Node<'j> {
     /// # Errors
     /// Rejects with `invalid-json` what is none.
     pub fn read(json: &'j [u8]) -> Result<Self> {
-        let raw: &RawValue = serde_json::from_slice(json).map_err(|error| Error::reject("invalid-json", error))?;
+        let raw: &RawValue = serde_json::from_slice(json).map_err(invalid)?;
         Ok(Self::Text(Cow::Borrowed(raw.get())))
     }
 
@@ -82,7 +87,7 @@ impl<'j> Node<'j> {
     }
 
     /// Takes it apart by one level; scalars stay as they are.
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         let Self::Text(text) = self else { return };
         let opened = match text {
             Cow::Borrowed(text) => opened(text, Cow::Borrowed),

@@ -1,8 +1,8 @@
 //! What can be done to a document: each takes apart no more than it must.
 
-use crate::path::{Child, Step, descend};
-use crate::{Node, Path, Place};
-use sluicebox_sdk::{Error, Result};
+use super::path::{Child, Step, descend};
+use super::{Node, Path, Place};
+use crate::{Error, Result};
 use std::borrow::Cow;
 
 /// As deep as the SDK reads; what is nested deeper is rejected, for following `**` there would exhaust the stack.
@@ -10,6 +10,14 @@ const DEPTH_MAX: usize = 127;
 
 impl<'j> Node<'j> {
     /// Copies of what a path leads to, in order.
+    ///
+    /// ```
+    /// # use sluicebox_sdk::{json::Node, prelude::*};
+    /// let mut order = Node::read(br#"{"items": [{"sku": "a"}, {"sku": "b"}]}"#)?;
+    /// let skus: Vec<String> = order.find(&"items[*].sku".parse()?)?.iter().map(Node::to_text).collect();
+    /// assert_eq!(skus, ["\"a\"", "\"b\""]);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Rejects with `invalid-json` what is nested more than 127 deep.
@@ -37,7 +45,16 @@ impl<'j> Node<'j> {
         Ok(removed)
     }
 
-    /// Removes what a path leads to and gives the first of it.
+    /// Removes what a place has and gives it; of members of the same name the first.
+    ///
+    /// ```
+    /// # use sluicebox_sdk::{json::Node, prelude::*};
+    /// let mut order = Node::read(br#"{"customer": {"email": "ada@example.com"}}"#)?;
+    /// let email = order.take(&"customer.email".parse()?)?.expect("an email");
+    /// order.put(&"email".parse()?, email)?;
+    /// assert_eq!(order.to_text(), r#"{"customer":{},"email":"ada@example.com"}"#);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -137,6 +154,14 @@ impl<'j> Node<'j> {
     }
 
     /// Puts a value at a place, and objects on the way to it where there is nothing or null.
+    ///
+    /// ```
+    /// # use sluicebox_sdk::{json::Node, prelude::*};
+    /// let mut order = Node::read(br#"{"total": "12"}"#)?;
+    /// let error = order.put(&"total.cents".parse()?, Node::new(&json!(1200))).unwrap_err();
+    /// assert_eq!(error.to_string(), "in-the-way: total.cents: a text cannot have a member \"cents\"");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Rejects with `in-the-way` where the way leads through another kind of value, or to an item that is not there.
