@@ -84,7 +84,7 @@ fn new_harms_nothing_that_is_there() {
     assert!(!folder.path().join("x").exists());
     works(folder.path(), &["new", "x"]);
     let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("a file");
-    assert!(manifest.contains("sluicebox-sdk = \"0.1\""), "{manifest}");
+    assert!(manifest.contains("sluicebox-sdk = { version = \"0.1\" }"), "{manifest}");
 }
 
 #[test]

@@ -46,15 +46,15 @@ fn check(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What stands after `sluicebox-sdk =`.
+/// Where cargo finds `sluicebox-sdk`.
 fn dependency(sdk: Option<&Path>) -> anyhow::Result<String> {
-    let Some(sdk) = sdk else { return Ok("\"0.1\"".to_owned()) };
+    let Some(sdk) = sdk else { return Ok("version = \"0.1\"".to_owned()) };
     let folder = sdk.canonicalize().with_context(|| format!("--sdk {}", sdk.display()))?;
     if !folder.join("Cargo.toml").is_file() {
         bail!("--sdk {}: there is no Cargo.toml; give the folder `sdk` of Sluicebox's sources", sdk.display());
     }
     // A JSON string is a TOML string: quotes and backslashes are escaped alike.
-    Ok(format!("{{ path = {} }}", serde_json::Value::from(folder.to_string_lossy())))
+    Ok(format!("path = {}", serde_json::Value::from(folder.to_string_lossy())))
 }
 
 /// Builds the crate in a folder, and gives back where its component is.

@@ -3,7 +3,7 @@
 use sluicebox_sdk::prelude::*;
 
 /// The plugin's `config` in the hub file.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// What the sum is told in.
@@ -30,6 +30,12 @@ pub fn orders(batch: Batch, settings: Settings) -> Result<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluicebox_sdk::testing;
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", orders);
+    }
 
     #[test]
     fn orders_are_summed() {

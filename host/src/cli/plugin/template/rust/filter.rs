@@ -3,7 +3,7 @@
 use sluicebox_sdk::prelude::*;
 
 /// The plugin's `config` in the hub file.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The types that pass.
@@ -23,6 +23,12 @@ pub fn of_type(event: Event, settings: Settings) -> Result<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluicebox_sdk::testing;
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", of_type);
+    }
 
     fn run(event_type: &str) -> Result<Verdict> {
         of_type(Event::new("shop", event_type), Settings { types: vec!["order.paid".to_owned()] })

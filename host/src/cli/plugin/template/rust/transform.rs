@@ -3,7 +3,7 @@
 use sluicebox_sdk::prelude::*;
 
 /// The plugin's `config` in the hub file.
-#[derive(Deserialize)]
+#[derive(Deserialize, Config)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The least total of an order that is told of.
@@ -31,6 +31,12 @@ pub fn big_orders(event: Event, settings: Settings) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluicebox_sdk::testing;
+
+    #[test]
+    fn the_fixtures_pass() {
+        testing::fixtures("fixtures", big_orders);
+    }
 
     fn run(body: &str) -> Result<Outcome> {
         big_orders(Event::new("shop", "order.paid").with_body(body), Settings { min_cents: 10_000 })
