@@ -1,5 +1,6 @@
 //! The tool for authors of plugins, as a person calls it: from an empty folder to a delivered event.
 
+mod dev;
 mod trials;
 
 use std::{
@@ -66,7 +67,7 @@ fn a_new_plugin_of_each_kind_builds_and_passes_its_fixtures() {
         let file = made.join(format!("{name}.wasm"));
         let digest = works(&made, &["digest", file.to_str().expect("UTF-8")]);
         assert!(said.contains(digest.trim()), "{digest} is in {said}");
-        assert!(file.metadata().expect("a file").len() < 200_000, "small, by the profile and the stack of the template");
+        assert!(file.metadata().expect("a file").len() < 250_000, "small, by the profile and the stack of the template");
         let said = works(&made, &["test", "--twice"]);
         assert!(said.contains("\nok ") || said.starts_with("ok "), "{said}");
     }
@@ -115,7 +116,8 @@ fn inspect_tells_what_a_file_is() {
         assert!(said.contains(part), "{part} in {said}");
     }
     let json: Value = serde_json::from_str(&works(folder, &["inspect", "redact.wasm", "--json"])).expect("JSON");
-    assert_eq!(json["exports"], json!(["sluicebox:plugin/transform@0.1.0"]));
+    let exports = json["exports"].as_array().expect("a list");
+    assert!(exports.contains(&json!("sluicebox:plugin/transform@0.1.0")), "{json}");
 
     let refused = |name: &str, bytes: &[u8], parts: &[&str]| {
         fs::write(folder.join(name), bytes).expect("a file");

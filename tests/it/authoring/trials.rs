@@ -92,7 +92,7 @@ fn a_fixture_that_is_wrongly_written_is_told_where() {
         ("[event]\nsource = \"No Name\"\n", ["one.toml", "source"]),
         ("[event]\n[expect]\nkeep = true\ndrop = \"x\"\n", ["one.toml", "give one of `keep`"]),
         ("[event]\n[limits]\nfuel = 0\n[expect]\nkeep = true\n", ["fixture one", "/limits/fuel"]),
-        ("[[events]]\n[expect]\nkeep = true\n", ["fixture one", "exports batch"]),
+        ("[config]\nfields = []\n[[events]]\n[expect]\nkeep = true\n", ["fixture one", "exports batch"]),
     ] {
         let said = said(text);
         assert!(parts.iter().all(|part| said.contains(part)), "{parts:?} in {said}");

@@ -1,6 +1,7 @@
 //! `sluicebox plugin ...`: what an author of plugins works with. All but `push` works without a host.
 
 mod build;
+mod dev;
 mod fixture;
 mod inspect;
 mod kind;
@@ -8,6 +9,7 @@ mod language;
 mod memory;
 mod new;
 mod push;
+mod replay;
 mod run;
 mod test;
 mod told;
@@ -25,6 +27,8 @@ pub(super) enum Command {
     Run(run::Arguments),
     /// Run the fixtures of a plugin on this machine.
     Test(test::Arguments),
+    /// Build and test at each change of the sources, and run the last real events of a host through each build.
+    Dev(dev::Arguments),
     /// Print the digest that a hub file pins.
     Digest(inspect::DigestArguments),
     /// Upload a component (or a core module of `cargo build`) as a plugin; rules that name it use it from the next event on.
@@ -38,6 +42,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Run(arguments) => run::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Dev(arguments) => dev::run(arguments).await,
         Command::Digest(arguments) => inspect::digest(&arguments),
         Command::Push(arguments) => push::run(arguments).await,
     }

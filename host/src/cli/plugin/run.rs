@@ -74,7 +74,7 @@ fn given(arguments: &Arguments) -> anyhow::Result<Given> {
     Ok(given)
 }
 
-fn settings(text: &str) -> anyhow::Result<Map<String, Value>> {
+pub(super) fn settings(text: &str) -> anyhow::Result<Map<String, Value>> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).context("this is no JSON object");
     }

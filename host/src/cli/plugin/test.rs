@@ -19,6 +19,13 @@ pub(in crate::cli) struct Arguments {
     /// Test this .wasm file, instead of building the plugin.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
+    #[command(flatten)]
+    mode: Mode,
+}
+
+/// What is done with each fixture, beside comparing it.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Mode {
     /// Run each fixture twice, and fail on any difference between the two.
     #[arg(long)]
     twice: bool,
@@ -33,11 +40,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(file) => file.clone(),
         None => Language::build(&arguments.folder, PROFILE)?,
     };
-    let bench = Bench::start(&file).await?;
+    each(&Bench::start(&file).await?, &fixtures, &arguments.mode).await
+}
+
+/// Runs fixtures and prints a line for each.
+///
+/// # Errors
+///
+/// One of them failed.
+pub(super) async fn each(bench: &Bench, fixtures: &[Fixture], mode: &Mode) -> anyhow::Result<()> {
     let width = fixtures.iter().map(|fixture| fixture.name.chars().count()).max().unwrap_or(0);
     let mut failed = 0;
-    for fixture in &fixtures {
-        let verdict = one(&bench, fixture, &arguments).await.with_context(|| format!("fixture {}", fixture.name))?;
+    for fixture in fixtures {
+        let verdict = one(bench, fixture, mode).await.with_context(|| format!("fixture {}", fixture.name))?;
         failed += usize::from(verdict.word == "FAIL");
         println!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
         print!("{}", verdict.told);
@@ -54,12 +69,12 @@ struct Verdict {
     told: String,
 }
 
-async fn one(bench: &Bench, fixture: &Fixture, arguments: &Arguments) -> anyhow::Result<Verdict> {
+async fn one(bench: &Bench, fixture: &Fixture, mode: &Mode) -> anyhow::Result<Verdict> {
     let trial = bench.run(&fixture.given).await?;
     let line = told::line(&trial, fixture.max_fuel);
-    let updated = arguments.update && fixture.update(&trial)?;
-    let mut told = if arguments.update { None } else { differences(fixture, &trial) };
-    if told.is_none() && arguments.twice {
+    let updated = mode.update && fixture.update(&trial)?;
+    let mut told = if mode.update { None } else { differences(fixture, &trial) };
+    if told.is_none() && mode.twice {
         told = changed(trial, bench.run(&fixture.given).await?);
     }
     let word = match (&told, updated) {
