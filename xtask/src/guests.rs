@@ -66,7 +66,9 @@ fn is_installed() -> bool {
 pub(crate) fn build(packages: &[&str]) -> anyhow::Result<()> {
     let mut cargo = cargo();
     cargo.args(["build", "--profile", "guest", "--target", TARGET, "--lib"]);
-    run(cargo.args(packages.iter().flat_map(|package| ["--package", package])))
+    // With the version that all of the workspace have: a library that some guest is tested with may have the same name.
+    let exact = packages.iter().map(|package| format!("{package}@{}", env!("CARGO_PKG_VERSION")));
+    run(cargo.args(exact.flat_map(|package| ["--package".to_owned(), package])))
 }
 
 /// Builds a package as an author does who knows of no profile.
