@@ -191,7 +191,7 @@ fn a_request_is_tried_and_told_as_an_event_is() {
 
 #[test]
 fn a_request_and_an_event_are_for_the_plugins_that_take_them() {
-    let folder = with_fixture("[request]\n\n[expect]\naccept = {}\n");
+    let folder = with_fixture("config = { fields = [] }\n[request]\n\n[expect]\naccept = {}\n");
     assert!(fails(folder.path(), &TEST).contains("this one does not, so give an [event]"));
     let event = format!("config = {{ public_key = \"{}\" }}\n[event]\n\n[expect]\nkeep = true\n", "0".repeat(64));
     fs::write(folder.path().join("fixtures/one.toml"), event).expect("a file");
