@@ -3,6 +3,7 @@
 mod architecture;
 mod authoring;
 mod batching;
+mod breaker;
 mod capabilities;
 mod command_line;
 mod compile;

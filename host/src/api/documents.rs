@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Parts, parsed,
     query::Checked,
-    wire::{Applied, ApplyRequest, ComponentStored, SpecProblem},
+    wire::{self, Applied, ApplyRequest, ComponentStored, SpecProblem},
 };
 use crate::{
     event::Name,
@@ -67,8 +67,13 @@ async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Js
 
 async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
-    let found = parts.hub.get(&Name::default_workspace(), kind, &name);
-    found.map(Json).ok_or_else(|| hub_problem(&HubError::NotFound { kind, name }))
+    let workspace = Name::default_workspace();
+    let found = parts.hub.get(&workspace, kind, &name);
+    let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
+    if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
+        document["breaker"] = wire::breaker(&breaker);
+    }
+    Ok(Json(document))
 }
 
 async fn put(
@@ -81,7 +86,11 @@ async fn put(
     if kind == Kind::Plugin && is_wasm {
         return push(&parts, &name, request).await;
     }
-    let document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
+    let mut document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
+    if kind == Kind::Plugin {
+        // Shown by GET, and not the document's: what was shown may be put back.
+        document.remove("breaker");
+    }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
     commit(&parts, Draft { entries, prune: false }).await
 }

@@ -6,6 +6,7 @@
 mod deliveries;
 mod documents;
 mod events;
+mod plugins;
 mod query;
 mod wire;
 
@@ -45,6 +46,7 @@ pub fn router(parts: Parts) -> Router {
     let closed = Router::new()
         .merge(documents::routes())
         .merge(events::routes())
+        .merge(plugins::routes())
         .merge(deliveries::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.

@@ -13,6 +13,7 @@ use crate::{
         AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
         RunRecord, RunState, Saw, SawState,
     },
+    plugin::BreakerStatus,
 };
 
 /// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
@@ -275,6 +276,17 @@ fn attempt(record: &AttemptRecord) -> Value {
         "failure": attempt.failure.as_ref().map(failure),
         "response_headers": headers(&attempt.response_headers),
         "response_body": bytes(&attempt.response_body),
+    })
+}
+
+/// A plugin's breaker.
+pub(super) fn breaker(breaker: &BreakerStatus) -> Value {
+    json!({
+        "state": breaker.state,
+        "since": breaker.since.map(time),
+        "probe_at": breaker.probe_at.map(time),
+        "calls": breaker.calls,
+        "faults": breaker.faults,
     })
 }
 

@@ -153,6 +153,10 @@ impl journal::Journal for Journal {
         absent()
     }
 
+    fn release_runs(&self, _: Lane, _: usize) -> Pending<()> {
+        absent()
+    }
+
     fn claim_batches(&self, _: Lane, _: Timestamp, _: usize) -> Pending<Claim<Batch>> {
         absent()
     }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    Options, Parts, Rule, fate,
+    Options, Parts, Rule, fate, held,
     metrics::Metrics,
     plan,
-    runs::{random, rule_of},
+    runs::{random, rule_of, told, with_bypassed},
     state, store,
 };
 use crate::{
     event::Timestamp,
     journal::{Batch, BatchEnd, Bounds, Claim, FlushReason, Lane, Lanes, Outcome, Pending, Places, StateEnd, Work, pump},
-    plugin::{Bound, Fold, FoldReason},
+    plugin::{Fold, FoldReason},
 };
 
 /// Batches of one rule that are folded at once: they may be large.
@@ -43,8 +43,8 @@ impl Work for Batches {
         &self.parts.journal.feed().batches
     }
 
-    fn places(&self, _lane: &Lane) -> Places {
-        Places::UpTo(PER_RULE_MAX)
+    fn places(&self, lane: &Lane) -> Places {
+        held::places_of_batches(&self.parts, lane, PER_RULE_MAX)
     }
 
     fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
@@ -66,10 +66,8 @@ impl Work for Batches {
 async fn fold(parts: &Parts, batch: Batch) -> BatchEnd {
     match rule_of(parts, &batch.lane, batch.revision).await {
         Err(outcome) => untouched(&batch, outcome),
-        Ok(rule) => match rule.folder() {
-            None => untouched(&batch, plan::of_collected(&rule, &batch)),
-            Some(folder) => call(parts, &rule, folder, &batch).await,
-        },
+        Ok(rule) if rule.folder().is_none() => untouched(&batch, plan::of_collected(&rule, &batch)),
+        Ok(rule) => call(parts, rule, &batch).await,
     }
 }
 
@@ -78,8 +76,16 @@ fn untouched(batch: &Batch, outcome: Outcome) -> BatchEnd {
     BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), state: StateEnd::default(), outcome }
 }
 
-async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) -> BatchEnd {
+async fn call(parts: &Parts, pinned: Arc<Rule>, batch: &Batch) -> BatchEnd {
     let now = (parts.clock)();
+    let (rule, ticket) = match held::admit(parts, pinned, held::only_folder, &batch.lane, batch.put_off.as_ref(), now) {
+        Ok(admitted) => admitted,
+        Err(outcome) => return untouched(batch, outcome),
+    };
+    // It is bypassed, or the rule of today has none.
+    let Some(folder) = ticket.chain.first() else {
+        return BatchEnd { stages: ticket.bypassed, ..untouched(batch, plan::of_collected(&rule, batch)) };
+    };
     let members = batch.members.iter().map(|member| (Arc::clone(&member.event), member.message.clone()));
     let fold = Fold {
         id: batch.id,
@@ -92,19 +98,21 @@ async fn call(parts: &Parts, rule: &Rule, folder: &Arc<Bound>, batch: &Batch) ->
         members: members.collect(),
     };
     let report = parts.plugins.fold(Arc::clone(folder), fold).await;
+    let after = told(parts, &ticket, &report, batch.attempt);
+    let stages = with_bypassed(ticket, report.stages);
     let outcome = match report.result {
-        Ok(ended) => plan::of_fold(rule, batch.id, ended),
+        Ok(ended) => plan::of_fold(&rule, batch.id, ended),
         Err(fault) => {
             let now = (parts.clock)();
             // A batch is first folded when it is closed, at the latest at the end of its age.
             let created_at = batch.opened_at.plus_ms(rule.batch.map_or(0, |limits| limits.age_ms_max));
             let standing = fate::Standing { attempt: batch.attempt, created_at, now, random: random() };
-            fate::of(fault, standing)
+            fate::after(after, fault, standing)
         }
     };
     let again_at = state::again_at((parts.clock)(), batch.conflicts, random());
     let state = state::end(report.state, &outcome, now, again_at);
-    BatchEnd { stages: report.stages, state, ..untouched(batch, outcome) }
+    BatchEnd { stages, state, ..untouched(batch, outcome) }
 }
 
 fn reason(reason: FlushReason) -> FoldReason {

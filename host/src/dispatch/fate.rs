@@ -3,14 +3,14 @@
 use crate::{
     event::{Failure, Timestamp},
     journal::Outcome,
-    plugin::{Fault, FaultKind},
+    plugin::{After, Blame, Fault, FaultKind},
 };
 
 /// How often a plugin may ask for another try.
 const ASKED_ATTEMPTS_MAX: u32 = 10;
 /// How long after the run was made a plugin may ask for another try.
 const ASKED_AGE_MS_MAX: u64 = 24 * 3_600_000;
-/// A panic may be a matter of chance: one more try.
+/// A panic, and too much memory, may be a matter of chance: one more try.
 const TRAPPED_ATTEMPTS_MAX: u32 = 2;
 /// Too long on the clock may be our load: three more tries.
 const TIME_ATTEMPTS_MAX: u32 = 4;
@@ -32,6 +32,15 @@ pub(super) struct Standing {
     pub(super) random: f64,
 }
 
+/// What follows from a fault, where the plugin's breaker has its say first.
+pub(super) fn after(after: After, fault: Fault, standing: Standing) -> Outcome {
+    match after {
+        After::Fate => of(fault, standing),
+        After::Hold(failure) => Outcome::Held { at: standing.now, failure },
+        After::Bypass => Outcome::Retry { due_at: standing.now, failure: fault.failure, counted: false },
+    }
+}
+
 /// What follows from a fault.
 pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
     let again = |delay_ms: u64, counted, failure| {
@@ -41,8 +50,8 @@ pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
     let Fault { kind, failure, .. } = fault;
     let tries_max = match kind {
         FaultKind::Host => return again(DELAY_MS_FIRST, false, failure),
-        FaultKind::Rejected | FaultKind::Memory | FaultKind::Fuel | FaultKind::Output => 1,
-        FaultKind::Trapped => TRAPPED_ATTEMPTS_MAX,
+        FaultKind::Rejected | FaultKind::Fuel | FaultKind::Output => 1,
+        FaultKind::Trapped | FaultKind::Memory => TRAPPED_ATTEMPTS_MAX,
         FaultKind::Time => TIME_ATTEMPTS_MAX,
         FaultKind::RetryAsked { .. } => ASKED_ATTEMPTS_MAX,
     };
@@ -61,6 +70,17 @@ pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
         return Outcome::Dead(given_up(failure, standing.attempt));
     }
     again(delay_ms(standing.attempt, standing.random).max(asked_ms), true, failure)
+}
+
+/// Whose fault it is, as the plugin's breaker counts it: too long on the clock is the plugin's when no try is left.
+pub(super) fn blame(kind: FaultKind, attempt: u32) -> Blame {
+    match kind {
+        FaultKind::Trapped | FaultKind::Memory | FaultKind::Fuel | FaultKind::Output => Blame::Plugin,
+        FaultKind::Time if attempt >= TIME_ATTEMPTS_MAX => Blame::Plugin,
+        FaultKind::Time => Blame::PluginPerhaps,
+        FaultKind::Rejected | FaultKind::RetryAsked { .. } => Blame::Nobody,
+        FaultKind::Host => Blame::Host,
+    }
 }
 
 /// The code stays the failure's own, so that a search for it finds dead letters too.
@@ -101,11 +121,23 @@ mod tests {
     fn each_kind_has_its_number_of_tries() {
         assert_eq!(tries(FaultKind::Rejected), 1);
         assert_eq!(tries(FaultKind::Fuel), 1);
-        assert_eq!(tries(FaultKind::Memory), 1);
+        assert_eq!(tries(FaultKind::Memory), 2);
         assert_eq!(tries(FaultKind::Output), 1);
         assert_eq!(tries(FaultKind::Trapped), 2);
         assert_eq!(tries(FaultKind::Time), 4);
         assert_eq!(tries(FaultKind::RetryAsked { after_ms: None }), 10);
+    }
+
+    #[test]
+    fn the_breaker_counts_what_is_the_plugins_fault() {
+        for kind in [FaultKind::Trapped, FaultKind::Memory, FaultKind::Fuel, FaultKind::Output] {
+            assert_eq!(blame(kind, 1), Blame::Plugin, "{kind:?}");
+        }
+        for kind in [FaultKind::Rejected, FaultKind::RetryAsked { after_ms: None }] {
+            assert_eq!(blame(kind, 10), Blame::Nobody, "{kind:?}");
+        }
+        assert_eq!((blame(FaultKind::Time, 3), blame(FaultKind::Time, 4)), (Blame::PluginPerhaps, Blame::Plugin));
+        assert_eq!(blame(FaultKind::Host, 1), Blame::Host);
     }
 
     #[test]

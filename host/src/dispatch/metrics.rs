@@ -19,7 +19,7 @@ pub(super) struct Metrics {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
-    /// `planned`, `joined`, `dropped`, `retry` or `dead`.
+    /// `planned`, `joined`, `dropped`, `retry`, `held` or `dead`.
     outcome: &'static str,
 }
 
@@ -61,6 +61,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Joined { .. } => "joined",
         Outcome::Dropped { .. } => "dropped",
         Outcome::Retry { .. } => "retry",
+        Outcome::Held { .. } => "held",
         Outcome::Dead(_) => "dead",
     }
 }

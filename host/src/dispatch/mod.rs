@@ -1,14 +1,16 @@
 //! Flow 2: from the journal through rules and plugins to the plan.
 //!
 //! `events` finds the rules of each event and freezes them as runs; `runs` runs the plugins of pending ones; `batches` folds what is
-//! full or due, `state` is what plugins remember meanwhile. What follows from a plugin's result is decided by pure functions: [`plan`] what goes out, [`fate`] what becomes
-//! of a failure. All three write nothing but whole outcomes to the journal, so a crash between two steps repeats a step and
+//! full or due, `state` is what plugins remember meanwhile. What follows from a plugin's result is decided by pure functions: [`plan`]
+//! what goes out, [`fate`] what becomes of a failure; `held` says whether plugins may run at all. All write nothing but whole outcomes to
+//! the journal, so a crash between two steps repeats a step and
 //! never half of one. A rule whose plugins are slow fills its own lane and nobody else's.
 
 mod batches;
 mod collect;
 mod events;
 mod fate;
+mod held;
 mod metrics;
 mod plan;
 mod rule;
@@ -138,13 +140,14 @@ async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> Option<
 /// Between two tries to store the same.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts flow 2: a task each for events, runs and batches, so that none waits for another's computing. They end when, after `shutdown`,
+/// Starts flow 2: a task each for events, runs, batches and what is held, so that none waits for another's computing. They end when, after `shutdown`,
 /// what was under way has ended; one that ends before has failed.
-pub fn start(options: &Options, parts: &Parts, registry: &mut Registry) -> [JoinHandle<()>; 3] {
+pub fn start(options: &Options, parts: &Parts, registry: &mut Registry) -> [JoinHandle<()>; 4] {
     let metrics = Metrics::register(registry);
     [
         tokio::spawn(events::route(parts.clone(), options.events_max, metrics.clone())),
         tokio::spawn(runs::work_off(parts.clone(), options.clone(), metrics.clone())),
         tokio::spawn(batches::work_off(parts.clone(), options.clone(), metrics)),
+        tokio::spawn(held::release(parts.clone())),
     ]
 }

@@ -207,6 +207,7 @@ mod tests {
             opened_at: Timestamp(0),
             attempt: 1,
             conflicts: 0,
+            put_off: None,
             members,
         };
         let bodies = |batch: &Batch| {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Options, Parts, Rule, fate, metrics::Metrics, plan, state, store};
+use super::{Options, Parts, Rule, fate, held, metrics::Metrics, plan, state, store};
 use crate::{
-    event::{Failure, Timestamp},
+    event::{Failure, Stage, Timestamp},
     journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, StateEnd, Work, pump},
-    plugin::Call,
+    plugin::{After, Blame, Call, Report, Ticket},
 };
 
 /// Runs plugins until the host stops.
@@ -45,7 +45,7 @@ impl Work for Runs {
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
         let end = match rule_of(&self.parts, &run.lane, run.revision).await {
-            Ok(rule) => self.run(&rule, &run).await,
+            Ok(rule) => self.run(rule, &run).await,
             Err(outcome) => untouched(&run, outcome),
         };
         match store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
@@ -59,23 +59,30 @@ impl Work for Runs {
 }
 
 impl Runs {
-    async fn run(&self, rule: &Rule, run: &Run) -> RunEnd {
+    async fn run(&self, pinned: Arc<Rule>, run: &Run) -> RunEnd {
         let now = (self.parts.clock)();
+        let (rule, ticket) = match held::admit(&self.parts, pinned, held::whole_chain, &run.lane, run.put_off.as_ref(), now) {
+            Ok(admitted) => admitted,
+            Err(outcome) => return untouched(run, outcome),
+        };
         let state = Some(state::stored_in(&self.parts.journal, &run.lane.workspace));
         let call = Call { event: Arc::clone(&run.event), attempt: run.attempt, now, state };
-        let report = self.parts.plugins.run(Arc::clone(&rule.chain), call).await;
+        let report = self.parts.plugins.run(Arc::clone(&ticket.chain), call).await;
+        let after = told(&self.parts, &ticket, &report, run.attempt);
+        let stages = with_bypassed(ticket, report.stages);
         let outcome = match report.result {
-            Ok(ended) => plan::of_run(rule, run.id, &run.event, ended),
+            Ok(ended) => plan::of_run(&rule, run.id, &run.event, ended),
             Err(fault) => {
                 let now = (self.parts.clock)();
                 tracing::info!(event = %run.event.id, rule = %rule.name, plugin = %fault.plugin, code = fault.failure.code, "a plugin failed");
-                fate::of(fault, fate::Standing { attempt: run.attempt, created_at: run.created_at, now, random: random() })
+                let standing = fate::Standing { attempt: run.attempt, created_at: run.created_at, now, random: random() };
+                fate::after(after, fault, standing)
             }
         };
         let saw = state::saw(&report.state, &outcome, now, run.attempt);
         let again_at = state::again_at((self.parts.clock)(), run.conflicts, random());
         let state = state::end(report.state, &outcome, now, again_at);
-        RunEnd { stages: report.stages, state, saw, ..untouched(run, outcome) }
+        RunEnd { stages, state, saw, ..untouched(run, outcome) }
     }
 }
 
@@ -83,6 +90,19 @@ impl Runs {
 fn untouched(run: &Run, outcome: Outcome) -> RunEnd {
     let (lane, state, stages) = (run.lane.clone(), StateEnd::default(), Vec::new());
     RunEnd { seq: run.seq, generation: run.generation, lane, attempt: run.attempt, stages, state, saw: None, outcome }
+}
+
+/// Tells the breakers how it went.
+pub(super) fn told(parts: &Parts, ticket: &Ticket, report: &Report, attempt: u32) -> After {
+    let blame = report.result.as_ref().err().map_or(Blame::Nobody, |fault| fate::blame(fault.kind, attempt));
+    parts.plugins.breakers().told(ticket, report, blame, (parts.clock)())
+}
+
+/// What was bypassed is on record before what was called.
+pub(super) fn with_bypassed(ticket: Ticket, called: Vec<Stage>) -> Vec<Stage> {
+    let mut stages = ticket.bypassed;
+    stages.extend(called);
+    stages
 }
 
 /// The rule as of the revision that matched; else what becomes of the work without it.

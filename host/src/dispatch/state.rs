@@ -62,7 +62,7 @@ pub(super) fn end(uses: Vec<StateUse>, outcome: &Outcome, now: Timestamp, again_
     let uses = match outcome {
         Outcome::Planned(_) | Outcome::Dropped { .. } | Outcome::Joined { .. } => uses,
         Outcome::Dead(_) => uses.into_iter().map(only_read).collect(),
-        Outcome::Retry { .. } => Vec::new(),
+        Outcome::Retry { .. } | Outcome::Held { .. } => Vec::new(),
     };
     StateEnd { uses, now, again_at }
 }

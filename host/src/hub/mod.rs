@@ -11,7 +11,7 @@
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
 //! | `seal`, `keys` | secrets, and the two keys that lie in clear |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
-//! | `snapshot`, `history` | what the host reads; rules as they were |
+//! | `snapshot`, `history`, `health` | what the host reads; rules as they were; how plugins do |
 
 mod apply;
 mod check;
@@ -20,6 +20,7 @@ mod draft;
 mod durable;
 mod entry;
 pub mod file;
+mod health;
 mod history;
 mod keys;
 mod open;

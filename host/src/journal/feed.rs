@@ -26,6 +26,8 @@ pub struct Feed {
     pub events: Notify,
     /// Rules with new or rescheduled pending runs.
     pub runs: Lanes,
+    /// Rules with held runs.
+    pub held: Lanes,
     /// Rules with batches that were opened, closed or put off.
     pub batches: Lanes,
     /// Destinations with new or rescheduled deliveries.

@@ -68,6 +68,10 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 2: what a plugin has stored under a key, by `now`.
     fn state(&self, workspace: Name, plugin: Name, key: String, now: Timestamp) -> Pending<StoredState>;
 
+    /// Flow 2: makes up to `max` held runs of one rule pending, those held longest first, due in the order in which they were made. Where
+    /// more are held, the rule is marked again.
+    fn release_runs(&self, lane: Lane, max: usize) -> Pending<()>;
+
     /// Flow 2: closes the batches of one rule that are old enough at `now` (their membership is fixed from then on), and claims up to
     /// `max` that are closed and due. A full one is closed already.
     fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>>;

@@ -48,6 +48,8 @@ pub struct Run {
     pub conflicts: u32,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Why it was put off or held the last time, where it was.
+    pub put_off: Option<Failure>,
     /// The event.
     pub event: Arc<Event>,
 }
@@ -98,6 +100,13 @@ pub enum Outcome {
         failure: Failure,
         /// Whether it counts as an attempt: failures that are the host's do not.
         counted: bool,
+    },
+    /// To wait until it is released; a batch waits where it is, and is due at once.
+    Held {
+        /// Since when. What is held last is released last.
+        at: Timestamp,
+        /// What for.
+        failure: Failure,
     },
     /// Given up: a dead letter.
     Dead(Failure),
@@ -176,6 +185,8 @@ pub struct Batch {
     pub attempt: u32,
     /// How often it was put off because others changed the state that its fold rested on.
     pub conflicts: u32,
+    /// Why it was put off the last time, where it was.
+    pub put_off: Option<Failure>,
     /// In order of joining.
     pub members: Vec<Member>,
 }

@@ -6,12 +6,15 @@
 //! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
 //!
 //! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
-//! instance at a time; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers` give each its `turns`;
-//! `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`, `inspect` and `about` are for the client.
+//! instance at a time, where `breakers` let them; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers`
+//! give each its `turns`; `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`, `inspect` and `about` are for the
+//! client.
 
 mod about;
 mod accept;
 mod aot;
+mod breaker;
+mod breakers;
 mod call;
 mod chain;
 mod ed25519;
@@ -56,6 +59,8 @@ use zeroize::Zeroizing;
 
 pub use about::{About, about, describe};
 pub use aot::{CompileError, compile_limited};
+pub use breaker::BreakerStatus;
+pub use breakers::{Admission, After, Blame, Breakers, OnFault, Release, TRIPPED, Ticket};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
 pub use grants::{GrantsSpec, SECRETS};
@@ -95,6 +100,7 @@ pub struct Plugins {
     workers: Workers,
     /// Apart from the others, which may be busy for long: here senders wait.
     verify_workers: Workers,
+    breakers: Breakers,
     metrics: Arc<Metrics>,
 }
 
@@ -106,6 +112,8 @@ pub struct Bound {
     pub digest: Digest,
     /// What it offers.
     pub exports: Exports,
+    /// What becomes of events while it is tripped.
+    pub on_fault: OnFault,
     loaded: Arc<Loaded>,
     settings: Arc<Settings>,
     grants: Arc<Grants>,
@@ -131,6 +139,7 @@ impl Plugins {
             cache: options.cache.clone().map(|folder| (folder, options.cache_bytes_max)),
             workers: Workers::start("plugin", &size, &metrics.queue_seconds)?,
             verify_workers: Workers::start("verify", &verify_size, &metrics.verify_queue_seconds)?,
+            breakers: Breakers::new(registry),
             engine,
             metrics,
         }))
@@ -203,7 +212,14 @@ impl Plugins {
         }
         let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
-        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, loaded, settings, grants, limits }))
+        let on_fault = spec.on_fault()?;
+        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, limits }))
+    }
+
+    /// Which versions of plugins are called at all.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
     }
 
     /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.

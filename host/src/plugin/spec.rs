@@ -4,7 +4,8 @@ use std::{path::PathBuf, thread};
 
 use serde::Deserialize;
 
-use super::{GrantsSpec, LimitsSpec};
+use super::{GrantsSpec, LimitsSpec, OnFault};
+use crate::event::Invalid;
 
 /// Settings of the plugin machine.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ fn cores() -> usize {
 }
 
 /// A plugin as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The component's bytes, uploaded before: `sha256:` and 64 digits.
@@ -82,4 +83,26 @@ pub struct Spec {
     /// What it may do beyond what all may; without it: nothing.
     #[serde(default)]
     pub grants: GrantsSpec,
+    /// What becomes of events while it is tripped: `hold`, `dead-letter` or `bypass`.
+    #[serde(default)]
+    pub on_fault: OnFault,
+    /// It takes out what must not go on: no event may bypass it.
+    #[serde(default)]
+    pub redacts: bool,
+}
+
+impl Spec {
+    /// What becomes of events while it is tripped.
+    ///
+    /// # Errors
+    ///
+    /// What it should have taken out would go on.
+    pub(super) fn on_fault(&self) -> Result<OnFault, Invalid> {
+        if self.redacts && self.on_fault == OnFault::Bypass {
+            let text = "a plugin that redacts cannot be bypassed: what it takes out would go on; say `hold` or `dead-letter`, or \
+                        remove `redacts = true`";
+            return Err(Invalid::at("/on_fault", text));
+        }
+        Ok(self.on_fault)
+    }
 }

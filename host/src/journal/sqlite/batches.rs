@@ -153,7 +153,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
                 writing.conflicts += 1;
             }
             writing.ended.batches.push(end.seq);
-            if ending.state == RunState::Pending {
+            if matches!(ending.state, RunState::Pending | RunState::Held) {
                 writing.marks.batches.insert(lane.clone());
             }
             let of = SourceOf::Batch(end.seq);
@@ -217,7 +217,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 }
 
 fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreError> {
-    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts FROM batches WHERE seq = ?1";
+    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts, failure FROM batches WHERE seq = ?1";
     let batch = view.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
         Ok(Batch {
@@ -230,6 +230,7 @@ fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreEr
             opened_at: columns.take()?,
             attempt: columns.take::<u32>()?.saturating_add(1),
             conflicts: columns.take()?,
+            put_off: columns.take()?,
             members: Vec::new(),
         })
     })?;

@@ -28,6 +28,13 @@ pub(super) enum Work {
     Route(Vec<Routed>),
     /// Ended runs.
     EndRuns(Vec<RunEnd>),
+    /// Up to `max` held runs of a rule.
+    ReleaseRuns {
+        /// Whose.
+        lane: Lane,
+        /// At most this many.
+        max: usize,
+    },
     /// Up to `max` batches of a rule that are due.
     CloseBatches {
         /// Whose.
@@ -50,7 +57,7 @@ impl Work {
             Self::Append(events) => events.len(),
             Self::Route(routed) => routed.len(),
             Self::EndRuns(ends) => ends.len(),
-            Self::CloseBatches { max, .. } => *max,
+            Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
         }
@@ -61,6 +68,7 @@ impl Work {
             Self::Append(events) => events::append(writing, events),
             Self::Route(routed) => runs::route(writing, routed),
             Self::EndRuns(ends) => runs::end(writing, ends),
+            Self::ReleaseRuns { lane, max } => runs::release(writing, lane, *max),
             Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
@@ -128,6 +136,8 @@ pub(super) struct Marks {
     pub(super) batches: HashSet<Lane>,
     /// Rules with pending runs.
     pub(super) runs: HashSet<Lane>,
+    /// Rules with held runs.
+    pub(super) held: HashSet<Lane>,
     /// Destinations with waiting deliveries.
     pub(super) deliveries: HashSet<Lane>,
 }
@@ -143,6 +153,9 @@ impl Marks {
         }
         if !self.runs.is_empty() {
             feed.runs.mark(self.runs);
+        }
+        if !self.held.is_empty() {
+            feed.held.mark(self.held);
         }
         if !self.deliveries.is_empty() {
             feed.deliveries.mark(self.deliveries);

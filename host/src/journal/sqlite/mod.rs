@@ -181,6 +181,10 @@ impl Journal for SqliteJournal {
         self.claim(move |sql| state::find(&*sql.unchecked_transaction()?, &workspace, &plugin, &key, now))
     }
 
+    fn release_runs(&self, lane: Lane, max: usize) -> Pending<()> {
+        self.write(Work::ReleaseRuns { lane, max })
+    }
+
     fn claim_batches(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Batch>> {
         let (shared, terms, queues) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max), self.queues.clone());
         self.claim(move |sql| {

@@ -46,6 +46,9 @@ impl<'o> Ending<'o> {
                 counted: u32::from(*counted),
                 ..Self::plain(RunState::Pending)
             },
+            Outcome::Held { at, failure } => {
+                Self { due_at: Some(*at), failure: Some(failure.clone()), ..Self::plain(RunState::Held) }
+            }
             Outcome::Dead(failure) => Self { failure: Some(failure.clone()), counted: 1, ..Self::plain(RunState::Dead) },
         }
     }

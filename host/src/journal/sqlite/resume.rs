@@ -13,6 +13,10 @@ pub(super) fn resume(connection: &Connection, feed: &Feed) -> Result<(), StoreEr
         connection,
         "SELECT workspace, rule FROM runs WHERE state = 0 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",
     )?);
+    feed.held.mark(lanes(
+        connection,
+        "SELECT workspace, rule FROM runs WHERE state = 1 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",
+    )?);
     feed.batches.mark(lanes(
         connection,
         "SELECT workspace, rule FROM batches WHERE state = 0 AND (workspace, rule) > (?1, ?2) ORDER BY workspace, rule LIMIT 1",

@@ -49,7 +49,7 @@ fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &Ne
     if inserted == 0 {
         return Ok(());
     }
-    mark_pending(writing, &ending, workspace, &run.rule);
+    mark_waiting(writing, &ending, workspace, &run.rule);
     let source = Source { workspace, rule: &run.rule, revision: routed.revision, of: SourceOf::Event(routed.seq) };
     ending.follow(writing, &source)
 }
@@ -68,7 +68,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
                 writing.conflicts += 1;
             }
             writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
-            mark_pending(writing, &ending, &end.lane.workspace, &end.lane.name);
+            mark_waiting(writing, &ending, &end.lane.workspace, &end.lane.name);
             let of = SourceOf::Event(end.seq);
             ending.follow(writing, &Source { workspace: &end.lane.workspace, rule: &end.lane.name, revision, of })?;
         }
@@ -99,10 +99,27 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Op
     Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
 }
 
-fn mark_pending(writing: &mut Writing<'_>, ending: &Ending<'_>, workspace: &Name, rule: &Name) {
-    if ending.state == RunState::Pending {
-        writing.marks.runs.insert(Lane { workspace: workspace.clone(), name: rule.clone() });
+/// Makes held runs pending, in the order in which they were made.
+pub(super) fn release(writing: &mut Writing<'_>, lane: &Lane, max: usize) -> Result<(), StoreError> {
+    let sql = "UPDATE runs SET state = 0, due_at = created_at WHERE seq IN (SELECT seq FROM runs \
+               WHERE workspace = ?1 AND rule = ?2 AND state = 1 ORDER BY due_at, seq LIMIT ?3)";
+    let released = writing.sql.prepare_cached(sql)?.execute(params![lane.workspace, lane.name, Whole(max as u64)])?;
+    if released > 0 {
+        writing.marks.runs.insert(lane.clone());
     }
+    if released == max {
+        writing.marks.held.insert(lane.clone());
+    }
+    Ok(())
+}
+
+fn mark_waiting(writing: &mut Writing<'_>, ending: &Ending<'_>, workspace: &Name, rule: &Name) {
+    let lanes = match ending.state {
+        RunState::Pending => &mut writing.marks.runs,
+        RunState::Held => &mut writing.marks.held,
+        RunState::Batched | RunState::Planned | RunState::Dropped | RunState::Dead => return,
+    };
+    lanes.insert(Lane { workspace: workspace.clone(), name: rule.clone() });
 }
 
 impl Bodies for Run {
@@ -129,12 +146,12 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, term
 fn read(view: &Connection, shelf: &mut Shelf, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
     let event = shelf.event(view, seq)?;
     let id = RunId::of(&lane.workspace, event.id, generation, &lane.name);
-    let sql = "SELECT revision, attempts, conflicts, created_at FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
+    let sql = "SELECT revision, attempts, conflicts, created_at, failure FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
     let values = params![lane.workspace, Whole(seq), generation, lane.name];
-    let (revision, failed, conflicts, created_at) = view.prepare_cached(sql)?.query_row(values, |row| {
+    let (revision, failed, conflicts, created_at, put_off) = view.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
-        Ok((columns.whole()?, columns.take::<u32>()?, columns.take()?, columns.take::<Timestamp>()?))
+        Ok((columns.whole()?, columns.take::<u32>()?, columns.take()?, columns.take::<Timestamp>()?, columns.take()?))
     })?;
     let attempt = failed.saturating_add(1);
-    Ok(Run { id, seq, generation, lane: lane.clone(), revision, attempt, conflicts, created_at, event })
+    Ok(Run { id, seq, generation, lane: lane.clone(), revision, attempt, conflicts, created_at, put_off, event })
 }

@@ -173,6 +173,7 @@ CREATE TABLE plugin_state_sizes (
 const LISTED: &str = "
 CREATE INDEX IF NOT EXISTS runs_of_rule ON runs (workspace, rule);
 CREATE INDEX IF NOT EXISTS runs_held ON runs (workspace) WHERE state = 1;
+CREATE INDEX IF NOT EXISTS runs_held_of_rule ON runs (workspace, rule, due_at) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS runs_dropped ON runs (workspace) WHERE state = 4;
 CREATE INDEX IF NOT EXISTS deliveries_of_rule ON deliveries (workspace, rule);
 ";

@@ -7,6 +7,7 @@ mod guest;
 mod loading;
 mod remembering;
 mod running;
+mod tripping;
 
 use std::sync::Arc;
 

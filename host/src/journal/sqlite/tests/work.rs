@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{Digest, Failure, Stage},
-    journal::{Attempt, DeliveryState, RunEnd, RunState, Settled, StateEnd, Verdict, sqlite::lease},
+    journal::{Attempt, DeliveryState, Run, RunEnd, RunState, Settled, StateEnd, Verdict, sqlite::lease},
 };
 
 #[test]
@@ -81,6 +81,46 @@ fn a_dropped_and_a_dead_run_keep_their_reason() {
         let failure = runs[0].failure.as_ref().expect("a reason");
         assert_eq!((runs[0].state, failure.code.as_str(), deliveries.len()), (state, code, 0));
     }
+}
+
+#[test]
+fn held_runs_wait_in_order_until_they_are_released_and_outlive_a_restart() {
+    let world = World::new();
+    let unrouted = world.appended(&["a", "b", "c"]);
+    done(world.journal.route(unrouted.iter().map(|one| routed(one, "r", None)).collect()));
+    let claim = |world: &World| done(world.journal.claim_runs(lane("r"), world.now(), 9)).items;
+    let hold = |world: &World, run: &Run| RunEnd {
+        seq: run.seq,
+        generation: run.generation,
+        lane: run.lane.clone(),
+        attempt: run.attempt,
+        stages: Vec::new(),
+        outcome: Outcome::Held { at: world.now(), failure: Failure::new("plugin-tripped", "it waits") },
+    };
+    let claimed = claim(&world);
+    assert!(claimed.iter().all(|run| run.put_off.is_none()));
+    done(world.journal.end_runs(claimed.iter().map(|run| hold(&world, run)).collect()));
+    assert_eq!(marked(&world.journal.feed().held), ["r".to_owned()].into());
+    assert!(claim(&world).is_empty(), "what is held is not handed out");
+
+    let world = world.reopen();
+    assert_eq!(marked(&world.journal.feed().held), ["r".to_owned()].into());
+    assert!(claim(&world).is_empty());
+    done(world.journal.release_runs(lane("r"), 1));
+    assert_eq!(marked(&world.journal.feed().held), ["r".to_owned()].into(), "there may be more");
+    let probe = claim(&world);
+    assert_eq!((probe.len(), probe[0].seq, probe[0].attempt), (1, unrouted[0].seq, 1), "the first, and nothing is counted");
+    assert_eq!(probe[0].put_off.as_ref().map(|failure| failure.code.as_str()), Some("plugin-tripped"));
+
+    world.pass_ms(1);
+    done(world.journal.end_runs(vec![hold(&world, &probe[0])]));
+    done(world.journal.release_runs(lane("r"), 1));
+    let probe = claim(&world);
+    assert_eq!(probe[0].seq, unrouted[1].seq, "who was tried is tried again after the others");
+    done(world.journal.end_runs(vec![hold(&world, &probe[0])]));
+    done(world.journal.release_runs(lane("r"), 9));
+    let all: Vec<u64> = claim(&world).iter().map(|run| run.seq).collect();
+    assert_eq!(all, unrouted.iter().map(|one| one.seq).collect::<Vec<_>>(), "in the order in which they were made");
 }
 
 #[test]

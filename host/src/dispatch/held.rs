@@ -1,0 +1,128 @@
+//! Work that waits for a plugin which is tripped: whether a chain may run now, and when what was held goes on.
+//!
+//! Runs and batches are pinned to the revision that matched them. Where a plugin of that revision is tripped, and for all that was held,
+//! the rule as it is today counts instead: it is where the operator mends what is broken.
+
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
+
+use super::{Parts, Rule, store};
+use crate::{
+    event::{Digest, Failure, Name, Timestamp},
+    journal::{Lane, Outcome, Places},
+    plugin::{Admission, Bound, Release, TRIPPED, Ticket},
+};
+
+/// How often it is looked whether held runs may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Runs that are released in one transaction.
+const RELEASED_AT_ONCE: usize = 512;
+/// A rule whose batch plugin is tripped is looked at again after this long.
+const BATCHES_AGAIN_MS: u64 = 500;
+
+/// Leave to run the chain of a rule, which is `pinned` or that of today; else what becomes of the work.
+pub(super) fn admit(
+    parts: &Parts,
+    pinned: Arc<Rule>,
+    chain: fn(&Rule) -> Arc<[Arc<Bound>]>,
+    lane: &Lane,
+    put_off: Option<&Failure>,
+    now: Timestamp,
+) -> Result<(Arc<Rule>, Ticket), Outcome> {
+    let breakers = parts.plugins.breakers();
+    let was_held = put_off.is_some_and(|failure| failure.code == TRIPPED);
+    let rule = if was_held || breakers.any_tripped(&lane.workspace, &chain(&pinned)) {
+        rule_of_today(parts, lane).ok_or_else(|| Outcome::Dead(rule_gone(&lane.name)))?
+    } else {
+        pinned
+    };
+    match breakers.admit(&lane.workspace, &chain(&rule), was_held, now) {
+        Admission::Go(ticket) => Ok((rule, ticket)),
+        Admission::Hold(failure) => Err(Outcome::Held { at: now, failure }),
+        Admission::Dead(failure) => Err(Outcome::Dead(failure)),
+    }
+}
+
+/// All that runs when an event comes.
+pub(super) fn whole_chain(rule: &Rule) -> Arc<[Arc<Bound>]> {
+    Arc::clone(&rule.chain)
+}
+
+/// All that runs when a batch is full.
+pub(super) fn only_folder(rule: &Rule) -> Arc<[Arc<Bound>]> {
+    rule.folder().cloned().into_iter().collect()
+}
+
+/// Of a rule whose batch plugin is tripped no batch is taken up.
+pub(super) fn places_of_batches(parts: &Parts, lane: &Lane, places_max: usize) -> Places {
+    let Some(rule) = rule_of_today(parts, lane) else { return Places::UpTo(places_max) };
+    match parts.plugins.breakers().release(&lane.workspace, &only_folder(&rule), (parts.clock)()) {
+        Release::None => Places::NotFor { ms: BATCHES_AGAIN_MS },
+        Release::One | Release::All => Places::UpTo(places_max),
+    }
+}
+
+/// Releases held runs, until the host stops.
+pub(super) async fn release(parts: Parts) {
+    let mut shutdown = parts.shutdown.clone();
+    let mut stopped = pin!(async { drop(shutdown.wait_for(|stop| *stop).await) });
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut held, mut revisions) = (HashSet::new(), Vec::new());
+    loop {
+        tokio::select! {
+            lanes = parts.journal.feed().held.take() => held.extend(lanes),
+            _ = look.tick() => {
+                retire(&parts, &mut revisions);
+                held = release_some(&parts, held).await;
+            }
+            () = &mut stopped => return,
+        }
+    }
+}
+
+/// Gives back the lanes of which none may go on yet; the others are marked again where they hold more.
+async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
+    let mut waiting = HashSet::new();
+    for lane in held {
+        let release = match rule_of_today(parts, &lane) {
+            Some(rule) => parts.plugins.breakers().release(&lane.workspace, &rule.chain, (parts.clock)()),
+            // What was held of a rule that is no more is given up.
+            None => Release::All,
+        };
+        let max = match release {
+            Release::All => RELEASED_AT_ONCE,
+            Release::One => 1,
+            Release::None => {
+                waiting.insert(lane);
+                continue;
+            }
+        };
+        store("the release of held runs", || parts.journal.release_runs(lane.clone(), max)).await;
+    }
+    waiting
+}
+
+/// With each new rule set: what it no longer has is not shown as tripped any more.
+fn retire(parts: &Parts, seen: &mut Vec<(Name, u64)>) {
+    let book = parts.book.load();
+    let revisions = book.workspaces.iter().map(|(workspace, rules)| (workspace.clone(), rules.revision)).collect();
+    if *seen == revisions {
+        return;
+    }
+    *seen = revisions;
+    let has = |rule: &Arc<Rule>, plugin: &Name, digest: &Digest| {
+        rule.chain.iter().any(|bound| bound.name == *plugin && bound.digest == *digest)
+    };
+    parts.plugins.breakers().retire(|workspace, plugin, digest| {
+        let rules = book.workspaces.get(workspace);
+        rules.is_some_and(|rules| rules.rules.iter().any(|rule| has(rule, plugin, digest)))
+    });
+}
+
+fn rule_of_today(parts: &Parts, lane: &Lane) -> Option<Arc<Rule>> {
+    parts.book.load().workspaces.get(&lane.workspace)?.named(&lane.name).cloned()
+}
+
+fn rule_gone(rule: &Name) -> Failure {
+    Failure::new(TRIPPED, format!("it waited for a plugin that was tripped, and the rule `{rule}` is no longer there"))
+}
