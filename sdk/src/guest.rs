@@ -62,8 +62,7 @@ pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
         Level::Warn => wit::log::Level::Warn,
         Level::Error => wit::log::Level::Error,
     };
-    let fields: Vec<_> = fields.iter().map(|&(key, value)| attribute((key.to_owned(), value.to_owned()))).collect();
-    wit::log::emit(level, message, &fields);
+    wit::log::emit(level, message, &attributes(fields));
 }
 
 pub(crate) fn setting(key: &str) -> Option<String> {
@@ -121,6 +120,14 @@ impl From<wit::state::StateError> for state::Error {
             wit::state::StateError::Unavailable(text) => Self::Unavailable(text),
         }
     }
+}
+
+pub(crate) fn count(name: &str, delta: u64, labels: &[(&str, &str)]) -> Result<(), String> {
+    wit::metrics::count(name, delta, &attributes(labels))
+}
+
+pub(crate) fn observe(name: &str, value: f64, labels: &[(&str, &str)]) -> Result<(), String> {
+    wit::metrics::observe(name, value, &attributes(labels))
 }
 
 /// Without it the host sees only that `unreachable` was reached. One line: the panic's own form has two.
@@ -191,6 +198,10 @@ impl<P: export::Lifecycle> wit_lifecycle::Guest for P {
         let problem = |problem: crate::config::Problem| wit_lifecycle::Problem { path: problem.path, message: problem.message };
         P::validate_config(&config).map_err(|problems| problems.into_iter().map(problem).collect())
     }
+}
+
+fn attributes(pairs: &[(&str, &str)]) -> Vec<wit::types::Attribute> {
+    pairs.iter().map(|&(key, value)| attribute((key.to_owned(), value.to_owned()))).collect()
 }
 
 fn attribute((key, value): (String, String)) -> wit::types::Attribute {

@@ -67,7 +67,7 @@
 //! ```
 //!
 //! [`testing`] has what a test may set and see beyond that: the settings that [`config`] reads, the
-//! [`clock`], the seed of [`random`], what is in [`state`], and the lines that were logged.
+//! [`clock`], the seed of [`random`], what is in [`state`], the lines that were logged and the [`metrics`] that were told.
 //! One thing differs between there and a guest: a [`Value`](serde_json::Value) keeps the order of its keys in a guest only, so
 //! that this crate changes no other user of `serde_json` in the same build. A test that compares values, not bytes, sees no
 //! difference. Where bytes count, edit them in place with [`json::find`].
@@ -95,6 +95,7 @@ pub mod config;
 pub mod crypto;
 pub mod json;
 pub mod log;
+pub mod metrics;
 pub mod random;
 pub mod state;
 
@@ -132,7 +133,9 @@ pub use {serde, serde_json};
 pub mod prelude {
     pub use crate::{Batch, Config, Error, Event, FlushReason, Message, Outcome, Result, Verdict};
     pub use crate::{Decision, Request, Response, accept, accept_with, answer, refuse};
-    pub use crate::{DurationExt, clock, config, crypto, drop, emit, emit_all, keep, log, random, reject, retry_after, state};
+    pub use crate::{
+        DurationExt, clock, config, crypto, drop, emit, emit_all, keep, log, metrics, random, reject, retry_after, state,
+    };
     pub use crate::{batch, filter, transform, verify};
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

@@ -26,6 +26,26 @@ pub struct Line {
     pub fields: Vec<(String, String)>,
 }
 
+/// A number that the plugin told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Its name.
+    pub name: String,
+    /// What was told.
+    pub value: Told,
+    /// Its labels, as they were given.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What was told of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Told {
+    /// By [`metrics::count`](crate::metrics::count).
+    Count(u64),
+    /// By [`metrics::observe`](crate::metrics::observe).
+    Observe(f64),
+}
+
 /// Stands in for an HMAC.
 type Mac = dyn Fn(Algorithm, &[u8]) -> Vec<u8>;
 
@@ -43,6 +63,8 @@ struct Host {
     state: BTreeMap<String, Stored>,
     state_writes: u64,
     state_denied: bool,
+    /// `None` until they are granted.
+    metrics: Option<Vec<Metric>>,
 }
 
 /// An entry, and when its time is over.
@@ -62,6 +84,7 @@ impl Host {
         state: BTreeMap::new(),
         state_writes: 0,
         state_denied: false,
+        metrics: None,
     };
 }
 
@@ -114,6 +137,18 @@ pub fn stored() -> BTreeMap<String, Vec<u8>> {
     })
 }
 
+/// Grants [`metrics`](crate::metrics) on this thread; without it they are refused.
+pub fn grant_metrics() {
+    HOST.with_borrow_mut(|host| {
+        host.metrics.get_or_insert_default();
+    });
+}
+
+/// Takes the metrics that were told on this thread.
+pub fn take_metrics() -> Vec<Metric> {
+    HOST.with_borrow_mut(|host| host.metrics.as_mut().map(std::mem::take).unwrap_or_default())
+}
+
 /// Takes the lines that were logged on this thread.
 pub fn take_log() -> Vec<Line> {
     HOST.with_borrow_mut(|host| std::mem::take(&mut host.log))
@@ -162,6 +197,26 @@ pub(crate) fn verify_ed25519(public_key: &[u8], data: &[u8], signature: &[u8]) -
     let verify = HOST.with_borrow(|host| host.ed25519.clone());
     let verify = verify.ok_or("the test does not say which signatures are good (testing::set_ed25519)")?;
     Ok(verify(public_key, data, signature))
+}
+
+pub(crate) fn count(name: &str, delta: u64, labels: &[(&str, &str)]) -> Result<(), String> {
+    tell(name, Told::Count(delta), labels)
+}
+
+pub(crate) fn observe(name: &str, value: f64, labels: &[(&str, &str)]) -> Result<(), String> {
+    if !value.is_finite() {
+        return Err(format!("`{name}`: what is observed has to be a finite number"));
+    }
+    tell(name, Told::Observe(value), labels)
+}
+
+fn tell(name: &str, value: Told, labels: &[(&str, &str)]) -> Result<(), String> {
+    HOST.with_borrow_mut(|host| {
+        let metrics = host.metrics.as_mut().ok_or("the test grants no metrics (grants.metrics)")?;
+        let labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        metrics.push(Metric { name: name.to_owned(), value, labels });
+        Ok(())
+    })
 }
 
 /// As the host has it: no settings are an empty object.

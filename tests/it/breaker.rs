@@ -201,3 +201,75 @@ async fn what_redacts_cannot_be_bypassed() {
     assert!(problem.to_string().contains("/on_fault") && problem.to_string().contains("redacts"), "{problem}");
     host.stop().await;
 }
+
+/// A push, as `digest` batches it.
+const PUSH: &str = r#"{"repository":{"full_name":"a/b"},"ref":"refs/heads/x","compare":"c","pusher":{"name":"n"},"commits":[]}"#;
+
+/// The rule of `hub` with batches of one event, through `digest` with these lines.
+async fn apply_batches(host: &Host, lines: &str, receiver: &Receiver) {
+    let digest = host.upload(guests::component("digest")).await.expect("a component");
+    let lines = format!("digest = \"{digest}\"\n{lines}");
+    host.apply(&format!("{}batch = {{ max_events = 1 }}\n", hub(&lines, receiver))).await;
+}
+
+async fn push(host: &Host) -> String {
+    host.post("open", &[("x-type", "push")], PUSH).await
+}
+
+/// The fuel of the only stage of the newest run or batch.
+async fn fuel(host: &Host, what: &str) -> u64 {
+    let fuel = async || host.get(&format!("/v1/{what}?rule=all")).await.json["items"][0]["stages"][0]["fuel"].as_u64();
+    eventually(&format!("the fuel of {what}"), fuel).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_go_out_alone_where_their_batch_plugin_is_bypassed() {
+    let (receiver, time) = (Receiver::start().await, Time::new());
+    let host = Host::start_with(time.rules()).await;
+    apply_batches(&host, "on_fault = \"bypass\"\nlimits = { fuel = 1, fuel_per_byte = 0 }", &receiver).await;
+    for _ in 0..TRIPS {
+        push(&host).await;
+    }
+    in_breaker_state(&host, "tripped").await;
+    let id = push(&host).await;
+    let run = host.run_in_state(&id, "all", "planned").await;
+    assert_eq!((&run["stages"][0]["export"], &run["stages"][0]["result"]), (&"batch".into(), &"bypassed".into()), "{run}");
+    assert!(receiver.wait_for("/out", 2).await.iter().all(|one| one.body == PUSH));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_whose_fold_is_tripped_wait_and_are_folded_later() {
+    let (receiver, time) = (Receiver::start().await, Time::new());
+    let host = Host::start_with(time.rules()).await;
+    apply_batches(&host, "", &receiver).await;
+    push(&host).await;
+    receiver.wait_for("/out", 1).await;
+    let (key, fold) = (fuel(&host, "runs").await, fuel(&host, "batches").await);
+    assert!(fold > key, "{fold} of a fold and {key} of a key");
+    let scarce = format!("limits = {{ fuel = {}, fuel_per_byte = 0 }}", key.midpoint(fold));
+    apply_batches(&host, &scarce, &receiver).await;
+    // What went well is of more than a minute ago; from now on a key that goes well and a fold that does not take turns.
+    time.pass_ms(60_000);
+    let batches = async |state: &str| {
+        let listed = host.get(&format!("/v1/batches?rule=all&state={state}&limit=100")).await.json;
+        listed["items"].as_array().map_or(0, Vec::len)
+    };
+    for dead in 1..TRIPS / 2 {
+        push(&host).await;
+        eventually("a fold that failed", async || (batches("dead").await == dead).then_some(())).await;
+    }
+    push(&host).await;
+    in_breaker_state(&host, "tripped").await;
+    let closed = async || batches("closed").await;
+    eventually("a batch that waits", async || (closed().await > 0).then_some(())).await;
+    let held = push(&host).await;
+    host.run_in_state(&held, "all", "held").await;
+
+    apply_batches(&host, "", &receiver).await;
+    time.pass_ms(30_000);
+    in_breaker_state(&host, "closed").await;
+    host.run_in_state(&held, "all", "batched").await;
+    eventually("no batch that waits", async || (closed().await == 0).then_some(())).await;
+    host.stop().await;
+}

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, Receiver, github, guests, process};
+use sluicebox_tests::{Host, Receiver, eventually, github, guests, process};
 use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -88,7 +88,7 @@ async fn the_command_line_shows_the_line_of_a_wrong_setting() {
 fn a_component_tells_the_form_of_its_settings_without_being_run() {
     let component = guests::component("capable");
     let schema: Value = serde_json::from_str(sluicebox::plugin::config_schema(&component).expect("a schema")).expect("JSON");
-    assert_eq!(schema["properties"]["ask"]["enum"], json!(["clock", "random", "much-random", "hmac"]));
+    assert_eq!(schema["properties"]["ask"]["enum"], json!(["clock", "random", "much-random", "hmac", "metrics"]));
     assert_eq!(schema["required"], json!(["ask"]));
     assert_eq!(sluicebox::plugin::config_schema(&guests::component("misbehave")), None);
 }
@@ -114,5 +114,34 @@ async fn a_call_without_its_grant_is_told_which() {
     let run = host.run_in_state(&id, "all", "dead").await;
     assert_eq!(run["failure"]["code"], "not-granted", "{run}");
     assert!(run.to_string().contains("plugins.capable.grants.secrets.shop"), "{run}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plugin_counts_is_on_the_page_of_metrics_as_long_as_it_is_in_use() {
+    let (host, receiver) = start("config = { ask = \"metrics\" }\ngrants.metrics = true").await;
+    for _ in 0..3 {
+        host.post("open", &[], "{}").await;
+    }
+    let received = receiver.wait_for("/out", 3).await;
+    assert!(String::from_utf8_lossy(&received[0].body).contains("finite"), "what is no number is refused");
+    assert_eq!(host.metric("sluicebox_plugin_custom_orders_total").await, 6);
+    assert_eq!(host.metric("sluicebox_plugin_custom_euros_count").await, 3);
+    let page = host.metrics().await;
+    assert!(page.contains("sluicebox_plugin_custom_orders_total{plugin=\"capable\",shop=\"x\"} 6"), "{page}");
+
+    host.delete("/v1/rules/all").await;
+    host.delete("/v1/plugins/capable").await;
+    eventually("a page without them", async || (!host.metrics().await.contains("plugin_custom")).then_some(())).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_without_their_grant_are_refused_by_its_name() {
+    let (host, _receiver) = start("config = { ask = \"metrics\" }").await;
+    let id = host.post("open", &[], "{}").await;
+    let run = host.run_in_state(&id, "all", "dead").await;
+    assert_eq!(run["failure"]["code"], "metric-refused", "{run}");
+    assert!(run.to_string().contains("plugins.capable.grants.metrics"), "{run}");
     host.stop().await;
 }

@@ -87,8 +87,8 @@ async fn too_many_messages_end_at_their_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deep_recursion_ends_as_a_trap() {
-    ends_as("{ mode = \"recurse\" }", "{}", "trap", "tries").await;
+async fn deep_recursion_ends_at_the_end_of_the_stack() {
+    ends_as("{ mode = \"recurse\" }", "{}", "limit-stack", "tries").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod crash;
 mod delivery;
 mod documents;
 mod door;
+mod fairness;
 mod guests;
 mod javascript;
 mod official;

@@ -131,10 +131,15 @@ impl Api {
         self.get(&format!("/v1/deliveries/{}", listed["id"].as_str().expect("an id"))).await.json
     }
 
+    /// The page of metrics.
+    pub async fn metrics(&self) -> String {
+        let page = self.request(Method::GET, "/metrics").bearer_auth(&self.key).send().await.expect("metrics");
+        page.text().await.expect("text")
+    }
+
     /// One counter of `/metrics`, all its labels together.
     pub async fn metric(&self, name: &str) -> u64 {
-        let page = self.request(Method::GET, "/metrics").bearer_auth(&self.key).send().await.expect("metrics");
-        let page = page.text().await.expect("text");
+        let page = self.metrics().await;
         let value = |line: &str| {
             let rest = line.strip_prefix(name)?;
             rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<u64>().ok())?

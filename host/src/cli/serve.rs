@@ -11,7 +11,11 @@ use anyhow::Context;
 use tokio::{net::TcpListener, signal::unix};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::{Host, config::Config, plugin::CompileLimits};
+use crate::{
+    Host,
+    config::Config,
+    plugin::{self, CompileLimits},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,6 +31,9 @@ pub(super) struct Arguments {
     /// The URL that senders call this host by; some providers sign it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    /// The largest plugin, in bytes, up to 67108864.
+    #[arg(long, default_value_t = plugin::Options::default().component_bytes_max)]
+    component_bytes_max: usize,
     #[command(flatten)]
     compile: Compile,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
@@ -59,6 +66,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.ingest.public_url = arguments.public_url;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
+    config.plugin.component_bytes_max = arguments.component_bytes_max;
     config.plugin.compiler = Some(this_program()?);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;

@@ -11,9 +11,10 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::{
     Bound, Fault,
+    custom::{Owned, Teller},
     exchange::{Answer, Lines, Settings, State},
     fault::{Cause, FaultKind, Ran},
-    limits::{CHAIN_LOG_LINES_MAX, CHAIN_TIME_MAX, Limits},
+    limits::{CHAIN_LOG_LINES_MAX, CHAIN_TIME_MAX, HANDLES_MAX, Limits},
     meter::Meter,
     metrics::Metrics,
     random::Random,
@@ -121,11 +122,13 @@ impl<'a> Session<'a> {
             Ok(Err(refusal)) => Err(Cause::of_refusal(refusal)),
             Err(error) => Err(ran.cause(&error)),
         };
+        let reached = [(state.log.dropped, "log"), (state.custom.had_no_room, "metric-series")];
         let used = Used {
             fuel: fuel.saturating_sub(fuel_left),
             memory_bytes: state.meter.memory_bytes(),
             instantiate: state.instantiated.map_or(Duration::ZERO, |made| made - begun),
             logs: state.log.lines,
+            reached: reached.into_iter().filter(|(reached, _)| *reached).map(|(_, limit)| limit).collect(),
         };
         (answer, used)
     }
@@ -141,6 +144,7 @@ impl<'a> Session<'a> {
             grants: Arc::clone(&bound.grants),
             instantiated: None,
             remembered: StateCall::of(view, &bound.name, bound.grants.state, bound.limits.state_bytes),
+            custom: Owned::teller(&bound.name, bound.custom.as_ref(), bound.digest, bound.limits.metric_series_max),
         }
     }
 
@@ -150,6 +154,7 @@ impl<'a> Session<'a> {
             Err(cause) => (cause.label, cause.failure.code.as_str(), 0),
         };
         self.metrics.called(&bound.name, export, label, elapsed);
+        used.reached.iter().for_each(|limit| self.metrics.reached(bound.name.as_str(), limit));
         self.log_lines_left = self.log_lines_left.saturating_sub(used.logs.len());
         self.stages.push(Stage {
             plugin: bound.name.clone(),
@@ -173,6 +178,8 @@ struct Used {
     memory_bytes: usize,
     instantiate: Duration,
     logs: Vec<String>,
+    /// Limits that it reached and that did not end it.
+    reached: Vec<&'static str>,
 }
 
 fn microseconds(time: Duration) -> u64 {
@@ -196,6 +203,7 @@ pub(super) fn store(
         grants: Arc::default(),
         instantiated: None,
         remembered: StateCall::default(),
+        custom: Teller::nobody(),
     };
     prepared(engine, state, limits, fuel)
 }
@@ -217,5 +225,6 @@ fn prepared(engine: &Engine, state: State, limits: &Limits, fuel: u64) -> wasmti
     });
     store.set_epoch_deadline(limits.time_ms.saturating_add(1));
     store.set_hostcall_fuel(limits.output_bytes);
+    store.set_max_component_handles(HANDLES_MAX);
     Ok(store)
 }

@@ -25,7 +25,6 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 /// What of a memory is cleared with `memset` and kept for the next instance; giving pages back to the kernel takes a lock on the
 /// address space that all workers share.
 const KEEP_RESIDENT_BYTES: usize = 512 << 10;
-const WASM_STACK_BYTES: usize = 512 << 10;
 
 /// Starts the engine and its ticker.
 ///
@@ -54,7 +53,7 @@ pub(super) fn base() -> Config {
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .max_wasm_stack(WASM_STACK_BYTES)
+        .max_wasm_stack(super::limits::WASM_STACK_BYTES)
         .memory_init_cow(true);
     config
 }

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use super::{
+    custom::Teller,
     grants::Grants,
     limits::LOG_LINES_MAX,
     meter::Meter,
@@ -113,6 +114,8 @@ impl Settings {
 pub(super) struct Lines {
     pub(super) lines: Vec<String>,
     room: usize,
+    /// Some did not find room.
+    pub(super) dropped: bool,
     /// The last line of level `error`: what a panic said before it trapped.
     pub(super) last_error: Option<String>,
 }
@@ -120,7 +123,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Room for as many lines as a call may write, or fewer where its chain has less left.
     pub(super) fn with_room(room: usize) -> Self {
-        Self { lines: Vec::new(), room: room.min(LOG_LINES_MAX), last_error: None }
+        Self { lines: Vec::new(), room: room.min(LOG_LINES_MAX), dropped: false, last_error: None }
     }
 
     /// One line of `level`, the message, and fields as `key=value`.
@@ -129,6 +132,7 @@ impl Lines {
             self.last_error = Some(one_line(message));
         }
         if self.lines.len() >= self.room {
+            self.dropped = true;
             return;
         }
         let mut line = String::new();
@@ -156,6 +160,7 @@ pub(super) struct State {
     /// When there was an instance to call.
     pub(super) instantiated: Option<Instant>,
     pub(super) remembered: StateCall,
+    pub(super) custom: Teller,
 }
 
 #[cfg(test)]
@@ -178,6 +183,7 @@ mod tests {
         log.write("warn", "two", &[]);
         log.write("error", "three", &[]);
         assert_eq!(log.lines, ["info hello a=1 b=x y", "warn two"]);
+        assert!(log.dropped);
         assert_eq!(log.last_error.as_deref(), Some("three"));
     }
 

@@ -5,7 +5,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::{
     exchange::Refusal,
-    limits::Limits,
+    limits::{HANDLES_MAX, Limits, WASM_STACK_BYTES},
     load_error::mib,
     meter::{HostExhausted, OverLimit},
     random::TooMuchRandom,
@@ -119,6 +119,9 @@ impl Ran<'_> {
         if error.chain().any(|cause| cause.to_string().contains(OUTPUT_EXHAUSTED)) {
             return self.output();
         }
+        if error.chain().any(|cause| cause.to_string().contains(HANDLES_EXHAUSTED)) {
+            return self.handles();
+        }
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => self.fuel(),
             Some(Trap::Interrupt) => self.time(),
@@ -126,7 +129,7 @@ impl Ran<'_> {
                 Some(said) => self.panic(said),
                 None => self.trap("it panicked without a word, or reached code that it held to be unreachable", error),
             },
-            Some(Trap::StackOverflow) => self.trap("its stack of 512 KiB overflowed", error),
+            Some(Trap::StackOverflow) => self.stack(),
             Some(trap) => self.trap(&trap.to_string(), error),
             None => self.trap(&format!("it broke the contract: {}", error.root_cause()), error),
         }
@@ -160,10 +163,22 @@ impl Ran<'_> {
         Cause::new(FaultKind::Output, "limit-output", message)
     }
 
+    fn handles(&self) -> Cause {
+        let message = format!("plugin `{}` held more than {HANDLES_MAX} handles at once, which cannot be raised", self.plugin);
+        Cause::new(FaultKind::Memory, "limit-handles", message)
+    }
+
     /// In the words of Rust's own panic messages where the guest used them: `panicked at src/lib.rs:7:5: ...`.
     fn panic(&self, said: &str) -> Cause {
         let verb = if said.starts_with("panicked") { "" } else { "panicked: " };
         Cause::new(FaultKind::Trapped, "panic", format!("plugin `{}` {verb}{said}", self.plugin))
+    }
+
+    fn stack(&self) -> Cause {
+        let (plugin, limit) = (self.plugin, WASM_STACK_BYTES >> 10);
+        let message =
+            format!("plugin `{plugin}` filled its stack of {limit} KiB, which cannot be raised: call itself less deeply");
+        Cause::new(FaultKind::Trapped, "limit-stack", message)
     }
 
     fn trap(&self, what: &str, error: &wasmtime::Error) -> Cause {
@@ -174,6 +189,9 @@ impl Ran<'_> {
 
 /// wasmtime's error for this has no public type, so it is known by its words; a test holds them.
 const OUTPUT_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// The same.
+const HANDLES_EXHAUSTED: &str = "store handle limit exceeded";
 
 pub(super) fn is_hosts_own(error: &wasmtime::Error) -> bool {
     error.is::<HostExhausted>() || error.is::<PoolConcurrencyLimitError>() || error.chain().any(|e| e.is::<std::io::Error>())
@@ -188,7 +206,10 @@ fn innermost_function(error: &wasmtime::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{event::Digest, plugin::random::Random};
+    use crate::{
+        event::Digest,
+        plugin::{engine, random::Random},
+    };
 
     fn cause(error: impl Into<wasmtime::Error>, last_error: Option<&str>) -> Cause {
         let plugin: Name = "redact".parse().expect("a name");
@@ -219,7 +240,32 @@ mod tests {
         let rust = cause(Trap::UnreachableCodeReached, Some("panicked at src/lib.rs:7:5: no"));
         assert_eq!(rust.failure.message, "plugin `redact` panicked at src/lib.rs:7:5: no");
         assert_eq!(cause(Trap::UnreachableCodeReached, None).failure.code, "trap");
-        assert_eq!(cause(Trap::StackOverflow, Some("earlier")).failure.code, "trap");
+        assert_eq!(cause(Trap::StackOverflow, Some("earlier")).failure.code, "limit-stack");
+    }
+
+    /// Makes resources for ever: their handles are in the host's memory.
+    const HOARDS: &str = r#"(component
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core module $m
+            (import "" "new" (func $new (param i32) (result i32)))
+            (func (export "run") (loop $again (drop (call $new (i32.const 0))) (br $again))))
+        (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+        (func (export "run") (canon lift (core func $i "run"))))"#;
+
+    #[test]
+    fn handles_have_an_end() {
+        let engine = wasmtime::Engine::new(&engine::base()).expect("an engine");
+        let component = wat::parse_str(HOARDS).expect("a component");
+        let component = wasmtime::component::Component::new(&engine, component).expect("compiles");
+        let mut store = wasmtime::Store::new(&engine, ());
+        store.set_fuel(u64::MAX).expect("fuel is counted");
+        store.set_epoch_deadline(u64::MAX / 2);
+        store.set_max_component_handles(HANDLES_MAX);
+        let instance = wasmtime::component::Linker::new(&engine).instantiate(&mut store, &component).expect("starts");
+        let run = instance.get_typed_func::<(), ()>(&mut store, "run").expect("it is there");
+        let cause = cause(run.call(&mut store, ()).expect_err("too many"), None);
+        assert_eq!((cause.kind, cause.failure.code.as_str()), (FaultKind::Memory, "limit-handles"), "{}", cause.failure.message);
     }
 
     #[test]

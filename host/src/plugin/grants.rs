@@ -24,6 +24,9 @@ pub struct GrantsSpec {
     /// Whether it may remember anything from one event to the next.
     #[serde(default)]
     pub state: bool,
+    /// Metrics of its own.
+    #[serde(default)]
+    pub metrics: bool,
 }
 
 /// The grants of one plugin.

@@ -54,7 +54,7 @@ impl Inspected {
             return Err(load_error::core_module(label));
         }
         if self.bytes > COMPONENT_BYTES_MAX {
-            return Err(load_error::too_large(label, self.bytes));
+            return Err(load_error::too_large(label, self.bytes, COMPONENT_BYTES_MAX));
         }
         if let Some(import) = self.imports.iter().find(|import| !is_of(import, &track_0_1::IMPORTS)) {
             return Err(load_error::import(label, import));

@@ -6,8 +6,22 @@ use serde::Deserialize;
 
 use crate::event::Invalid;
 
-/// The largest component, in bytes.
+/// The largest component, in bytes, unless the server's options say otherwise.
 pub(super) const COMPONENT_BYTES_MAX: usize = 32 * MIB;
+/// What those options may raise it to.
+pub(super) const COMPONENT_BYTES_CEILING: usize = 64 * MIB;
+/// The most handles of resources that an instance may have at once; they take the host's memory, not the guest's.
+pub(super) const HANDLES_MAX: usize = 256;
+/// The stack of a call, in bytes.
+pub(super) const WASM_STACK_BYTES: usize = 512 << 10;
+/// The most series of all plugins together.
+pub(super) const CUSTOM_SERIES_MAX: usize = 2_000;
+/// The longest name of a metric, and key of its labels, in bytes.
+pub(super) const METRIC_NAME_BYTES_MAX: usize = 63;
+/// The most labels of a series.
+pub(super) const METRIC_LABELS_MAX: usize = 4;
+/// The longest value of one, in bytes.
+pub(super) const METRIC_LABEL_VALUE_BYTES_MAX: usize = 64;
 /// The most lines that one call may log; further ones are dropped.
 pub(super) const LOG_LINES_MAX: usize = 100;
 /// The most lines kept of all the calls of one chain together.
@@ -78,6 +92,8 @@ pub struct LimitsSpec {
     pub messages_max: Option<u64>,
     /// What the keys and values of its state may have together. Default 1 MiB, at most 16 MiB.
     pub state_bytes: Option<u64>,
+    /// Series of its own metrics that the plugin may have. Default 20, at most 100.
+    pub metric_series_max: Option<u64>,
 }
 
 /// The limits of one call.
@@ -90,6 +106,7 @@ pub(super) struct Limits {
     pub(super) output_bytes: usize,
     pub(super) messages_max: usize,
     pub(super) state_bytes: u64,
+    pub(super) metric_series_max: usize,
 }
 
 impl Limits {
@@ -102,6 +119,7 @@ impl Limits {
         output_bytes: 4 * MIB,
         messages_max: 100,
         state_bytes: 1 << 20,
+        metric_series_max: 20,
     };
 
     /// What no plugin may have more of.
@@ -113,6 +131,7 @@ impl Limits {
         output_bytes: 16 * MIB,
         messages_max: CHAIN_MESSAGES_MAX,
         state_bytes: 16 << 20,
+        metric_series_max: 100,
     };
 
     /// Refines what the hub file declares.
@@ -130,6 +149,12 @@ impl Limits {
             output_bytes: size("output_bytes", spec.output_bytes, default.output_bytes, ceiling.output_bytes)?,
             messages_max: size("messages_max", spec.messages_max, default.messages_max, ceiling.messages_max)?,
             state_bytes: number("state_bytes", spec.state_bytes, 1, default.state_bytes, ceiling.state_bytes)?,
+            metric_series_max: size(
+                "metric_series_max",
+                spec.metric_series_max,
+                default.metric_series_max,
+                ceiling.metric_series_max,
+            )?,
         })
     }
 

@@ -19,7 +19,7 @@ use super::{
     call::store,
     exchange::{Settings, State},
     fault::is_hosts_own,
-    limits::{COMPONENT_BYTES_MAX, Limits},
+    limits::{COMPONENT_BYTES_CEILING, Limits},
     load_error,
     meter::OverLimit,
     metrics::Metrics,
@@ -47,6 +47,7 @@ pub(super) struct Loader {
     engine: Engine,
     linker: Linker<State>,
     compiler: Compiler,
+    component_bytes_max: usize,
     /// Empty until the hub has its keys, and for good where nothing is kept.
     cache: OnceLock<Cache>,
     metrics: Arc<Metrics>,
@@ -57,7 +58,8 @@ impl Loader {
         let mut linker = Linker::new(&engine);
         track_0_1::link(&mut linker).map_err(|error| load_error::engine(&error))?;
         let compiler = Compiler::new(engine.clone(), options);
-        Ok(Self { engine, linker, compiler, cache: OnceLock::new(), metrics: Arc::clone(metrics) })
+        let component_bytes_max = options.component_bytes_max.min(COMPONENT_BYTES_CEILING);
+        Ok(Self { engine, linker, compiler, component_bytes_max, cache: OnceLock::new(), metrics: Arc::clone(metrics) })
     }
 
     /// From now on, what was compiled is kept and found here.
@@ -88,7 +90,7 @@ impl Loader {
     ///
     /// The bytes are no plugin of ours; `label` is what they are called in the text that says why.
     pub(super) fn load(&self, label: &str, digest: Digest, bytes: &Bytes) -> Result<Loaded, LoadError> {
-        validate(label, bytes)?;
+        validate(label, bytes, self.component_bytes_max)?;
         self.metrics.compiled();
         let artefact = self.compiler.compile(label, bytes)?;
         let component = artefact.load(&self.engine).map_err(|error| load_error::not_compiled(label, &error))?;
@@ -151,9 +153,9 @@ impl Loader {
 }
 
 /// Whether the bytes are a component at all, and a valid one.
-fn validate(label: &str, bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        return Err(load_error::too_large(label, bytes.len()));
+fn validate(label: &str, bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
+    if bytes.len() > bytes_max {
+        return Err(load_error::too_large(label, bytes.len(), bytes_max));
     }
     if Parser::is_core_wasm(bytes) {
         return Err(load_error::core_module(label));

@@ -4,7 +4,6 @@
 
 use std::fmt::Write as _;
 
-use super::limits::COMPONENT_BYTES_MAX;
 use super::text::push_clean;
 
 /// Why a component is refused; the text is what its author sees (`error[P002]: ...`).
@@ -62,9 +61,10 @@ pub(super) fn no_metadata() -> LoadError {
     )
 }
 
-pub(super) fn too_large(label: &str, length: usize) -> LoadError {
-    let (has, limit) = (mib(length), mib(COMPONENT_BYTES_MAX));
-    refuse("P008", format_args!("{label} has {has}, the limit is {limit}"), "build it for size: opt-level = \"s\", lto, strip")
+pub(super) fn too_large(label: &str, length: usize, limit: usize) -> LoadError {
+    let (has, limit) = (mib(length), mib(limit));
+    let mend = "build it for size: opt-level = \"s\", lto, strip; or `serve --component-bytes-max`, at most 64 MiB";
+    refuse("P008", format_args!("{label} has {has}, the limit is {limit}"), mend)
 }
 
 pub(super) fn exports_nothing(label: &str, exports: &[String]) -> LoadError {

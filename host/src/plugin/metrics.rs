@@ -66,7 +66,7 @@ impl Metrics {
         };
         registry.register("sluicebox_plugin_calls", "Calls of plugins, by how they ended", metrics.calls.clone());
         registry.register("sluicebox_plugin_call_seconds", "Time of a call on its worker", metrics.seconds.clone());
-        registry.register("sluicebox_plugin_limit_hits", "Calls ended by a limit", metrics.limit_hits.clone());
+        registry.register("sluicebox_plugin_limit_hits", "Calls that reached a limit, by the limit", metrics.limit_hits.clone());
         let refusals = "Operations on a plugin's state that were refused";
         registry.register("sluicebox_plugin_state_refusals", refusals, metrics.state_refusals.clone());
         registry.register("sluicebox_plugin_queue_seconds", "Time a chain waits for a worker", metrics.queue_seconds.clone());
@@ -83,7 +83,7 @@ impl Metrics {
     pub(super) fn called(&self, plugin: &Name, export: &'static str, result: &'static str, elapsed: Duration) {
         let plugin = plugin.to_string();
         if let Some(limit) = result.strip_prefix("limit-") {
-            self.limit_hits.get_or_create(&LimitLabels { plugin: plugin.clone(), limit }).inc();
+            self.reached(&plugin, limit);
         }
         self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
         self.seconds.get_or_create(&PluginLabels { plugin }).observe(elapsed.as_secs_f64());
@@ -94,6 +94,11 @@ impl Metrics {
         for reason in reasons {
             self.state_refusals.get_or_create(&RefusedLabels { plugin: plugin.to_string(), reason }).inc();
         }
+    }
+
+    /// A call reached a limit.
+    pub(super) fn reached(&self, plugin: &str, limit: &'static str) {
+        self.limit_hits.get_or_create(&LimitLabels { plugin: plugin.to_owned(), limit }).inc();
     }
 
     /// A component is given to the compiler.

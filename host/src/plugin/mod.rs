@@ -7,8 +7,8 @@
 //!
 //! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
 //! instance at a time, where `breakers` let them; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers`
-//! give each its `turns`; `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`, `inspect` and `about` are for the
-//! client.
+//! give each its `turns`; `custom` has the plugins' own metrics; `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`,
+//! `inspect` and `about` are for the client.
 
 mod about;
 mod accept;
@@ -17,6 +17,7 @@ mod breaker;
 mod breakers;
 mod call;
 mod chain;
+mod custom;
 mod ed25519;
 mod encode;
 mod engine;
@@ -75,6 +76,7 @@ pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 
 use crate::event::{Digest, Invalid, Message, Name};
 use aot::Cache;
+use custom::CustomMetrics;
 use exchange::Settings;
 use fault::Cause;
 use grants::Grants;
@@ -101,6 +103,7 @@ pub struct Plugins {
     /// Apart from the others, which may be busy for long: here senders wait.
     verify_workers: Workers,
     breakers: Breakers,
+    custom: CustomMetrics,
     metrics: Arc<Metrics>,
 }
 
@@ -117,6 +120,8 @@ pub struct Bound {
     loaded: Arc<Loaded>,
     settings: Arc<Settings>,
     grants: Arc<Grants>,
+    /// Its own metrics, where they are granted.
+    custom: Option<Arc<custom::Owned>>,
     limits: Limits,
 }
 
@@ -140,6 +145,7 @@ impl Plugins {
             workers: Workers::start("plugin", &size, &metrics.queue_seconds)?,
             verify_workers: Workers::start("verify", &verify_size, &metrics.verify_queue_seconds)?,
             breakers: Breakers::new(registry),
+            custom: CustomMetrics::register(registry),
             engine,
             metrics,
         }))
@@ -213,7 +219,8 @@ impl Plugins {
         let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
         let on_fault = spec.on_fault()?;
-        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, limits }))
+        let custom = spec.grants.metrics.then(|| self.custom.of(&name));
+        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, custom, limits }))
     }
 
     /// Which versions of plugins are called at all.

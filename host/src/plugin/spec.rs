@@ -4,7 +4,7 @@ use std::{path::PathBuf, thread};
 
 use serde::Deserialize;
 
-use super::{GrantsSpec, LimitsSpec, OnFault};
+use super::{GrantsSpec, LimitsSpec, OnFault, limits::COMPONENT_BYTES_MAX};
 use crate::event::Invalid;
 
 /// Settings of the plugin machine.
@@ -18,6 +18,8 @@ pub struct Options {
     pub verify_workers: usize,
     /// Requests that may wait for one of those, for the same plugin at most half of them; one more is told to come again.
     pub verify_queue_max: usize,
+    /// The largest component; more than 64 MiB is as good as that.
+    pub component_bytes_max: usize,
     /// The folder of compiled components, which a start finds again; `None` keeps none.
     pub cache: Option<PathBuf>,
     /// How large that folder may grow.
@@ -49,6 +51,7 @@ impl Default for Options {
             queue_max: 1_024,
             verify_workers: (cores() / 2).max(2),
             verify_queue_max: 256,
+            component_bytes_max: COMPONENT_BYTES_MAX,
             cache: None,
             cache_bytes_max: 4 << 30,
             compiler: None,

@@ -262,13 +262,17 @@ impl From<Refused> for state::StateError {
 }
 
 impl metrics::Host for State {
-    fn count(&mut self, _: String, _: u64, _: Vec<types::Attribute>) -> Result<(), String> {
-        Err("this server keeps no metrics of plugins yet".to_owned())
+    fn count(&mut self, name: String, delta: u64, labels: Vec<types::Attribute>) -> Result<(), String> {
+        self.custom.count(&name, delta, pairs(labels))
     }
 
-    fn observe(&mut self, _: String, _: f64, _: Vec<types::Attribute>) -> Result<(), String> {
-        Err("this server keeps no metrics of plugins yet".to_owned())
+    fn observe(&mut self, name: String, value: f64, labels: Vec<types::Attribute>) -> Result<(), String> {
+        self.custom.observe(&name, value, pairs(labels))
     }
+}
+
+fn pairs(attributes: Vec<types::Attribute>) -> Vec<(String, String)> {
+    attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect()
 }
 
 impl crypto::Host for State {

@@ -217,7 +217,8 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 }
 
 fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreError> {
-    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts, failure FROM batches WHERE seq = ?1";
+    let sql =
+        "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts, failure FROM batches WHERE seq = ?1";
     let batch = view.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
         Ok(Batch {

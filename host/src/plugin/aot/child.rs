@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use wasmtime::Engine;
 
-use super::super::{engine, limits::COMPONENT_BYTES_MAX};
+use super::super::{engine, limits::COMPONENT_BYTES_CEILING};
 
 /// How much less urgent this is than the host's own work, as `nice` counts.
 const NICENESS: i32 = 10;
@@ -64,7 +64,7 @@ pub fn compile_limited(
     nice(NICENESS).map_err(io::Error::from)?;
 
     let mut component = Vec::new();
-    input.take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut component)?;
+    input.take(COMPONENT_BYTES_CEILING as u64 + 1).read_to_end(&mut component)?;
     let compiled = Engine::new(&engine::base()).and_then(|engine| engine.precompile_component(&component));
     let artefact = compiled.map_err(|error| match error.is::<wasmtime::OutOfMemory>() {
         true => CompileError::Memory,

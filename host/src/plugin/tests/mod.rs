@@ -2,6 +2,7 @@
 //! guest language would let them do.
 
 mod compiling;
+mod documented;
 mod fairness;
 mod guest;
 mod loading;

@@ -6,7 +6,7 @@ use sluicebox_sdk::prelude::*;
 #[derive(Deserialize, Config)]
 pub struct Settings {
     /// One of the arms below.
-    #[config(one_of = ["clock", "random", "much-random", "hmac"])]
+    #[config(one_of = ["clock", "random", "much-random", "hmac", "metrics"])]
     pub ask: String,
     /// Of no use but to be wrong.
     #[config(max_len = 2)]
@@ -22,6 +22,11 @@ pub fn capable(event: Event, settings: Settings) -> Result<Outcome> {
         "random" => json!([random::bytes(8), random::u64()]),
         "much-random" => json!(random::bytes(100_000).len()),
         "hmac" => json!(crypto::hmac(crypto::Algorithm::Sha256, "shop", event.body())?),
+        "metrics" => {
+            metrics::count("orders", 2, &[("shop", "x")])?;
+            metrics::observe("euros", 12.5, &[])?;
+            json!(metrics::observe("euros", f64::NAN, &[]).map_err(|error| error.to_string()))
+        }
         other => return reject("unknown-question", other),
     };
     emit(Message::json(&told)?)

@@ -1,0 +1,413 @@
+//! What plugins count and observe, for the operator's dashboards: under names of the host's, with the plugin as a label, and so many series.
+//!
+//! A plugin's series are its name's in all of its versions, and are gone when nobody holds the plugin any more: neither the rules of today
+//! nor work under way. So nothing has to be told when a plugin is removed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{
+        MetricType,
+        counter::Counter,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use super::{
+    limits::{CUSTOM_SERIES_MAX, METRIC_LABEL_VALUE_BYTES_MAX, METRIC_LABELS_MAX, METRIC_NAME_BYTES_MAX},
+    text::one_line,
+};
+use crate::event::{Digest, Name};
+
+/// Labels that the page has already.
+const RESERVED: [&str; 2] = ["plugin", "le"];
+
+type Labels = Vec<(String, String)>;
+
+/// All plugins' series.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CustomMetrics(Arc<Mutex<HashMap<Name, Weak<Owned>>>>);
+
+/// One plugin's series.
+#[derive(Debug)]
+pub(super) struct Owned {
+    plugin: Name,
+    all: CustomMetrics,
+    series: Mutex<Vec<Series>>,
+}
+
+#[derive(Debug)]
+struct Series {
+    name: String,
+    labels: Labels,
+    value: Value,
+    /// The version that told it last: what only a former one told gives way.
+    digest: Digest,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Counter(Counter),
+    Histogram(Histogram),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Histogram,
+}
+
+/// One call's way to tell them.
+pub(super) struct Teller {
+    plugin: String,
+    /// `None`: it is not granted.
+    owned: Option<Arc<Owned>>,
+    digest: Digest,
+    series_max: usize,
+    /// There was no room for a series.
+    pub(super) had_no_room: bool,
+}
+
+impl CustomMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register_collector(Box::new(metrics.clone()));
+        metrics
+    }
+
+    /// The series of a plugin, in whatever version.
+    pub(super) fn of(&self, plugin: &Name) -> Arc<Owned> {
+        let mut all = self.lock();
+        if let Some(owned) = all.get(plugin).and_then(Weak::upgrade) {
+            return owned;
+        }
+        all.retain(|_, owned| owned.strong_count() > 0);
+        let owned = Arc::new(Owned { plugin: plugin.clone(), all: self.clone(), series: Mutex::default() });
+        all.insert(plugin.clone(), Arc::downgrade(&owned));
+        owned
+    }
+
+    fn alive(&self) -> Vec<Arc<Owned>> {
+        self.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Weak<Owned>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Owned {
+    /// A way to tell them, for one call.
+    pub(super) fn teller(plugin: &Name, owned: Option<&Arc<Self>>, digest: Digest, series_max: usize) -> Teller {
+        Teller { plugin: plugin.to_string(), owned: owned.cloned(), digest, series_max, had_no_room: false }
+    }
+
+    /// The series, made where there is none yet and room for one.
+    fn find(&self, name: &str, labels: Labels, kind: Kind, digest: Digest, series_max: usize) -> Result<Value, Refused> {
+        {
+            let mut series = self.lock();
+            if let Some(found) = series.iter_mut().find(|one| one.name == name && one.labels == labels) {
+                found.digest = digest;
+                return if found.value.kind() == kind { Ok(found.value.clone()) } else { Err(other_kind(name)) };
+            }
+        }
+        // Not under the lock of this plugin: all of them are looked at.
+        let (mut count, mut clashes) = (0, false);
+        for owned in self.all.alive() {
+            let series = owned.lock();
+            count += series.len();
+            clashes |= series.iter().any(|one| one.name == name && one.value.kind() != kind);
+        }
+        if clashes {
+            return Err(other_kind(name));
+        }
+        let mut series = self.lock();
+        if series.len() >= series_max {
+            let plugin = &self.plugin;
+            let former = series.iter().position(|one| one.digest != digest);
+            let Some(former) = former else {
+                let setting = format!("plugins.{plugin}.limits.metric_series_max");
+                return Err(Refused::NoRoom(format!(
+                    "plugin `{plugin}` has {series_max} series, which is the limit ({setting})"
+                )));
+            };
+            series.swap_remove(former);
+        } else if count >= CUSTOM_SERIES_MAX {
+            return Err(Refused::NoRoom(format!("all plugins together have {CUSTOM_SERIES_MAX} series, which is the limit")));
+        }
+        let value = Value::new(kind);
+        series.push(Series { name: name.to_owned(), labels, value: value.clone(), digest });
+        Ok(value)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Series>> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Refused {
+    NoRoom(String),
+    OtherKind(String),
+}
+
+fn other_kind(name: &str) -> Refused {
+    Refused::OtherKind(format!(
+        "`{name}` is a metric of the other kind already: a name is either counted or observed, by all plugins"
+    ))
+}
+
+impl Value {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter(Counter::default()),
+            // It is not known what is measured: from a thousandth to a million.
+            Kind::Histogram => Self::Histogram(Histogram::new(exponential_buckets(1e-3, 10.0, 10))),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Histogram(_) => Kind::Histogram,
+        }
+    }
+}
+
+impl Teller {
+    /// For an instance that is only tried.
+    pub(super) fn nobody() -> Self {
+        Self { plugin: String::new(), owned: None, digest: Digest::of(b""), series_max: 0, had_no_room: false }
+    }
+
+    /// Adds to a counter; else a text that says why not.
+    pub(super) fn count(&mut self, name: &str, delta: u64, labels: Labels) -> Result<(), String> {
+        if let Value::Counter(counter) = self.series(name, labels, Kind::Counter)? {
+            counter.inc_by(delta);
+        }
+        Ok(())
+    }
+
+    /// Adds a value to a histogram; else a text that says why not.
+    pub(super) fn observe(&mut self, name: &str, value: f64, labels: Labels) -> Result<(), String> {
+        if !value.is_finite() {
+            return Err(format!("`{}`: what is observed has to be a finite number", one_line(name)));
+        }
+        if let Value::Histogram(histogram) = self.series(name, labels, Kind::Histogram)? {
+            histogram.observe(value);
+        }
+        Ok(())
+    }
+
+    fn series(&mut self, name: &str, labels: Labels, kind: Kind) -> Result<Value, String> {
+        let plugin = &self.plugin;
+        let owned = self.owned.as_ref();
+        let owned = owned.ok_or_else(|| format!("plugin `{plugin}` is not granted metrics (plugins.{plugin}.grants.metrics)"))?;
+        check_name("the name of a metric", name)?;
+        let labels = checked(labels)?;
+        owned.find(name, labels, kind, self.digest, self.series_max).map_err(|refused| match refused {
+            Refused::NoRoom(text) => {
+                self.had_no_room = true;
+                text
+            }
+            Refused::OtherKind(text) => text,
+        })
+    }
+}
+
+fn checked(mut labels: Labels) -> Result<Labels, String> {
+    if labels.len() > METRIC_LABELS_MAX {
+        return Err(format!("a series has at most {METRIC_LABELS_MAX} labels"));
+    }
+    labels.sort_unstable();
+    for (at, (key, value)) in labels.iter_mut().enumerate() {
+        check_name("the key of a label", key)?;
+        if RESERVED.contains(&key.as_str()) {
+            return Err(format!("the label `{key}` is the host's"));
+        }
+        if value.len() > METRIC_LABEL_VALUE_BYTES_MAX {
+            return Err(format!("the label {} `{key}` has a value of more than {METRIC_LABEL_VALUE_BYTES_MAX} bytes", at + 1));
+        }
+        *value = one_line(value);
+    }
+    match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(format!("the label `{}` is given twice", pair[0].0)),
+        None => Ok(labels),
+    }
+}
+
+/// `[a-z][a-z0-9_]{0,62}`
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let is_name = begins && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if is_name && name.len() <= METRIC_NAME_BYTES_MAX {
+        return Ok(());
+    }
+    let shown: String = one_line(name).chars().take(METRIC_NAME_BYTES_MAX).collect();
+    Err(format!("{what} has the form [a-z][a-z0-9_]{{0,62}}, and `{shown}` has not"))
+}
+
+impl Collector for CustomMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut families: BTreeMap<String, Vec<(Labels, Value)>> = BTreeMap::new();
+        for owned in self.alive() {
+            for one in owned.lock().iter() {
+                let plugin = ("plugin".to_owned(), owned.plugin.to_string());
+                let labels = std::iter::once(plugin).chain(one.labels.iter().cloned()).collect();
+                families.entry(format!("sluicebox_plugin_custom_{}", one.name)).or_default().push((labels, one.value.clone()));
+            }
+        }
+        for (name, series) in families {
+            // Two that raced to be the first of a name may be of different kinds; the page has only one of them.
+            let Some(kind) = series.first().map(|(_, value)| value.kind()) else { continue };
+            let (help, of_type) = match kind {
+                Kind::Counter => ("Counted by plugins", MetricType::Counter),
+                Kind::Histogram => ("Observed by plugins", MetricType::Histogram),
+            };
+            let mut family = encoder.encode_descriptor(&name, help, None, of_type)?;
+            for (labels, value) in series.iter().filter(|(_, value)| value.kind() == kind) {
+                let one = family.encode_family(labels)?;
+                match value {
+                    Value::Counter(counter) => counter.encode(one)?,
+                    Value::Histogram(histogram) => histogram.encode(one)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct World {
+        registry: Registry,
+        metrics: CustomMetrics,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let mut registry = Registry::default();
+            let metrics = CustomMetrics::register(&mut registry);
+            Self { registry, metrics }
+        }
+
+        fn page(&self) -> String {
+            let mut page = String::new();
+            prometheus_client::encoding::text::encode(&mut page, &self.registry).expect("text");
+            page
+        }
+
+        fn teller(&self, plugin: &str, version: &str) -> Teller {
+            let plugin = plugin.parse().expect("a name");
+            Owned::teller(&plugin, Some(&self.metrics.of(&plugin)), Digest::of(version.as_bytes()), 3)
+        }
+    }
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_plugins_tell_is_on_the_page_with_their_names() {
+        let world = World::new();
+        let (mut shop, mut bank) = (world.teller("shop", "1"), world.teller("bank", "1"));
+        shop.count("orders", 1, labels(&[("b", "x\"\ny"), ("a", "1")])).expect("counted");
+        shop.count("orders", 2, labels(&[("a", "1"), ("b", "x\"\ny")])).expect("the same series, in any order");
+        bank.count("orders", 5, labels(&[])).expect("counted");
+        shop.observe("euros", 12.5, labels(&[])).expect("observed");
+        let page = world.page();
+        for line in [
+            r#"sluicebox_plugin_custom_orders_total{plugin="shop",a="1",b="x\" y"} 3"#,
+            r#"sluicebox_plugin_custom_orders_total{plugin="bank"} 5"#,
+            r#"sluicebox_plugin_custom_euros_sum{plugin="shop"} 12.5"#,
+            r#"sluicebox_plugin_custom_euros_bucket{le="100.0",plugin="shop"} 1"#,
+        ] {
+            assert!(page.contains(line), "{line} is missing in\n{page}");
+        }
+        assert_eq!(page.matches("# TYPE sluicebox_plugin_custom_orders counter").count(), 1, "{page}");
+    }
+
+    #[test]
+    fn the_series_of_a_plugin_go_with_it() {
+        let world = World::new();
+        let mut teller = world.teller("shop", "1");
+        teller.count("orders", 1, labels(&[])).expect("counted");
+        let mut second = world.teller("shop", "2");
+        drop(teller);
+        second.count("orders", 1, labels(&[])).expect("another version counts on");
+        assert!(world.page().contains("{plugin=\"shop\"} 2"));
+        drop(second);
+        assert!(!world.page().contains("custom_orders"), "{}", world.page());
+    }
+
+    #[test]
+    fn a_plugin_has_so_many_series_of_its_versions_together() {
+        let world = World::new();
+        let (mut first, mut second) = (world.teller("shop", "1"), world.teller("shop", "2"));
+        for name in ["a", "b", "c"] {
+            first.count(name, 1, labels(&[])).expect("room");
+        }
+        let refused = first.count("d", 1, labels(&[])).expect_err("no room");
+        assert!(refused.contains("plugins.shop.limits.metric_series_max") && first.had_no_room, "{refused}");
+        first.count("a", 1, labels(&[])).expect("what is there is counted on");
+        second.count("d", 1, labels(&[])).expect("what a former version told gives way");
+        assert_eq!(world.page().matches("# TYPE").count(), 3);
+    }
+
+    #[test]
+    fn what_is_not_of_the_form_is_refused() {
+        let world = World::new();
+        let mut teller = world.teller("shop", "1");
+        for name in ["", "1a", "Orders", "a-b", "_a", &"a".repeat(64)] {
+            assert!(teller.count(name, 1, labels(&[])).is_err(), "{name:?}");
+        }
+        for wrong in [&[("plugin", "x")][..], &[("le", "1")], &[("A", "x")], &[("a", "1"), ("a", "2")], &[("a", &"x".repeat(65))]]
+        {
+            assert!(teller.count("a", 1, labels(wrong)).is_err(), "{wrong:?}");
+        }
+        assert!(teller.count("a", 1, labels(&[("a", ""), ("b", ""), ("c", ""), ("d", ""), ("e", "")])).is_err());
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(teller.observe("a", value, labels(&[])).is_err(), "{value}");
+        }
+        assert!(!world.page().contains("custom"), "nothing of it is on the page");
+        assert!(!teller.had_no_room);
+    }
+
+    #[test]
+    fn a_name_is_of_one_kind_and_its_error_says_so() {
+        let world = World::new();
+        world.teller("shop", "1").count("a", 1, labels(&[])).expect("gone with its teller");
+        let mut shop = world.teller("shop", "1");
+        shop.count("a", 1, labels(&[])).expect("counted");
+        let mut bank = world.teller("bank", "1");
+        assert!(shop.observe("a", 1.0, labels(&[])).expect_err("counted").contains("kind"));
+        assert!(bank.observe("a", 1.0, labels(&[("x", "1")])).expect_err("counted by another").contains("kind"));
+    }
+
+    #[test]
+    fn without_the_grant_its_name_is_told() {
+        let mut teller = Owned::teller(&"shop".parse().expect("a name"), None, Digest::of(b""), 3);
+        assert!(teller.count("a", 1, labels(&[])).expect_err("denied").contains("plugins.shop.grants.metrics"));
+    }
+
+    #[test]
+    fn all_plugins_together_have_so_many_series() {
+        let world = World::new();
+        let tellers: Vec<Teller> = (0..=CUSTOM_SERIES_MAX)
+            .map(|at| {
+                let mut teller = world.teller(&format!("p{at}"), "1");
+                assert_eq!(teller.count("a", 1, labels(&[])).is_ok(), at < CUSTOM_SERIES_MAX, "{at}");
+                teller
+            })
+            .collect();
+        assert!(tellers.last().is_some_and(|teller| teller.had_no_room));
+    }
+}
