@@ -2,7 +2,8 @@
 
 use crate::plugin::limits::{
     CHAIN_BYTES_MAX, CHAIN_MESSAGES_MAX, CHAIN_TIME_MAX, COMPONENT_BYTES_CEILING, COMPONENT_BYTES_MAX, CUSTOM_SERIES_MAX,
-    HANDLES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, LOG_LINES_MAX, Limits, RANDOM_BYTES_MAX, TABLE_ELEMENTS_MAX, WASM_STACK_BYTES,
+    HANDLES_MAX, KEY_BYTES_MAX, LINE_BYTES_MAX, LOG_LINES_MAX, Limits, RANDOM_BYTES_MAX, STATE_OPERATIONS_MAX,
+    STATE_VALUE_BYTES_MAX, TABLE_ELEMENTS_MAX, WASM_STACK_BYTES,
 };
 
 const GUIDE: &str = include_str!("../../../../docs/plugins.md");
@@ -33,6 +34,7 @@ fn each_limit_is_in_the_guide_with_its_numbers() {
         ("`time_ms`", "`limit-time`", number(default.time_ms), number(ceiling.time_ms)),
         ("`output_bytes`", "`limit-output`", bytes(default.output_bytes), bytes(ceiling.output_bytes)),
         ("`messages_max`", "`limit-messages`", number(default.messages_max as u64), number(ceiling.messages_max as u64)),
+        ("`state_bytes`", "-", bytes(default.state_bytes as usize), bytes(ceiling.state_bytes as usize)),
         ("`metric_series_max`", "-", number(default.metric_series_max as u64), number(ceiling.metric_series_max as u64)),
     ];
     let fixed = [
@@ -44,6 +46,8 @@ fn each_limit_is_in_the_guide_with_its_numbers() {
         ("`limit-output`", bytes(CHAIN_BYTES_MAX)),
         ("`limit-time`", format!("{} s", CHAIN_TIME_MAX.as_secs())),
         ("`limit-memory`", number(TABLE_ELEMENTS_MAX as u64)),
+        ("-", bytes(STATE_VALUE_BYTES_MAX)),
+        ("-", number(STATE_OPERATIONS_MAX as u64)),
         ("-", number(LOG_LINES_MAX as u64)),
         ("-", bytes(LINE_BYTES_MAX)),
         ("-", number(CUSTOM_SERIES_MAX as u64)),

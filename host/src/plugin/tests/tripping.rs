@@ -21,7 +21,7 @@ async fn run(world: &World, chain: &Arc<[Arc<Bound>]>, was_held: bool, now: Time
         Admission::Go(ticket) => ticket,
         refused => return Err(refused),
     };
-    let report = world.plugins.run(Arc::clone(&ticket.chain), Call { event: event(), attempt: 1, now }).await;
+    let report = world.plugins.run(Arc::clone(&ticket.chain), Call { event: event(), attempt: 1, now, state: None }).await;
     let blame = if report.result.is_err() { Blame::Plugin } else { Blame::Nobody };
     let after = breakers.told(&ticket, &report, blame, now);
     Ok((Report { stages: [ticket.bypassed, report.stages].concat(), ..report }, after))

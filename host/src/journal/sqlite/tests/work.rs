@@ -95,6 +95,8 @@ fn held_runs_wait_in_order_until_they_are_released_and_outlive_a_restart() {
         lane: run.lane.clone(),
         attempt: run.attempt,
         stages: Vec::new(),
+        state: StateEnd::default(),
+        saw: None,
         outcome: Outcome::Held { at: world.now(), failure: Failure::new("plugin-tripped", "it waits") },
     };
     let claimed = claim(&world);
