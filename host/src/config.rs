@@ -9,7 +9,7 @@ use std::{
 use crate::{
     deliver, dispatch,
     event::{Clock, Timestamp},
-    ingest, journal, net, plugin,
+    hub, ingest, journal, net, plugin,
 };
 
 /// All settings of a host. [`Config::at`] gives the defaults, which are those of the command line.
@@ -27,6 +27,8 @@ pub struct Config {
     pub deliver: deliver::Options,
     /// Where it may go to.
     pub net: net::Options,
+    /// How plugins' versions are kept.
+    pub versioning: hub::Versioning,
     /// The plugin machine.
     pub plugin: plugin::Options,
     /// The store of events.
@@ -44,6 +46,7 @@ impl Config {
             dispatch: dispatch::Options::default(),
             deliver: deliver::Options::default(),
             net: net::Options::default(),
+            versioning: hub::Versioning::default(),
             plugin: plugin::Options { cache: Some(data.join("compiled")), ..plugin::Options::default() },
             journal: journal::Options::in_folder(data.join("journal")),
             data,

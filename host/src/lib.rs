@@ -65,7 +65,7 @@ impl Host {
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal =
             journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
-        let options = hub::Options { folder: config.data.clone() };
+        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone() };
         let opened =
             Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
         for note in &opened.notes {

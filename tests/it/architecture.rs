@@ -22,7 +22,7 @@ const PARTS: [(&str, &[&str]); 15] = [
     // Of `journal` only the names of lanes, which the books are kept by.
     ("hub", &["event", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
     ("api", &["event", "plugin", "journal", "ingest", "hub"]),
-    ("config", &["event", "ingest", "dispatch", "deliver", "journal", "net", "plugin"]),
+    ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "hub", "ingest", "journal", "net", "plugin"]),
     ("cli", &["api", "config", "event", "hub", "net", "plugin", "lib"]),
 ];

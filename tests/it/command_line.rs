@@ -68,7 +68,7 @@ async fn a_hub_file_is_applied_with_its_plugins_and_secrets() {
     assert!(works(&host, folder, &["runs", "--rule", "all"]).contains("planned"));
 
     fs::write(folder.join("other.wasm"), guests::module("only-humans")).expect("a file");
-    assert!(works(&host, folder, &["plugin", "push", "redact", "other.wasm"]).contains("updated plugin redact"));
+    assert!(works(&host, folder, &["plugin", "push", "other.wasm", "--name", "redact", "--activate"]).contains("active"));
     host.stop().await;
 }
 

@@ -22,3 +22,4 @@ mod shipped;
 mod state;
 mod story;
 mod verifying;
+mod versions;

@@ -75,6 +75,17 @@ impl Api {
         answer.json["digest"].as_str().map(str::to_owned).ok_or(answer)
     }
 
+    /// Puts a component's bytes as a version of a plugin.
+    pub async fn put_component(&self, path: &str, component: Vec<u8>) -> Answer {
+        let request = self.request(Method::PUT, path).bearer_auth(&self.key);
+        answer(request.header("content-type", "application/wasm").body(component)).await
+    }
+
+    /// Posts JSON with the key.
+    pub async fn send(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path).bearer_auth(&self.key).json(body)).await
+    }
+
     /// Applies a hub file written as TOML, whose plugins are named by digest.
     pub async fn try_apply(&self, toml: &str) -> Answer {
         let hub: Value = toml::from_str(toml).expect("TOML");

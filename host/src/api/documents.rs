@@ -1,10 +1,11 @@
 //! The control plane's documents: sources, destinations, plugins and rules, singly or as a whole hub file, and components' bytes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, FromRequest, Path, Request, State},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Parts, parsed,
     query::Checked,
+    versions,
     wire::{self, Applied, ApplyRequest, ComponentStored, SpecProblem},
 };
 use crate::{
@@ -79,12 +81,17 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
 async fn put(
     State(parts): State<Parts>,
     Path((kind, name)): Path<(String, String)>,
+    Checked(query): Checked<PutQuery>,
     request: Request,
-) -> Result<Json<Applied>, Problem> {
+) -> Result<Response, Problem> {
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
     let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/wasm");
     if kind == Kind::Plugin && is_wasm {
-        return push(&parts, &name, request).await;
+        return versions::upload(&parts, name, query.activate, read(request, &parts).await?).await;
+    }
+    if query.activate {
+        let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
     }
     let mut document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
     if kind == Kind::Plugin {
@@ -92,18 +99,15 @@ async fn put(
         document.remove("breaker");
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
-    commit(&parts, Draft { entries, prune: false }).await
+    Ok(commit(&parts, Draft { entries, prune: false }).await?.into_response())
 }
 
-/// New bytes for a plugin: its settings and limits stay as they are.
-async fn push(parts: &Parts, name: &Name, request: Request) -> Result<Json<Applied>, Problem> {
-    let bytes = read(request, parts).await?;
-    let (hub, name) = (Arc::clone(&parts.hub), name.clone());
-    let applied = to_its_end(async move {
-        let (digest, _) = hub.put_component(bytes).await?;
-        hub.push_component(&Name::default_workspace(), &name, &digest).await
-    });
-    Ok(told(applied.await?))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutQuery {
+    /// Whether an uploaded version becomes the active one when it is ready.
+    #[serde(default)]
+    activate: bool,
 }
 
 /// Compiling may take longer than whoever asked for it waits: what is begun is done all the same.
@@ -123,9 +127,8 @@ async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, St
 async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<ComponentStored>, Problem> {
     let bytes = read(request, &parts).await?;
     let (digest, exports) = to_its_end(async move { parts.hub.put_component(bytes).await }).await?;
-    let names = [("filter", exports.filter), ("transform", exports.transform), ("batch", exports.batch)];
-    let exports = names.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned());
-    Ok(Json(ComponentStored { digest: digest.to_string(), exports: exports.collect() }))
+    let exports = exports.names().into_iter().map(str::to_owned).collect();
+    Ok(Json(ComponentStored { digest: digest.to_string(), exports }))
 }
 
 async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
@@ -133,7 +136,7 @@ async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
     Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 
-fn told(applied: hub::Applied) -> Json<Applied> {
+pub(super) fn told(applied: hub::Applied) -> Json<Applied> {
     Json(Applied {
         revision: applied.revision,
         changes: applied.changes.iter().map(ToString::to_string).collect(),
@@ -146,7 +149,7 @@ fn kind(text: &str) -> Result<Kind, Problem> {
 }
 
 /// A JSON body, refused with a problem that says where it is wrong.
-struct Document<T>(T);
+pub(super) struct Document<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
     type Rejection = Problem;
@@ -168,7 +171,7 @@ async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
     Bytes::from_request(request, parts).await.map_err(|error| Problem::new(error.status(), "bad-body", error.body_text()))
 }
 
-fn hub_problem(error: &HubError) -> Problem {
+pub(super) fn hub_problem(error: &HubError) -> Problem {
     let (status, kind) = match error {
         HubError::Invalid(problems) | HubError::InUse(problems) => {
             let problems: Vec<SpecProblem> = problems.iter().map(SpecProblem::of).collect();
@@ -181,6 +184,11 @@ fn hub_problem(error: &HubError) -> Problem {
             let detail = "the hub's stores did not serve; see the log";
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable", detail).retry_after(5);
         }
+        HubError::Busy { .. } => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
+        }
+        HubError::NoVersion { .. } => (StatusCode::NOT_FOUND, "unknown-version"),
+        HubError::NotReady { .. } => (StatusCode::CONFLICT, "version-not-ready"),
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
         HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),
         HubError::Refused(error) if matches!(error.code, "P011" | "P013") => {

@@ -8,9 +8,10 @@ mod documents;
 mod events;
 mod plugins;
 mod query;
+mod versions;
 mod wire;
 
-pub use wire::{Applied, ApplyRequest, ComponentStored, SpecProblem};
+pub use wire::{Activate, Applied, ApplyRequest, ComponentStored, SpecProblem, VersionTold, VersionsTold};
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub struct Parts {
 pub fn router(parts: Parts) -> Router {
     let closed = Router::new()
         .merge(documents::routes())
+        .merge(versions::routes())
         .merge(events::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())

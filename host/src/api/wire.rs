@@ -98,6 +98,74 @@ pub struct ComponentStored {
     pub exports: Vec<String>,
 }
 
+/// What `POST /v1/plugins/{name}/activate` takes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Activate {
+    /// `sha256:` and at least 12 digits.
+    pub digest: String,
+}
+
+/// What `GET /v1/plugins/{name}/versions` answers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct VersionsTold {
+    /// Newest upload first.
+    pub items: Vec<VersionTold>,
+}
+
+/// A version of a plugin: what an upload answers, and what is polled.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct VersionTold {
+    /// The plugin's name.
+    pub plugin: String,
+    /// `sha256:...`
+    pub digest: String,
+    /// `queued`, `compiling`, `ready` or `failed`.
+    pub state: String,
+    /// Why it failed, or why it is ready and was not activated although that was asked for: `code` and `message`.
+    pub problem: Option<Value>,
+    /// The component's size.
+    pub bytes: u64,
+    /// `filter`, `transform`, `batch`, `verify`; empty until it is ready.
+    pub exports: Vec<String>,
+    /// When it was uploaded, or first active.
+    pub uploaded_at: Value,
+    /// Whether the plugin's name stands for it.
+    pub active: bool,
+    /// Whether a rollback would make it active.
+    pub active_before: bool,
+    /// Whether it becomes active when it is ready.
+    pub activate_when_ready: bool,
+    /// The rules that run it.
+    pub used_by: Vec<Name>,
+}
+
+impl VersionTold {
+    pub(super) fn of(status: &hub::VersionStatus) -> Self {
+        let version = &status.version;
+        let (state, exports) = match version.state {
+            hub::State::Queued => ("queued", Vec::new()),
+            hub::State::Compiling => ("compiling", Vec::new()),
+            hub::State::Ready(exports) => ("ready", exports.names()),
+            hub::State::Failed => ("failed", Vec::new()),
+        };
+        let problem = version.problem.as_ref().map(|flaw| json!({ "code": flaw.code, "message": flaw.message }));
+        Self {
+            plugin: status.plugin.to_string(),
+            digest: version.digest.to_string(),
+            state: state.to_owned(),
+            problem,
+            bytes: version.bytes,
+            exports: exports.into_iter().map(str::to_owned).collect(),
+            uploaded_at: time(version.uploaded_at),
+            active: status.active,
+            active_before: status.active_before,
+            activate_when_ready: version.activate,
+            used_by: status.used_by.clone(),
+        }
+    }
+}
+
 /// A refused value of a document, as a member of `problems` in the problem.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SpecProblem {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     revision::{KEEP, Record},
     snapshot::{Item, Snapshot, State},
 };
-use crate::event::{Digest, Name};
+use crate::event::Name;
 
 /// The most entries, of all workspaces together.
 const ENTRIES_MAX: usize = 250_000;
@@ -30,20 +30,12 @@ impl Hub {
         self.apply_in_turn(turn, workspace, draft).await
     }
 
-    /// Gives a plugin the component with this digest, and makes the plugin where there is none. Its settings and limits stay as they are
-    /// when its turn comes.
-    ///
-    /// # Errors
-    /// As of [`apply`](Self::apply).
-    pub async fn push_component(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<Applied, HubError> {
-        let turn = self.inner.turn.clone().lock_owned().await;
-        let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
-        document["digest"] = json!(digest.to_string());
-        let entries = BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]);
-        self.apply_in_turn(turn, workspace, Draft { entries, prune: false }).await
-    }
-
-    async fn apply_in_turn(&self, turn: OwnedMutexGuard<()>, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
+    pub(super) async fn apply_in_turn(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        workspace: &Name,
+        draft: Draft,
+    ) -> Result<Applied, HubError> {
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal)?;
@@ -117,6 +109,7 @@ impl Commit {
         let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);
         inner.state.store(Arc::new(after));
         inner.snapshot.store(Arc::new(snapshot));
+        inner.versions_follow(&self.workspace, self.documents.keys());
         inner.release();
         tracing::info!(revision, workspace = %self.workspace, changes = self.documents.len(), "a revision was applied");
         Ok(Applied { revision, changes: self.changes(before), generated: self.generated })

@@ -95,6 +95,11 @@ impl Components {
         durable::sync_folder(&self.folder)
     }
 
+    /// How long the component is; 0 where it is not there.
+    pub(super) fn length(&self, digest: &Digest) -> u64 {
+        fs::metadata(self.path(digest)).map_or(0, |metadata| metadata.len())
+    }
+
     /// Where the component is, or should be.
     pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{}.wasm", hex::encode(digest.as_bytes())))

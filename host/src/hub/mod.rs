@@ -11,6 +11,7 @@
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
 //! | `seal`, `keys` | secrets, and the two keys that lie in clear |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
+//! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `history`, `health` | what the host reads; rules as they were; how plugins do |
 
 mod apply;
@@ -29,6 +30,7 @@ mod seal;
 mod snapshot;
 mod spec;
 mod store;
+mod version;
 mod wording;
 
 #[cfg(test)]
@@ -43,8 +45,10 @@ pub use revision::FormatError;
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
+pub use version::{Flaw, State, Version, VersionStatus, Versioning};
 
 use std::{
+    collections::HashSet,
     fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -80,6 +84,10 @@ struct Inner {
     /// `None` once closed.
     disk: Mutex<Option<Disk>>,
     former: history::Former,
+    versions: version::Versions,
+    versioning: version::Versioning,
+    /// Held by the upload that is being compiled.
+    building: tokio::sync::Semaphore,
     clock: Clock,
 }
 
@@ -113,6 +121,30 @@ pub enum HubError {
         what: &'static str,
         /// The limit.
         max: usize,
+    },
+    /// Too many uploads wait to be compiled.
+    #[error("{waiting} uploads wait to be compiled already, which is the limit: try again when some of them are")]
+    Busy {
+        /// The limit.
+        waiting: usize,
+    },
+    /// A plugin has no such version.
+    #[error("{message}")]
+    NoVersion {
+        /// The plugin.
+        plugin: Name,
+        /// For people.
+        message: String,
+    },
+    /// A version that is not compiled, or cannot be.
+    #[error("{digest} of plugin `{plugin}` cannot be used: {why}")]
+    NotReady {
+        /// The plugin.
+        plugin: Name,
+        /// The version.
+        digest: Digest,
+        /// For people.
+        why: String,
     },
     /// The component cannot be a plugin.
     #[error(transparent)]
@@ -214,8 +246,7 @@ impl Hub {
         let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
         let inner = Arc::clone(&self.inner);
         let put = tokio::task::spawn_blocking(move || {
-            let named = || inner.revisions.digests();
-            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, named);
+            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || inner.named());
             if !matches!(kept, Ok(true)) {
                 inner.release();
             }
@@ -238,6 +269,13 @@ impl Inner {
     /// again when it is.
     fn release(&self) {
         self.catalogue.unload_except(|| self.state.load().digests().chain(self.former.digests()).collect());
+    }
+
+    /// The components that any kept record or version names. Reads all records.
+    fn named(&self) -> Result<HashSet<Digest>, revision::RecordsError> {
+        let mut named = self.revisions.digests()?;
+        named.extend(self.versions.digests());
+        Ok(named)
     }
 
     fn disk(&self) -> MutexGuard<'_, Option<Disk>> {

@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
@@ -28,6 +28,7 @@ use super::{
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
+    version::{Versioning, Versions},
 };
 use crate::{
     event::{Clock, Digest, Name, Timestamp},
@@ -37,8 +38,10 @@ use crate::{
 /// Settings of this part.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `main.key` and `admin.key` in it.
+    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `versions/`, `main.key` and `admin.key` in it.
     pub folder: PathBuf,
+    /// How plugins' versions are kept.
+    pub versioning: Versioning,
 }
 
 /// An open hub, and what there is to say about it.
@@ -81,9 +84,13 @@ impl Hub {
             revisions: loaded.revisions,
             disk: Mutex::new(Some(loaded.disk)),
             former: Former::default(),
+            versions: loaded.versions,
+            versioning: options.versioning.clone(),
+            building: Semaphore::new(1),
             clock,
         };
         let hub = Arc::new(Self { inner: Arc::new(inner) });
+        hub.catch_up_with_versions().await?;
         Ok(Opened { hub, admin_key_made: loaded.admin_key_made, notes: loaded.notes })
     }
 }
@@ -95,6 +102,7 @@ struct Loaded {
     seal: Seal,
     components: Components,
     revisions: Revisions,
+    versions: Versions,
     disk: Disk,
     revision: u64,
     whole: Whole,
@@ -132,6 +140,7 @@ impl Loaded {
             admin_key_made: opened_keys.admin_key_made,
             components: Components::open(folder.join("components"))?,
             revisions,
+            versions: Versions::open(folder.join("versions"), &mut notes)?,
             disk: Disk { store: opened.store, _lock: lock },
             revision: told.revision,
             whole: told.whole,

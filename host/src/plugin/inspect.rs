@@ -43,6 +43,20 @@ pub fn inspect(label: &str, bytes: &[u8]) -> Result<Inspected, LoadError> {
     Ok(Inspected { is_component, bytes: bytes.len(), digest: Digest::of(bytes), about: about(bytes), exports, imports })
 }
 
+/// What an upload is refused for at once, before anything is compiled; else its digest.
+///
+/// # Errors
+///
+/// It is no plugin, as far as reading can tell.
+pub fn examine(label: &str, bytes: &[u8]) -> Result<Digest, LoadError> {
+    if bytes.len() > COMPONENT_BYTES_MAX {
+        return Err(load_error::too_large(label, bytes.len()));
+    }
+    let inspected = inspect(label, bytes)?;
+    inspected.check(label)?;
+    Ok(inspected.digest)
+}
+
 impl Inspected {
     /// What a host would refuse it for, as far as reading can tell.
     ///

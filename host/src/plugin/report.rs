@@ -24,6 +24,24 @@ impl Exports {
     pub fn takes_events(self) -> bool {
         self.filter || self.transform || self.batch
     }
+
+    /// What it offers, by name: `filter`, `transform`, `batch`, `verify`.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [("filter", self.filter), ("transform", self.transform), ("batch", self.batch), ("verify", self.verify)];
+        all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+    }
+
+    /// Of those names; others are passed over.
+    pub(crate) fn named<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        names.fold(Self::default(), |exports, name| match name {
+            "filter" => Self { filter: true, ..exports },
+            "transform" => Self { transform: true, ..exports },
+            "batch" => Self { batch: true, ..exports },
+            "verify" => Self { verify: true, ..exports },
+            _ => exports,
+        })
+    }
 }
 
 /// What a chain is called with.

@@ -1,4 +1,5 @@
-//! `sluicebox plugin ...`: what an author of plugins works with. All but `push` works without a host.
+//! `sluicebox plugin ...`: what an author of plugins works with. `push` and what follows it speak to a host, all others
+//! work without one.
 
 mod build;
 mod dev;
@@ -14,6 +15,7 @@ mod run;
 mod test;
 mod told;
 mod trial;
+mod versions;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -31,8 +33,14 @@ pub(super) enum Command {
     Dev(dev::Arguments),
     /// Print the digest that a hub file pins.
     Digest(inspect::DigestArguments),
-    /// Upload a component (or a core module of `cargo build`) as a plugin; rules that name it use it from the next event on.
+    /// Upload a component (or a core module of `cargo build`) as a version of a plugin, and wait until it is compiled.
     Push(push::Arguments),
+    /// List the versions of a plugin.
+    Versions(versions::Arguments),
+    /// Make a version the active one; rules that name the plugin use it from the next event on.
+    Activate(versions::VersionArguments),
+    /// Make the version active that was before this one.
+    Rollback(versions::Arguments),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -45,5 +53,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Digest(arguments) => inspect::digest(&arguments),
         Command::Push(arguments) => push::run(arguments).await,
+        Command::Versions(arguments) => versions::list(arguments).await,
+        Command::Activate(arguments) => versions::activate(arguments).await,
+        Command::Rollback(arguments) => versions::roll_back(arguments).await,
     }
 }

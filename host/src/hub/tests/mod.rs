@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, StoreError, What};
+use super::{Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, StoreError, Versioning, What};
 use crate::{
     dispatch::History,
     event::{Name, Timestamp},
@@ -48,7 +48,12 @@ fn rule(forwarded: &str) -> (Kind, &'static str, Value) {
 async fn try_open(folder: &Path) -> Result<Opened, HubError> {
     let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
     let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
-    Hub::open(&Options { folder: folder.to_owned() }, plugins, Arc::new(|| Timestamp(1_790_000_000_000))).await
+    Hub::open(
+        &Options { folder: folder.to_owned(), versioning: Versioning::default() },
+        plugins,
+        Arc::new(|| Timestamp(1_790_000_000_000)),
+    )
+    .await
 }
 
 struct World {

@@ -1,0 +1,70 @@
+//! `sluicebox plugin versions`, `activate` and `rollback`: which versions a host has of a plugin, and which it runs.
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::{
+    api::{Activate, Applied, VersionTold, VersionsTold},
+    cli::{Hub, apply, client::Client},
+    event::Name,
+    plugin::{Pin, Reference},
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// The plugin's name.
+    name: Name,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct VersionArguments {
+    /// NAME@sha256:DIGITS, at least 12 of them.
+    version: Reference,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+pub(super) async fn list(Arguments { name, hub }: Arguments) -> anyhow::Result<()> {
+    let versions: VersionsTold = Client::new(&hub)?.get(&format!("/v1/plugins/{name}/versions"), &[]).await?;
+    tell(&versions.items, hub.json)
+}
+
+pub(super) async fn activate(VersionArguments { version, hub }: VersionArguments) -> anyhow::Result<()> {
+    let (name, pin) = pinned(version)?;
+    let activate = Activate { digest: pin.to_string() };
+    let applied: Applied = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/activate"), &activate).await?;
+    apply::tell(&applied, hub.json)
+}
+
+pub(super) async fn roll_back(Arguments { name, hub }: Arguments) -> anyhow::Result<()> {
+    let applied: Applied = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/rollback"), &Value::Null).await?;
+    apply::tell(&applied, hub.json)
+}
+
+/// A reference that says which version.
+pub(super) fn pinned(reference: Reference) -> anyhow::Result<(Name, Pin)> {
+    let Reference { name, pin } = reference;
+    match pin {
+        Some(pin) => Ok((name, pin)),
+        None => bail!("which version of {name}? As in {name}@sha256:0123456789ab; `sluicebox plugin versions {name}` lists them"),
+    }
+}
+
+/// Prints versions, one a line.
+pub(super) fn tell(versions: &[VersionTold], json: bool) -> anyhow::Result<()> {
+    if json {
+        let text = serde_json::to_string_pretty(versions).context("the versions cannot be printed")?;
+        println!("{text}");
+        return Ok(());
+    }
+    for version in versions {
+        let marks = [(version.active, "active"), (version.active_before, "active before")];
+        let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
+        let uploaded = version.uploaded_at.as_str().unwrap_or_default();
+        let exports = version.exports.join(",");
+        println!("{}  {:<9}  {uploaded}  {exports}  {}", version.digest, version.state, marks.join(", "));
+    }
+    Ok(())
+}

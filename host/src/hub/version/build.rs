@@ -1,0 +1,138 @@
+//! Uploads become versions that can be activated: one is compiled at a time, in the order of their coming, behind the caller's back. What a
+//! restart interrupts it begins again.
+
+use std::sync::Arc;
+
+use super::{Flaw, Place, State, Version};
+use crate::{
+    event::{Digest, Name},
+    hub::{
+        Hub, HubError, Inner, StoreError,
+        entry::{Key, Kind},
+        snapshot::Part,
+    },
+    plugin::Exports,
+};
+
+impl Inner {
+    /// Keeps the versions in step with those of the workspace's plugins whose documents changed. What fails of it the next start mends.
+    pub(in crate::hub) fn versions_follow<'a>(&self, workspace: &Name, changed: impl Iterator<Item = &'a Key>) {
+        let state = self.state.load();
+        for key in changed.filter(|(kind, _)| *kind == Kind::Plugin) {
+            let active = state.item(workspace, key).and_then(|item| match &item.part {
+                Part::Plugin(bound) => Some((bound.digest, bound.exports)),
+                _ => None,
+            });
+            let bytes = active.map_or(0, |(digest, _)| self.catalogue.components.length(&digest));
+            if let Err(error) = self.versions.follow(workspace, &key.1, active, bytes, (self.clock)()) {
+                tracing::warn!(error = &error as &dyn std::error::Error, plugin = %key.1, "the list of its versions did not follow");
+            }
+        }
+    }
+}
+
+impl Hub {
+    fn resume_builds(&self) {
+        for (place, line) in self.inner.versions.all() {
+            for version in line.versions.iter().filter(|version| version.state == State::Queued || version.activate) {
+                self.build(place.clone(), version.digest);
+            }
+        }
+    }
+
+    /// Begins with what the documents say, which counts, and goes on with what was not ended before the last stop.
+    pub(in crate::hub) async fn catch_up_with_versions(&self) -> Result<(), HubError> {
+        let followed = self.with_versions(|inner| {
+            for (workspace, documents) in &inner.state.load().workspaces {
+                inner.versions_follow(workspace, documents.keys());
+            }
+            Ok::<_, StoreError>(())
+        });
+        followed.await?;
+        self.resume_builds();
+        Ok(())
+    }
+
+    /// Compiles a version as soon as it is its turn, and activates it where that was asked for.
+    pub(super) fn build(&self, place: Place, digest: Digest) {
+        let hub = Self { inner: Arc::clone(&self.inner) };
+        tokio::spawn(async move {
+            let Ok(_turn) = hub.inner.building.acquire().await else { return };
+            if let Err(error) = hub.built(&place, digest).await {
+                let (error, plugin) = (&error as &dyn std::error::Error, &place.1);
+                tracing::error!(error, %plugin, %digest, "what became of an upload could not be kept");
+            }
+        });
+    }
+
+    async fn built(&self, place: &Place, digest: Digest) -> Result<(), HubError> {
+        if self.note(place, digest, |version| version.state = State::Compiling).await?.is_none() {
+            // It was collected meanwhile.
+            return Ok(());
+        }
+        let outcome = self.compiled(&place.1, digest).await;
+        let activate = self.note(place, digest, move |version| {
+            match outcome {
+                Ok(exports) => (version.state, version.problem) = (State::Ready(exports), None),
+                Err(flaw) => (version.state, version.problem) = (State::Failed, Some(flaw)),
+            }
+            // Only what is ready goes on to be activated; a new upload may ask again for what failed.
+            version.activate &= version.state != State::Failed;
+            version.activate
+        });
+        if activate.await? == Some(true) {
+            self.activate_built(place, digest).await?;
+        } else {
+            self.inner.release();
+        }
+        Ok(())
+    }
+
+    async fn activate_built(&self, (workspace, plugin): &Place, digest: Digest) -> Result<(), HubError> {
+        let Err(error) = self.activate(workspace, plugin, digest).await else { return Ok(()) };
+        let message = format!("it is ready, but was not activated: {error}");
+        let place = (workspace.clone(), plugin.clone());
+        let noted = self.note(&place, digest, move |version| {
+            version.activate = false;
+            version.problem = Some(Flaw { code: "not-activated".to_owned(), message });
+        });
+        noted.await.map(drop)
+    }
+
+    async fn compiled(&self, plugin: &Name, digest: Digest) -> Result<Exports, Flaw> {
+        let lost = |message: String| Flaw { code: "P013".to_owned(), message };
+        let components = self.inner.catalogue.components.clone();
+        let read = tokio::task::spawn_blocking(move || components.read(&digest)).await;
+        let bytes = read.map_err(|error| lost(error.to_string()))?.map_err(|error| lost(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| lost(format!("the bytes of {digest} are not there: upload it again")))?;
+        let loaded = self.inner.catalogue.plugins.load(plugin.as_str(), bytes).await;
+        loaded.map(|(_, exports)| exports).map_err(|error| Flaw { code: error.code.to_owned(), message: error.to_string() })
+    }
+
+    /// Changes what is kept of a version; `None`: it is not kept.
+    async fn note<T: Send + 'static>(
+        &self,
+        place: &Place,
+        digest: Digest,
+        change: impl FnOnce(&mut Version) -> T + Send + 'static,
+    ) -> Result<Option<T>, HubError> {
+        let place = place.clone();
+        self.with_versions(move |inner| inner.versions.change(&place, |line| line.version_mut(&digest).map(change))).await
+    }
+
+    /// Works on the versions' files, off the threads that serve sockets, and only while the folder is this process's.
+    pub(super) async fn with_versions<T: Send + 'static, E: Into<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, HubError> {
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || {
+            let disk = inner.disk();
+            if disk.is_none() {
+                return Err(StoreError::Closed);
+            }
+            work(&inner).map_err(Into::into)
+        });
+        Ok(done.await.map_err(StoreError::Stopped)??)
+    }
+}

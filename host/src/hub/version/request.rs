@@ -1,0 +1,207 @@
+//! What is asked about versions: upload one, tell of them, make one active, go back.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{State, Version};
+use crate::{
+    event::{Digest, Name, Timestamp},
+    hub::{
+        Applied, Draft, Hub, HubError, Kind, StoreError, component,
+        snapshot::{Part, Workspace},
+    },
+    plugin::{self, Pin},
+};
+
+/// A version, and what it is used for.
+#[derive(Clone, Debug)]
+pub struct VersionStatus {
+    /// Whose.
+    pub plugin: Name,
+    /// The version.
+    pub version: Version,
+    /// Whether it is what the plugin's name stands for.
+    pub active: bool,
+    /// Whether it is what was active before, and a rollback would make active again.
+    pub active_before: bool,
+    /// The rules that run it, by the plugin's name or pinned to it.
+    pub used_by: Vec<Name>,
+}
+
+impl Hub {
+    /// Keeps a component as a version of a plugin and has it compiled behind the caller's back; what is ready already is not compiled
+    /// again. With `activate` it is made active as soon as it is ready.
+    ///
+    /// # Errors
+    /// [`HubError::Refused`] with what can be told by reading it, [`HubError::Busy`] where too many wait to be compiled,
+    /// [`HubError::Conflict`] at the limit of components, [`HubError::Store`] where the disk failed; with `activate`, for what is ready
+    /// already, as of [`activate`](Self::activate).
+    pub async fn upload_version(
+        &self,
+        workspace: &Name,
+        plugin: &Name,
+        bytes: Bytes,
+        activate: bool,
+    ) -> Result<VersionStatus, HubError> {
+        let (label, unread) = (plugin.to_string(), bytes.clone());
+        let read = tokio::task::spawn_blocking(move || plugin::examine(&label, &unread));
+        let digest = read.await.map_err(StoreError::Stopped)??;
+        let place = (workspace.clone(), plugin.clone());
+        let is_new =
+            self.inner.versions.line(workspace, plugin).version(&digest).is_none_or(|known| known.state == State::Failed);
+        if is_new && self.uploads_waiting() >= self.inner.versioning.uploads_waiting_max {
+            return Err(HubError::Busy { waiting: self.inner.versioning.uploads_waiting_max });
+        }
+        let now = (self.inner.clock)();
+        let (length, kept_for) = (bytes.len() as u64, place.clone());
+        let kept = self.with_versions(move |inner| {
+            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || inner.named())?;
+            let queued =
+                kept.then(|| inner.versions.change(&kept_for, |line| line.take(digest, length, activate, now))).transpose()?;
+            Ok::<_, StoreError>(queued)
+        });
+        match kept.await? {
+            None => return Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
+            Some(true) => self.build(place, digest),
+            Some(false) if activate && self.inner.versions.line(workspace, plugin).is_ready(&digest) => {
+                self.activate(workspace, plugin, digest).await?;
+            }
+            Some(false) => {}
+        }
+        self.version(workspace, plugin, &digest.into())
+    }
+
+    /// One version.
+    ///
+    /// # Errors
+    /// [`HubError::NoVersion`].
+    pub fn version(&self, workspace: &Name, plugin: &Name, pin: &Pin) -> Result<VersionStatus, HubError> {
+        let digest = self.resolve(workspace, plugin, pin)?;
+        let found = self.versions(workspace, plugin).into_iter().find(|status| status.version.digest == digest);
+        found.ok_or_else(|| no_version(plugin, &format!("there is no version {digest} of plugin `{plugin}`")))
+    }
+
+    /// All versions of a plugin, newest upload first.
+    #[must_use]
+    pub fn versions(&self, workspace: &Name, plugin: &Name) -> Vec<VersionStatus> {
+        let line = self.inner.versions.line(workspace, plugin);
+        let standing = self.inner.state.load().workspace(workspace);
+        let status = |version: &Version| VersionStatus {
+            plugin: plugin.clone(),
+            active: line.active == Some(version.digest),
+            active_before: line.before == Some(version.digest),
+            used_by: users(&standing, plugin, &version.digest),
+            version: version.clone(),
+        };
+        line.versions.iter().rev().map(status).collect()
+    }
+
+    /// Makes a version the active one: from the next event on, rules that name the plugin run it. Makes the plugin where there is none;
+    /// else its settings, grants and limits stay as they are when its turn comes.
+    ///
+    /// # Errors
+    /// [`HubError::NoVersion`] and [`HubError::NotReady`]; else as of [`apply`](Self::apply), and the version before stays active.
+    pub async fn activate(&self, workspace: &Name, plugin: &Name, digest: Digest) -> Result<Applied, HubError> {
+        self.check_ready(workspace, plugin, &digest)?;
+        self.edit_plugin(workspace, plugin, |document| make_active(document, digest)).await
+    }
+
+    /// Makes the version active that was before this one. Twice is back again.
+    ///
+    /// # Errors
+    /// [`HubError::NoVersion`] where none was; else as of [`apply`](Self::apply).
+    pub async fn roll_back(&self, workspace: &Name, plugin: &Name) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let before = self.inner.versions.line(workspace, plugin).before;
+        let none = || no_version(plugin, &format!("no other version of plugin `{plugin}` was active before this one"));
+        let digest = before.ok_or_else(none)?;
+        let draft = self.edited(workspace, plugin, |document| make_active(document, digest));
+        self.apply_in_turn(turn, workspace, draft).await
+    }
+
+    /// The version that is meant.
+    ///
+    /// # Errors
+    /// [`HubError::NoVersion`].
+    pub fn resolve(&self, workspace: &Name, plugin: &Name, pin: &Pin) -> Result<Digest, HubError> {
+        let found = self.inner.versions.resolve(workspace, plugin, pin);
+        found.map_err(|invalid| no_version(plugin, &invalid.message))
+    }
+
+    /// Changes a plugin's document as it is when its turn comes.
+    pub(super) async fn edit_plugin(
+        &self,
+        workspace: &Name,
+        plugin: &Name,
+        edit: impl FnOnce(&mut Value) + Send,
+    ) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let draft = self.edited(workspace, plugin, edit);
+        self.apply_in_turn(turn, workspace, draft).await
+    }
+
+    fn edited(&self, workspace: &Name, plugin: &Name, edit: impl FnOnce(&mut Value)) -> Draft {
+        let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
+        edit(&mut document);
+        Draft { entries: BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]), prune: false }
+    }
+
+    pub(super) fn check_ready(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<(), HubError> {
+        let line = self.inner.versions.line(workspace, plugin);
+        let why = match line.version(digest) {
+            None if self.inner.catalogue.components.has(digest) => return Ok(()),
+            None => return Err(no_version(plugin, &format!("there is no version {digest} of plugin `{plugin}`"))),
+            Some(Version { state: State::Ready(_), .. }) => return Ok(()),
+            Some(Version { problem: Some(flaw), .. }) => flaw.message.clone(),
+            Some(_) => "it is not compiled yet: wait until its state is `ready`".to_owned(),
+        };
+        Err(HubError::NotReady { plugin: plugin.clone(), digest: *digest, why })
+    }
+
+    fn uploads_waiting(&self) -> usize {
+        let waits = |version: &&Version| matches!(version.state, State::Queued | State::Compiling);
+        self.inner.versions.all().iter().map(|(_, line)| line.versions.iter().filter(waits).count()).sum()
+    }
+}
+
+impl super::Line {
+    /// Takes an upload in. True: it has to be compiled.
+    fn take(&mut self, digest: Digest, bytes: u64, activate: bool, now: Timestamp) -> bool {
+        match self.version_mut(&digest) {
+            Some(known) => {
+                let again = known.state == State::Failed;
+                if again {
+                    (known.state, known.problem, known.uploaded_at) = (State::Queued, None, now);
+                }
+                known.idle_since = None;
+                known.activate |= activate && !matches!(known.state, State::Ready(_));
+                again
+            }
+            None => {
+                let (state, problem, idle_since) = (State::Queued, None, None);
+                self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate, idle_since });
+                true
+            }
+        }
+    }
+
+    fn is_ready(&self, digest: &Digest) -> bool {
+        self.version(digest).is_some_and(|version| matches!(version.state, State::Ready(_)))
+    }
+}
+
+fn make_active(document: &mut Value, digest: Digest) {
+    document["digest"] = json!(digest.to_string());
+}
+
+fn no_version(plugin: &Name, message: &str) -> HubError {
+    HubError::NoVersion { plugin: plugin.clone(), message: message.to_owned() }
+}
+
+fn users(standing: &Arc<Workspace>, plugin: &Name, digest: &Digest) -> Vec<Name> {
+    let is_it = |bound: &plugin::Bound| bound.name == *plugin && bound.digest == *digest;
+    let runs = |part: &Part| matches!(part, Part::Rule(_, rule) if rule.chain.iter().any(|bound| is_it(bound)));
+    standing.iter().filter(|(_, item)| runs(&item.part)).map(|((_, rule), _)| rule.clone()).collect()
+}
