@@ -92,6 +92,7 @@ impl Host {
             stop.send_replace(true);
         };
         let mut flows = JoinSet::new();
+        flows.spawn(collect(Arc::clone(&self.hub), Arc::clone(&self.journal), stop.subscribe()));
         for flow in behind {
             flows.spawn(flow);
         }
@@ -155,6 +156,13 @@ impl Host {
     fn piece<T: 'static>(&self, choose: fn(&Snapshot) -> &T) -> Arc<dyn DynAccess<T> + Send + Sync> {
         Arc::new(Map::new(self.hub.snapshot(), choose))
     }
+}
+
+/// Removes versions of plugins that neither the hub nor the journal's work needs any more.
+async fn collect(hub: Arc<Hub>, journal: Arc<dyn Journal>, stopped: watch::Receiver<bool>) -> Result<(), JoinError> {
+    let pinned = async || journal.revisions_pinned().await.ok();
+    hub.keep_collecting(pinned, stopped).await;
+    Ok(())
 }
 
 /// Whether a flow's task came to its end, or failed.

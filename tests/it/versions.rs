@@ -1,5 +1,6 @@
 //! Versions of a plugin: uploaded and compiled beside the traffic, activated and rolled back between two events.
 
+use sluicebox::hub;
 use sluicebox_tests::{Answer, Api, Host, Receiver, eventually, guests};
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -176,4 +177,108 @@ async fn versions_are_there_after_a_restart() {
     assert_eq!(settled(&host, digest_of(&failed)).await, failed, "it was compiled again, to the same end");
     assert_eq!((versions(&host).await, ran(&host, "all").await), (before, digest_of(&two).to_owned()));
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_may_pin_a_version_and_keeps_it_through_activations() {
+    let (host, receiver, one) = start().await;
+    let two = push(&host, second(), "?activate=true").await;
+    let two = digest_of(&two);
+    let pinned = serde_json::json!({ "plugins": [format!("redact@{}", &one[..19])], "destinations": ["out"] });
+    let put = host.put("/v1/rules/pinned", &pinned).await;
+    assert_eq!(put.status, 200, "{}", put.json);
+    let shown = host.get("/v1/rules/pinned").await.json;
+    assert_eq!(shown["plugins"], serde_json::json!([format!("redact@{one}")]), "what it means is fixed");
+    assert_eq!(host.put("/v1/rules/pinned", &pinned).await.json["changes"], serde_json::json!([]), "the same changes nothing");
+    assert_eq!((ran(&host, "pinned").await.as_str(), ran(&host, "all").await.as_str()), (one.as_str(), two));
+    // The pinned one has the plugin's settings, also when they change.
+    let settings = serde_json::json!({ "digest": two, "config": { "fields": ["b"] } });
+    assert_eq!(host.put("/v1/plugins/redact", &settings).await.status, 200);
+    let id = host.post("open", &[("x-type", "t")], "{\"b\":1}").await;
+    host.run_in_state(&id, "pinned", "planned").await;
+    let messages = receiver.wait_for("/out", 6).await;
+    assert_eq!(messages.iter().filter(|message| message.body == "{\"b\":\"***\"}").count(), 2);
+
+    let unknown = serde_json::json!({ "plugins": ["redact@sha256:000000000000"], "destinations": ["out"] });
+    let refused = host.put("/v1/rules/pinned", &unknown).await;
+    assert_eq!((refused.status, &refused.json["problems"][0]["pointer"]), (422, &"/plugins/0".into()), "{}", refused.json);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_gets_its_share_of_the_events_and_every_rule_agrees_on_it() {
+    const EVENTS: usize = 300;
+    let host = Host::start().await;
+    let receiver = Receiver::start().await;
+    let one = apply(&host, &receiver, "[rules.twin]\nplugins = [\"redact\"]\ndestinations = [\"out\"]\n").await;
+    let two = push(&host, second(), "").await;
+    let two = digest_of(&two);
+    let canary = serde_json::json!({ "digest": two[..19], "percent": 30 });
+    let begun = host.put("/v1/plugins/redact/canary", &canary).await;
+    assert_eq!(begun.status, 200, "{}", begun.json);
+    let shown = host.get(&format!("/v1/plugins/redact/versions/{two}")).await.json;
+    assert_eq!((&shown["canary_percent"], &shown["used_by"]), (&30.into(), &serde_json::json!(["all", "twin"])), "{shown}");
+
+    let mut taken = 0;
+    for _ in 0..EVENTS {
+        let id = host.post("open", &[("x-type", "t")], "{\"a\":1}").await;
+        let first = host.run_in_state(&id, "all", "planned").await["stages"][0]["digest"].clone();
+        let twin = host.run_in_state(&id, "twin", "planned").await["stages"][0]["digest"].clone();
+        assert_eq!(first, twin, "the event's id decides, and nothing else");
+        assert!(first == one.as_str() || first == two, "{first}");
+        taken += usize::from(first == two);
+    }
+    // Five standard deviations around 90.
+    assert!((50..=130).contains(&taken), "{taken} of {EVENTS}");
+
+    let wrong = host.put("/v1/plugins/redact/canary", &serde_json::json!({ "digest": two, "percent": 100 })).await;
+    assert_eq!((wrong.status, &wrong.json["problems"][0]["pointer"]), (422, &"/canary/percent".into()), "{}", wrong.json);
+    assert_eq!(activate(&host, two).await.status, 200);
+    assert_eq!(host.get("/v1/plugins/redact").await.json["canary"], serde_json::Value::Null, "it has all events now");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_uses_is_collected_and_what_work_is_pinned_to_is_not() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let (data, receiver) = (folder.path().join("data"), Receiver::start().await);
+    let host = Host::start_at(data.clone(), |config| {
+        config.versioning = hub::Versioning { unused_max: 1, idle_ms_min: 0, collect_every_ms: 50, ..config.versioning.clone() };
+    })
+    .await;
+    let one = apply(
+        &host,
+        &receiver,
+        "[rules.slow]\nplugins = [\"redact\"]\ndestinations = [\"out\"]\nbatch = { max_events = 2, max_age = \"1h\" }\n",
+    );
+    let one = one.await;
+    let batched = host.post("open", &[("x-type", "t")], "{\"a\":1}").await;
+    host.run_in_state(&batched, "slow", "batched").await;
+    let mut digests = vec![one];
+    for label in ["two", "three", "four", "five"] {
+        let version = push(&host, padded(first(), label, 8), "?activate=true").await;
+        digests.push(digest_of(&version).to_owned());
+    }
+    // Beside the active one, the one before it and the first, which an open batch is pinned to, one unused is kept.
+    eventually("versions that are collected", async || (versions(&host).await.len() == 4).then_some(())).await;
+    let kept = |folder: &str| files(&data.join(folder), &digests);
+    let expected = [true, false, true, true, true];
+    eventually("files that are collected", async || {
+        (kept("components") == expected && kept("compiled") == expected).then_some(())
+    })
+    .await;
+    // The next event closes the batch, for the rule has changed: then nothing needs the first any more.
+    host.post("open", &[("x-type", "t")], "{\"a\":2}").await;
+    eventually("the first, collected", async || (!kept("components")[0] && !kept("compiled")[0]).then_some(())).await;
+    host.stop().await;
+}
+
+/// Whether a folder has a file of each digest.
+fn files(folder: &std::path::Path, digests: &[String]) -> [bool; 5] {
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    let has = |digest: &String| names.iter().any(|name| name.starts_with(digest.trim_start_matches("sha256:")));
+    std::array::from_fn(|at| has(&digests[at]))
 }

@@ -11,7 +11,7 @@ mod query;
 mod versions;
 mod wire;
 
-pub use wire::{Activate, Applied, ApplyRequest, ComponentStored, SpecProblem, VersionTold, VersionsTold};
+pub use wire::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
 
 use std::sync::Arc;
 

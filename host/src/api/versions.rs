@@ -4,7 +4,7 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -13,7 +13,7 @@ use super::{
     Parts,
     documents::{Document, hub_problem, told},
     parsed,
-    wire::{Activate, Applied, VersionTold, VersionsTold},
+    wire::{Activate, Applied, Canary, VersionTold, VersionsTold},
 };
 use crate::{
     event::Name,
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Parts> {
         .route("/v1/plugins/{name}/versions/{digest}", get(one))
         .route("/v1/plugins/{name}/activate", post(activate))
         .route("/v1/plugins/{name}/rollback", post(roll_back))
+        .route("/v1/plugins/{name}/canary", put(begin_canary).delete(end_canary))
 }
 
 /// Takes a component in: 202 while there is something to wait for, 200 where it is ready already.
@@ -70,5 +71,23 @@ async fn activate(
 async fn roll_back(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<Applied>, Problem> {
     let plugin = parsed("name", &name)?;
     let applied = parts.hub.roll_back(&Name::default_workspace(), &plugin).await;
+    applied.map(told).map_err(|error| hub_problem(&error))
+}
+
+async fn begin_canary(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Document(Canary { digest, percent }): Document<Canary>,
+) -> Result<Json<Applied>, Problem> {
+    let (workspace, plugin) = (Name::default_workspace(), parsed("name", &name)?);
+    let pin = parsed("digest", &digest)?;
+    let digest = parts.hub.resolve(&workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
+    let applied = parts.hub.set_canary(&workspace, &plugin, Some((digest, percent))).await;
+    applied.map(told).map_err(|error| hub_problem(&error))
+}
+
+async fn end_canary(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<Applied>, Problem> {
+    let plugin = parsed("name", &name)?;
+    let applied = parts.hub.set_canary(&Name::default_workspace(), &plugin, None).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }

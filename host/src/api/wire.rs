@@ -106,6 +106,16 @@ pub struct Activate {
     pub digest: String,
 }
 
+/// What `PUT /v1/plugins/{name}/canary` takes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// `sha256:` and at least 12 digits.
+    pub digest: String,
+    /// Its share of the events: 1 to 99.
+    pub percent: u8,
+}
+
 /// What `GET /v1/plugins/{name}/versions` answers.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct VersionsTold {
@@ -134,6 +144,8 @@ pub struct VersionTold {
     pub active: bool,
     /// Whether a rollback would make it active.
     pub active_before: bool,
+    /// Where it is the plugin's canary: its share of the events, in percent.
+    pub canary_percent: Option<u8>,
     /// Whether it becomes active when it is ready.
     pub activate_when_ready: bool,
     /// The rules that run it.
@@ -160,6 +172,7 @@ impl VersionTold {
             uploaded_at: time(version.uploaded_at),
             active: status.active,
             active_before: status.active_before,
+            canary_percent: status.canary_percent,
             activate_when_ready: version.activate,
             used_by: status.used_by.clone(),
         }

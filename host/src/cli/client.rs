@@ -56,6 +56,14 @@ impl Client {
         self.ask(self.request(Method::POST, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }
 
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.ask(self.request(Method::PUT, path).json(body).timeout(COMPILE_TIMEOUT)).await
+    }
+
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(self.request(Method::DELETE, path)).await
+    }
+
     /// Stores a component's bytes.
     pub(super) async fn upload<T: DeserializeOwned>(&self, method: Method, path: &str, component: Bytes) -> anyhow::Result<T> {
         let upload = self.request(method, path).header("content-type", "application/wasm").body(component);

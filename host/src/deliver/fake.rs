@@ -193,6 +193,10 @@ impl journal::Journal for Journal {
         absent()
     }
 
+    fn revisions_pinned(&self) -> Pending<std::collections::BTreeSet<u64>> {
+        absent()
+    }
+
     fn close(&self) -> Pending<()> {
         ready(Ok(()))
     }

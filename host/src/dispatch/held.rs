@@ -9,7 +9,7 @@ use super::{Parts, Rule, store};
 use crate::{
     event::{Digest, Failure, Name, Timestamp},
     journal::{Lane, Outcome, Places},
-    plugin::{Admission, Bound, Release, TRIPPED, Ticket},
+    plugin::{Admission, Bound, Release, TRIPPED, Ticket, canaries},
 };
 
 /// How often it is looked whether held runs may go on.
@@ -23,7 +23,7 @@ const BATCHES_AGAIN_MS: u64 = 500;
 pub(super) fn admit(
     parts: &Parts,
     pinned: Arc<Rule>,
-    chain: fn(&Rule) -> Arc<[Arc<Bound>]>,
+    chain: impl Fn(&Rule) -> Arc<[Arc<Bound>]>,
     lane: &Lane,
     put_off: Option<&Failure>,
     now: Timestamp,
@@ -42,9 +42,11 @@ pub(super) fn admit(
     }
 }
 
-/// All that runs when an event comes.
-pub(super) fn whole_chain(rule: &Rule) -> Arc<[Arc<Bound>]> {
-    Arc::clone(&rule.chain)
+/// All that held runs of a rule may wait for: its plugins, and such canaries as are tripped.
+fn waited_for(parts: &Parts, lane: &Lane, rule: &Rule) -> Vec<Arc<Bound>> {
+    let breakers = parts.plugins.breakers();
+    let tripped = canaries(&rule.chain).filter(|canary| breakers.any_tripped(&lane.workspace, std::slice::from_ref(*canary)));
+    rule.chain.iter().chain(tripped).cloned().collect()
 }
 
 /// All that runs when a batch is full.
@@ -85,7 +87,10 @@ async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
     let mut waiting = HashSet::new();
     for lane in held {
         let release = match rule_of_today(parts, &lane) {
-            Some(rule) => parts.plugins.breakers().release(&lane.workspace, &rule.chain, (parts.clock)()),
+            Some(rule) => {
+                let chain = waited_for(parts, &lane, &rule);
+                parts.plugins.breakers().release(&lane.workspace, &chain, (parts.clock)())
+            }
             // What was held of a rule that is no more is given up.
             None => Release::All,
         };
@@ -111,7 +116,7 @@ fn retire(parts: &Parts, seen: &mut Vec<(Name, u64)>) {
     }
     *seen = revisions;
     let has = |rule: &Arc<Rule>, plugin: &Name, digest: &Digest| {
-        rule.chain.iter().any(|bound| bound.name == *plugin && bound.digest == *digest)
+        rule.chain.iter().chain(canaries(&rule.chain)).any(|bound| bound.name == *plugin && bound.digest == *digest)
     };
     parts.plugins.breakers().retire(|workspace, plugin, digest| {
         let rules = book.workspaces.get(workspace);

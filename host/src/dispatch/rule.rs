@@ -13,7 +13,7 @@ use super::collect::Collected;
 use crate::{
     event::{Duration, Invalid, Name, is_host_owned},
     journal::BatchLimits,
-    plugin::Bound,
+    plugin::{Bound, Reference},
     route::Pattern,
 };
 
@@ -27,9 +27,9 @@ pub struct Spec {
     /// Which events; without it: all.
     #[serde(default, rename = "match")]
     pub pattern: serde_json::Value,
-    /// In this order.
+    /// In this order; by name, or pinned to a version.
     #[serde(default)]
-    pub plugins: Vec<Name>,
+    pub plugins: Vec<Reference>,
     /// Where to; at least one, at most 100.
     #[serde(default)]
     pub destinations: Vec<Name>,
@@ -91,7 +91,7 @@ impl Spec {
     pub fn refine(
         &self,
         name: &Name,
-        plugins: &HashMap<Name, Arc<Bound>>,
+        plugins: &HashMap<Reference, Arc<Bound>>,
         destinations: &BTreeMap<Name, Collected>,
     ) -> Result<(Pattern, Rule), Invalid> {
         let pattern = Pattern::parse(&self.pattern).map_err(|e| Invalid::at(format!("/match{}", e.pointer), e.message))?;
@@ -105,10 +105,11 @@ impl Spec {
         Ok((pattern, rule))
     }
 
-    fn chain(&self, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Arc<[Arc<Bound>]>, Invalid> {
-        let bound = self.plugins.iter().enumerate().map(|(i, name)| {
-            let at = format!("/plugins/{i}");
-            let plugin = plugins.get(name).ok_or_else(|| unknown(&at, "plugin", name, plugins.keys()))?;
+    fn chain(&self, plugins: &HashMap<Reference, Arc<Bound>>) -> Result<Arc<[Arc<Bound>]>, Invalid> {
+        let known = || plugins.keys().map(|reference| &reference.name);
+        let bound = self.plugins.iter().enumerate().map(|(i, named)| {
+            let (at, name) = (format!("/plugins/{i}"), &named.name);
+            let plugin = plugins.get(named).ok_or_else(|| unknown(&at, "plugin", name, known()))?;
             if !plugin.exports.takes_events() {
                 let message = format!(
                     "the plugin `{name}` only verifies requests: name it in a source, as in \

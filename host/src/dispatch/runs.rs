@@ -6,7 +6,7 @@ use super::{Options, Parts, Rule, fate, held, metrics::Metrics, plan, state, sto
 use crate::{
     event::{Failure, Stage, Timestamp},
     journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, StateEnd, Work, pump},
-    plugin::{After, Blame, Call, Report, Ticket},
+    plugin::{After, Blame, Call, Report, Ticket, chain_for},
 };
 
 /// Runs plugins until the host stops.
@@ -61,7 +61,8 @@ impl Work for Runs {
 impl Runs {
     async fn run(&self, pinned: Arc<Rule>, run: &Run) -> RunEnd {
         let now = (self.parts.clock)();
-        let (rule, ticket) = match held::admit(&self.parts, pinned, held::whole_chain, &run.lane, run.put_off.as_ref(), now) {
+        let chain = |rule: &Rule| chain_for(&rule.chain, run.event.id);
+        let (rule, ticket) = match held::admit(&self.parts, pinned, chain, &run.lane, run.put_off.as_ref(), now) {
             Ok(admitted) => admitted,
             Err(outcome) => return untouched(run, outcome),
         };

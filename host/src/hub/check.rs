@@ -2,7 +2,7 @@
 //! is compiled. All problems are told at once; only what passes is refined, and only refined entries reach a snapshot.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -10,7 +10,7 @@ use super::{
     component::Catalogue,
     draft::Edits,
     entry::{Key, Kind, Problem},
-    snapshot::{Item, Part, Workspace, plugins_of},
+    snapshot::{Bounds, Item, Part, Workspace, named, plugins_of},
     spec::{Specs, references, unknown_reference, verifier},
 };
 use crate::{
@@ -53,7 +53,7 @@ async fn found(standing: &Workspace, edits: &Edits, catalogue: &Catalogue, setti
     let specs = check.read();
     let plugins = check.bind(&specs, catalogue).await;
     if settings == Settings::Proposed {
-        check.ask_plugins(catalogue).await;
+        check.ask_plugins(&plugins, catalogue).await;
     }
     check.refine_sources(&specs, &plugins);
     check.refine_destinations(&specs);
@@ -87,42 +87,63 @@ impl Check<'_> {
     }
 
     /// All plugins of the workspace, ready to be joined with rules; those that fail are missing.
-    async fn bind(&mut self, specs: &Specs, catalogue: &Catalogue) -> HashMap<Name, Arc<plugin::Bound>> {
+    async fn bind(&mut self, specs: &Specs, catalogue: &Catalogue) -> Bounds {
         let mut plugins = plugins_of(self.standing);
-        plugins.retain(|name, _| !self.edits.contains_key(&(Kind::Plugin, name.clone())));
+        plugins.retain(|plugin, _| !self.edits.contains_key(&(Kind::Plugin, plugin.name.clone())));
         for (name, spec) in &specs.plugins {
             match catalogue.bind(name, spec).await {
                 Ok(bound) => {
-                    plugins.insert(name.clone(), bound.clone());
+                    plugins.insert(named(name), bound.clone());
                     self.parts.insert((Kind::Plugin, name.clone()), Part::Plugin(bound));
                 }
                 Err(error) => self.problem(&(Kind::Plugin, name.clone()), error.into_invalid()),
             }
         }
+        self.bind_pinned(specs, catalogue, &mut plugins).await;
         plugins
     }
 
-    async fn ask_plugins(&mut self, catalogue: &Catalogue) {
-        let bound = self.parts.iter().filter_map(|(key, part)| match part {
-            Part::Plugin(bound) => Some((key.clone(), Arc::clone(bound))),
-            _ => None,
-        });
-        for (key, bound) in bound.collect::<Vec<_>>() {
-            for invalid in catalogue.plugins.check_settings(bound).await {
-                self.problem(&key, invalid);
+    /// The versions that rules pin, with their plugins' settings.
+    async fn bind_pinned(&mut self, specs: &Specs, catalogue: &Catalogue, plugins: &mut Bounds) {
+        for (rule, spec) in &specs.rules {
+            for (at, reference) in spec.plugins.iter().enumerate() {
+                // A pin that was not resolved has been told of.
+                let is_new = !plugins.contains_key(reference) && reference.pin.as_ref().is_some_and(|pin| pin.whole().is_some());
+                let Some(plugin) = plugins.get(&named(&reference.name)).filter(|_| is_new) else { continue };
+                match catalogue.bind_pinned(plugin, reference).await {
+                    Ok(bound) => drop(plugins.insert(reference.clone(), bound)),
+                    Err(error) => {
+                        let Invalid { message, .. } = error.into_invalid();
+                        self.problem(&(Kind::Rule, rule.clone()), Invalid::at(format!("/plugins/{at}"), message));
+                    }
+                }
             }
         }
     }
 
-    fn refine_sources(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
+    /// Changed plugins, their canaries, and what changed rules pin.
+    async fn ask_plugins(&mut self, plugins: &Bounds, catalogue: &Catalogue) {
+        let is_asked =
+            |plugin: &plugin::Reference| plugin.pin.is_some() || self.parts.contains_key(&(Kind::Plugin, plugin.name.clone()));
+        let asked: Vec<_> = plugins.iter().filter(|(plugin, _)| is_asked(plugin)).map(|(_, bound)| bound).collect();
+        for bound in asked.into_iter().flat_map(plugin::Bound::versions) {
+            for invalid in catalogue.plugins.check_settings(Arc::clone(bound)).await {
+                self.problem(&(Kind::Plugin, bound.name.clone()), invalid);
+            }
+        }
+    }
+
+    fn refine_sources(&mut self, specs: &Specs, plugins: &Bounds) {
         let known = self.known();
+        let active = plugins.iter().filter(|(plugin, _)| plugin.pin.is_none());
+        let active = active.map(|(plugin, bound)| (plugin.name.clone(), Arc::clone(bound))).collect();
         for (name, spec) in &specs.sources {
             let key = (Kind::Source, name.clone());
             let unknown = self.tell_unknown(&key, verifier(spec), &known);
             // What failed itself has told of it; the source is not blamed as well.
-            let plugin_is_good = spec.verify.plugin.as_ref().is_none_or(|name| plugins.contains_key(name));
+            let plugin_is_good = spec.verify.plugin.as_ref().is_none_or(|name| plugins.contains_key(&named(name)));
             if !unknown && plugin_is_good {
-                self.keep(key, spec.refine(plugins).map(|source| Part::Source(Arc::new(source))));
+                self.keep(key, spec.refine(&active).map(|source| Part::Source(Arc::new(source))));
             }
         }
     }
@@ -133,7 +154,7 @@ impl Check<'_> {
         }
     }
 
-    fn refine_rules(&mut self, specs: &Specs, plugins: &HashMap<Name, Arc<plugin::Bound>>) {
+    fn refine_rules(&mut self, specs: &Specs, plugins: &Bounds) {
         let known = self.known();
         let destinations = self.destinations();
         for (name, spec) in &specs.rules {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -73,7 +74,7 @@ impl Components {
         }
         let is_full = || Ok::<_, FileSystemError>(durable::files(&self.folder)?.len() >= files_max);
         if !self.has(digest) && is_full()? {
-            self.remove_except(&named()?)?;
+            self.remove_except(&named()?, UNNAMED_AGE_MIN)?;
             if is_full()? {
                 return Ok(false);
             }
@@ -82,17 +83,23 @@ impl Components {
         Ok(true)
     }
 
-    /// Removes what is not `named`, but for uploads that an apply may be about to name.
-    fn remove_except(&self, named: &HashSet<Digest>) -> Result<(), FileSystemError> {
+    /// Removes what is not `named`, but for uploads younger than `age_min`, which an apply may be about to name. Gives what is gone.
+    pub(super) fn remove_except(&self, named: &HashSet<Digest>, age_min: Duration) -> Result<Vec<Digest>, FileSystemError> {
         let named: HashSet<PathBuf> = named.iter().map(|digest| self.path(digest)).collect();
+        let mut gone = Vec::new();
         for path in durable::files(&self.folder)?.into_iter().filter(|path| !named.contains(path)) {
             let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.map_err(FileSystemError::when("read", &path))?.elapsed().unwrap_or_default();
-            if age >= UNNAMED_AGE_MIN {
+            if age >= age_min {
                 fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
+                let digits = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+                gone.extend(format!("sha256:{digits}").parse::<Digest>());
             }
         }
-        durable::sync_folder(&self.folder)
+        if !gone.is_empty() {
+            durable::sync_folder(&self.folder)?;
+        }
+        Ok(gone)
     }
 
     /// How long the component is; 0 where it is not there.
@@ -116,6 +123,13 @@ pub(super) enum BindError {
 }
 
 impl BindError {
+    fn map(self, change: impl FnOnce(Invalid) -> Invalid) -> Self {
+        match self {
+            Self::Invalid(invalid) => Self::Invalid(change(invalid)),
+            Self::Unavailable(message) => Self::Unavailable(message),
+        }
+    }
+
     /// As it is told to whoever applied the entry.
     pub(super) fn into_invalid(self) -> Invalid {
         match self {
@@ -150,7 +164,24 @@ impl Catalogue {
     pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
         let _binding = self.binding.read().await;
         self.load(name.as_str(), &spec.digest).await?;
+        if let Some(canary) = &spec.canary {
+            let in_canary = |invalid: Invalid| Invalid { pointer: "/canary/digest".to_owned(), ..invalid };
+            self.load(name.as_str(), &canary.digest).await.map_err(|error| error.map(in_canary))?;
+        }
         self.plugins.bind(name.clone(), spec).map_err(BindError::Invalid)
+    }
+
+    /// Joins a pinned version with the rest of its plugin's entry, compiled first likewise.
+    pub(super) async fn bind_pinned(
+        &self,
+        plugin: &plugin::Bound,
+        reference: &plugin::Reference,
+    ) -> Result<Arc<plugin::Bound>, BindError> {
+        let unresolved = || Invalid::at("/digest", format!("`{reference}` is not a whole digest"));
+        let digest = reference.pin.as_ref().and_then(plugin::Pin::whole).ok_or_else(unresolved).map_err(BindError::Invalid)?;
+        let _binding = self.binding.read().await;
+        self.load(plugin.name.as_str(), &digest.to_string()).await?;
+        self.plugins.rebind(plugin, &digest).map_err(BindError::Invalid)
     }
 
     /// Makes sure that the component is stored and compiled; else tells why it is not.

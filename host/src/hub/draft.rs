@@ -16,9 +16,11 @@ use super::{
     seal::{Seal, SealError},
     snapshot::Workspace,
     spec::{is_reference, secret_pointers, secrets_in_settings},
+    version::Versions,
 };
 use crate::{
     event::{Invalid, Name},
+    plugin::Reference,
     sign,
 };
 
@@ -112,12 +114,21 @@ pub(super) struct Proposal {
 }
 
 impl Proposal {
-    pub(super) fn of(workspace: &Name, standing: &Workspace, draft: Draft, seal: &Seal) -> Result<Self, HubError> {
+    pub(super) fn of(
+        workspace: &Name,
+        standing: &Workspace,
+        draft: Draft,
+        seal: &Seal,
+        versions: &Versions,
+    ) -> Result<Self, HubError> {
         let named: BTreeSet<Key> = draft.entries.keys().cloned().collect();
         let mut proposal = Self::default();
         for (key, document) in draft.entries {
             match document {
-                Some(document) => proposal.put(workspace, standing, key, document, seal)?,
+                Some(mut document) => {
+                    proposal.settle_pins(workspace, &key, &mut document, versions);
+                    proposal.put(workspace, standing, key, document, seal)?;
+                }
                 None if standing.contains_key(&key) => drop(proposal.edits.insert(key, None)),
                 None => return Err(HubError::NotFound { kind: key.0, name: key.1 }),
             }
@@ -126,6 +137,22 @@ impl Proposal {
             proposal.edits.extend(standing.keys().filter(|key| !named.contains(key)).map(|key| (key.clone(), None)));
         }
         Ok(proposal)
+    }
+
+    /// Gives the versions that a rule pins their whole digests: what a few digits mean may change, and a revision may not.
+    fn settle_pins(&mut self, workspace: &Name, key: &Key, document: &mut Value, versions: &Versions) {
+        let plugins = document.get_mut("plugins").filter(|_| key.0 == Kind::Rule).and_then(Value::as_array_mut);
+        for (at, plugin) in plugins.into_iter().flatten().enumerate() {
+            // What is no reference is left to the rule's spec to refuse.
+            let Some(Ok(reference)) = plugin.as_str().map(str::parse::<Reference>) else { continue };
+            let Some(pin) = reference.pin else { continue };
+            match versions.resolve(workspace, &reference.name, &pin) {
+                Ok(digest) => *plugin = json!(Reference { pin: Some(digest.into()), ..reference }.to_string()),
+                Err(Invalid { message, .. }) => {
+                    self.problems.push(Problem::new(key, Invalid::at(format!("/plugins/{at}"), message)));
+                }
+            }
+        }
     }
 
     fn put(

@@ -18,6 +18,7 @@ use super::{
     entry::{Documents, Kind},
     revision::RecordsError,
     seal::Seal,
+    snapshot::{Bounds, named},
     spec::Specs,
 };
 use crate::{
@@ -94,7 +95,7 @@ impl Hub {
             move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&workspace, &documents, &inner.seal)));
         let read: Result<Option<FormerSpecs>, RecordsError> = off_the_workers(revision, read).await?;
         let Some(former) = read.map_err(|error| unavailable(revision, error))? else { return Ok(None) };
-        let bound = Plugins::bind(&former.specs.plugins, &self.inner.catalogue).await;
+        let bound = Plugins::bind(&former.specs, &self.inner.catalogue).await;
         off_the_workers(revision, move || former.refine(&bound)).await.map(|rules| Some(Arc::new(rules)))
     }
 }
@@ -126,7 +127,7 @@ impl Former {
         let kept = self.kept();
         let sets = kept.iter().filter_map(|(_, set)| set.get()?.as_ref().ok()?.as_ref());
         let rules = sets.flat_map(|rules| rules.rules.values());
-        rules.flat_map(|rule| rule.chain.iter().map(|bound| bound.digest)).collect()
+        rules.flat_map(|rule| rule.chain.iter().flat_map(plugin::Bound::versions).map(|bound| bound.digest)).collect()
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<(Place, Arc<OnceCell<Told>>)>> {
@@ -173,22 +174,35 @@ impl FormerSpecs {
 /// A former rule set's plugins.
 #[derive(Default)]
 struct Plugins {
-    bound: HashMap<Name, Arc<plugin::Bound>>,
+    bound: Bounds,
     /// Those that cannot be had now, and why.
-    absent: HashMap<Name, String>,
+    absent: HashMap<plugin::Reference, String>,
 }
 
 impl Plugins {
-    async fn bind(specs: &BTreeMap<Name, plugin::Spec>, catalogue: &Catalogue) -> Self {
+    async fn bind(specs: &Specs, catalogue: &Catalogue) -> Self {
         let mut plugins = Self::default();
-        for (name, spec) in specs {
-            match catalogue.bind(name, spec).await {
-                Ok(bound) => drop(plugins.bound.insert(name.clone(), bound)),
-                Err(BindError::Unavailable(cause)) => drop(plugins.absent.insert(name.clone(), cause)),
-                Err(BindError::Invalid(_)) => {}
+        for (name, spec) in &specs.plugins {
+            plugins.keep(named(name), catalogue.bind(name, spec).await);
+        }
+        for reference in specs.rules.values().flat_map(|rule| &rule.plugins).filter(|reference| reference.pin.is_some()) {
+            let plugin = named(&reference.name);
+            if let Some(cause) = plugins.absent.get(&plugin) {
+                plugins.keep(reference.clone(), Err(BindError::Unavailable(cause.clone())));
+            } else if let Some(plugin) = plugins.bound.get(&plugin) {
+                let bound = catalogue.bind_pinned(plugin, reference).await;
+                plugins.keep(reference.clone(), bound);
             }
         }
         plugins
+    }
+
+    fn keep(&mut self, reference: plugin::Reference, bound: Result<Arc<plugin::Bound>, BindError>) {
+        match bound {
+            Ok(bound) => drop(self.bound.insert(reference, bound)),
+            Err(BindError::Unavailable(cause)) => drop(self.absent.insert(reference, cause)),
+            Err(BindError::Invalid(_)) => {}
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
+    spec,
 };
 use crate::event::{self, Name, Timestamp};
 
@@ -323,8 +324,7 @@ impl Revisions {
             let Some(record) = read(path)? else { continue };
             let changed = record.changes.into_iter().filter_map(|change| Some((change.kind, change.document?)));
             let held = record.full.into_iter().flatten().map(|held| (held.kind, held.document));
-            let plugins = changed.chain(held).filter(|(kind, _)| *kind == Kind::Plugin);
-            digests.extend(plugins.filter_map(|(_, document)| document["digest"].as_str()?.parse::<event::Digest>().ok()));
+            digests.extend(changed.chain(held).flat_map(|(kind, document)| spec::digests(kind, &document)));
         }
         Ok(digests)
     }

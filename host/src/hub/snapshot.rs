@@ -82,9 +82,14 @@ impl State {
         Whole { documents: self.documents(), since }
     }
 
-    /// The plugins' components.
+    /// The plugins' components, canaries and pinned ones too.
     pub(super) fn digests(&self) -> impl Iterator<Item = Digest> {
-        self.all().filter_map(|(_, _, item)| if let Part::Plugin(bound) = &item.part { Some(bound.digest) } else { None })
+        let bound = self.all().flat_map(|(_, _, item)| match &item.part {
+            Part::Plugin(bound) => std::slice::from_ref(bound),
+            Part::Rule(_, rule) => &rule.chain,
+            Part::Source(_) | Part::Destination(_) => &[],
+        });
+        bound.flat_map(plugin::Bound::versions).map(|bound| bound.digest)
     }
 
     /// The rule, if it is the same now as it was at this revision.
@@ -140,10 +145,18 @@ fn rules_of(revision: u64, workspace: &Workspace) -> dispatch::Rules {
     dispatch::Rules { revision, rules, index: route::Index::new(patterns) }
 }
 
+/// Plugins ready to be joined with rules, by how rules name them.
+pub(super) type Bounds = HashMap<plugin::Reference, Arc<plugin::Bound>>;
+
+/// How a rule names a plugin that it does not pin.
+pub(super) fn named(plugin: &Name) -> plugin::Reference {
+    plugin::Reference { name: plugin.clone(), pin: None }
+}
+
 /// A workspace's plugins, as rules are refined with them.
-pub(super) fn plugins_of(workspace: &Workspace) -> HashMap<Name, Arc<plugin::Bound>> {
+pub(super) fn plugins_of(workspace: &Workspace) -> Bounds {
     let bound = |(key, item): (&Key, &Arc<Item>)| match &item.part {
-        Part::Plugin(bound) => Some((key.1.clone(), bound.clone())),
+        Part::Plugin(bound) => Some((named(&key.1), bound.clone())),
         _ => None,
     };
     workspace.iter().filter_map(bound).collect()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     deliver, dispatch,
-    event::{Invalid, Name},
+    event::{Digest, Invalid, Name},
     ingest, plugin, verify,
 };
 
@@ -51,11 +51,10 @@ pub(super) fn verifier(source: &ingest::Spec) -> impl Iterator<Item = (String, K
 
 /// What a rule names, each with its place within the rule.
 pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String, Key)> {
-    let all = |field: &'static str, kind, names: &[Name]| {
-        let place = move |(at, name): (usize, &Name)| (format!("/{field}/{at}"), (kind, name.clone()));
-        names.iter().enumerate().map(place).collect::<Vec<_>>()
-    };
-    all("plugins", Kind::Plugin, &rule.plugins).into_iter().chain(all("destinations", Kind::Destination, &rule.destinations))
+    let plugins = rule.plugins.iter().enumerate();
+    let plugins = plugins.map(|(at, plugin)| (format!("/plugins/{at}"), (Kind::Plugin, plugin.name.clone())));
+    let destinations = rule.destinations.iter().enumerate();
+    plugins.chain(destinations.map(|(at, name)| (format!("/destinations/{at}"), (Kind::Destination, name.clone()))))
 }
 
 /// An entry names what is not there.
@@ -94,6 +93,19 @@ fn references_in(value: &Value, at: &str, found: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// The components that a document names: a plugin's version and its canary, the pins of a rule.
+pub(super) fn digests(kind: Kind, document: &Value) -> Vec<Digest> {
+    let texts = match kind {
+        Kind::Plugin => [&document["digest"], &document["canary"]["digest"]].into_iter().filter_map(Value::as_str).collect(),
+        Kind::Rule => {
+            let plugins = document["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+            plugins.iter().filter_map(|plugin| Some(plugin.as_str()?.split_once('@')?.1)).collect()
+        }
+        Kind::Source | Kind::Destination => Vec::new(),
+    };
+    texts.into_iter().filter_map(|text: &str| text.parse().ok()).collect()
 }
 
 /// Whether a text is written as a reference to a secret.

@@ -30,6 +30,7 @@ pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
 
 use std::{
+    collections::BTreeSet,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -105,6 +106,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// One delivery with the bytes that are sent and its attempts.
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>>;
+
+    /// The revisions that pending runs and unfolded batches are pinned to, of all workspaces.
+    fn revisions_pinned(&self) -> Pending<BTreeSet<u64>>;
 
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
     fn close(&self) -> Pending<()>;

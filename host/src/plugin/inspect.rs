@@ -43,32 +43,32 @@ pub fn inspect(label: &str, bytes: &[u8]) -> Result<Inspected, LoadError> {
     Ok(Inspected { is_component, bytes: bytes.len(), digest: Digest::of(bytes), about: about(bytes), exports, imports })
 }
 
-/// What an upload is refused for at once, before anything is compiled; else its digest.
-///
-/// # Errors
-///
-/// It is no plugin, as far as reading can tell.
-pub fn examine(label: &str, bytes: &[u8]) -> Result<Digest, LoadError> {
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        return Err(load_error::too_large(label, bytes.len()));
+/// What an upload is refused for at once, before anything is compiled; else its digest. Large ones are not even read.
+pub(super) fn examine(label: &str, bytes: &[u8], bytes_max: usize) -> Result<Digest, LoadError> {
+    if bytes.len() > bytes_max {
+        return Err(load_error::too_large(label, bytes.len(), bytes_max));
     }
     let inspected = inspect(label, bytes)?;
-    inspected.check(label)?;
+    inspected.check_up_to(label, bytes_max)?;
     Ok(inspected.digest)
 }
 
 impl Inspected {
-    /// What a host would refuse it for, as far as reading can tell.
+    /// What a host with the default settings would refuse it for, as far as reading can tell.
     ///
     /// # Errors
     ///
     /// It is no component, is too large, imports what is not offered, or exports nothing that a rule could use.
     pub fn check(&self, label: &str) -> Result<(), LoadError> {
+        self.check_up_to(label, COMPONENT_BYTES_MAX)
+    }
+
+    fn check_up_to(&self, label: &str, bytes_max: usize) -> Result<(), LoadError> {
         if !self.is_component {
             return Err(load_error::core_module(label));
         }
-        if self.bytes > COMPONENT_BYTES_MAX {
-            return Err(load_error::too_large(label, self.bytes, COMPONENT_BYTES_MAX));
+        if self.bytes > bytes_max {
+            return Err(load_error::too_large(label, self.bytes, bytes_max));
         }
         if let Some(import) = self.imports.iter().find(|import| !is_of(import, &track_0_1::IMPORTS)) {
             return Err(load_error::import(label, import));

@@ -47,7 +47,7 @@ pub(super) struct Loader {
     engine: Engine,
     linker: Linker<State>,
     compiler: Compiler,
-    component_bytes_max: usize,
+    pub(super) component_bytes_max: usize,
     /// Empty until the hub has its keys, and for good where nothing is kept.
     cache: OnceLock<Cache>,
     metrics: Arc<Metrics>,
@@ -66,6 +66,13 @@ impl Loader {
     pub(super) fn use_cache(&self, cache: Cache) {
         // Only the first is used: there is one data folder.
         let _ = self.cache.set(cache);
+    }
+
+    /// Nobody needs what was compiled of it any more.
+    pub(super) fn forget(&self, digest: &Digest) {
+        if let Some(cache) = self.cache.get() {
+            cache.remove(digest);
+        }
     }
 
     /// Takes a component in that was taken in before, where the cache has it.

@@ -16,6 +16,7 @@ mod aot;
 mod breaker;
 mod breakers;
 mod call;
+mod canary;
 mod chain;
 mod custom;
 mod ed25519;
@@ -48,7 +49,7 @@ mod workers;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
+    fmt, iter,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -63,10 +64,11 @@ pub use about::{About, about, describe};
 pub use aot::{CompileError, compile_limited};
 pub use breaker::BreakerStatus;
 pub use breakers::{Admission, After, Blame, Breakers, OnFault, Release, TRIPPED, Ticket};
+pub use canary::{CanarySpec, canaries, chain_for};
 pub use encode::componentize;
 pub use fault::{Fault, FaultKind};
 pub use grants::{GrantsSpec, SECRETS};
-pub use inspect::{Inspected, examine, inspect};
+pub use inspect::{Inspected, inspect};
 pub use limits::LimitsSpec;
 pub use load_error::LoadError;
 pub use reference::{Pin, Reference, ReferenceError};
@@ -78,6 +80,7 @@ pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 
 use crate::event::{Digest, Invalid, Message, Name};
 use aot::Cache;
+use canary::Canary;
 use custom::CustomMetrics;
 use exchange::Settings;
 use fault::Cause;
@@ -125,6 +128,8 @@ pub struct Bound {
     /// Its own metrics, where they are granted.
     custom: Option<Arc<custom::Owned>>,
     limits: Limits,
+    /// The version that some of the events meet in this one's place.
+    canary: Option<Canary>,
 }
 
 impl Plugins {
@@ -161,6 +166,15 @@ impl Plugins {
             Ok(cache) => self.loader.use_cache(cache),
             Err(error) => tracing::warn!(folder = %folder.display(), %error, "compiled components are not kept"),
         }
+    }
+
+    /// What an upload is refused for at once, before anything is compiled; else its digest. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// It is no plugin, as far as reading can tell.
+    pub fn examine(&self, label: &str, bytes: &[u8]) -> Result<Digest, LoadError> {
+        inspect::examine(label, bytes, self.loader.component_bytes_max)
     }
 
     /// Checks and compiles a component and keeps it in the catalogue; what is there already is not compiled again. Once begun
@@ -204,6 +218,11 @@ impl Plugins {
         self.catalogue.write().unwrap_or_else(PoisonError::into_inner).retain(|digest, _| keep.contains(digest));
     }
 
+    /// Removes what was compiled of a component from disk, where it is kept. Blocking.
+    pub fn forget(&self, digest: &Digest) {
+        self.loader.forget(digest);
+    }
+
     /// Joins a loaded component with its name, settings and limits.
     ///
     /// # Errors
@@ -213,16 +232,46 @@ impl Plugins {
         let digest: Digest = spec.digest.parse().map_err(|error| Invalid::at("/digest", format!("{error}")))?;
         let loaded = self.find(&digest).ok_or_else(|| Invalid::at("/digest", format!("{digest} is not uploaded")))?;
         let limits = Limits::refine(&spec.limits)?;
-        if loaded.memory_bytes_at_start > limits.memory_bytes {
-            let setting = format!("raise plugins.{name}.limits.memory_bytes");
-            let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
-            return Err(Invalid::at("/limits/memory_bytes", refused.to_string()));
-        }
+        check_memory(&name, &loaded, &limits)?;
         let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
         let on_fault = spec.on_fault()?;
         let custom = spec.grants.metrics.then(|| self.custom.of(&name));
-        Ok(Arc::new(Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, custom, limits }))
+        let mut bound =
+            Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, custom, limits, canary: None };
+        if let Some(canary) = &spec.canary {
+            let in_canary = |invalid: Invalid| Invalid { pointer: "/canary/digest".to_owned(), ..invalid };
+            let other = self.rebind(&bound, &canary.refine()?).map_err(in_canary)?;
+            bound.canary = Some(Canary { bound: other, percent: canary.percent });
+        }
+        Ok(Arc::new(bound))
+    }
+
+    /// Another version of a bound plugin, with the same name, settings, grants and limits.
+    ///
+    /// # Errors
+    ///
+    /// It is not in the catalogue, does not start within the limits, or folds batches where the other does not.
+    pub fn rebind(&self, other: &Bound, digest: &Digest) -> Result<Arc<Bound>, Invalid> {
+        let loaded = self.find(digest).ok_or_else(|| Invalid::at("/digest", format!("{digest} is not uploaded")))?;
+        check_memory(&other.name, &loaded, &other.limits)?;
+        if loaded.exports.batch != other.exports.batch {
+            let message =
+                format!("of {digest} and {}, only one folds batches: they cannot stand in for each other", other.digest);
+            return Err(Invalid::at("/digest", message));
+        }
+        Ok(Arc::new(Bound {
+            name: other.name.clone(),
+            digest: *digest,
+            exports: loaded.exports,
+            on_fault: other.on_fault,
+            loaded,
+            settings: Arc::clone(&other.settings),
+            grants: Arc::clone(&other.grants),
+            custom: other.custom.clone(),
+            limits: other.limits,
+            canary: None,
+        }))
     }
 
     /// Which versions of plugins are called at all.
@@ -292,6 +341,17 @@ impl Plugins {
 }
 
 impl Bound {
+    /// What its name stands for: itself, and the canary beside it.
+    pub fn versions(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        iter::once(self).chain(self.canary.as_ref().map(|canary| &canary.bound))
+    }
+
+    /// The version that some events meet in its place, and their share in percent.
+    #[must_use]
+    pub fn canary(&self) -> Option<(Digest, u8)> {
+        self.canary.as_ref().map(|canary| (canary.bound.digest, canary.percent))
+    }
+
     /// What its results depend on beside the event: the component's bytes and the settings.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
@@ -305,6 +365,15 @@ impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bound").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
     }
+}
+
+fn check_memory(name: &Name, loaded: &Loaded, limits: &Limits) -> Result<(), Invalid> {
+    if loaded.memory_bytes_at_start <= limits.memory_bytes {
+        return Ok(());
+    }
+    let setting = format!("raise plugins.{name}.limits.memory_bytes");
+    let refused = load_error::memory_at_start(name.as_str(), loaded.memory_bytes_at_start, limits.memory_bytes, &setting);
+    Err(Invalid::at("/limits/memory_bytes", refused.to_string()))
 }
 
 /// Does long work beside the caller, as soon as it is its turn.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, thread};
 
 use serde::Deserialize;
 
-use super::{GrantsSpec, LimitsSpec, OnFault, limits::COMPONENT_BYTES_MAX};
+use super::{CanarySpec, GrantsSpec, LimitsSpec, OnFault, limits::COMPONENT_BYTES_MAX};
 use crate::event::Invalid;
 
 /// Settings of the plugin machine.
@@ -86,6 +86,8 @@ pub struct Spec {
     /// What it may do beyond what all may; without it: nothing.
     #[serde(default)]
     pub grants: GrantsSpec,
+    /// Another version that gets a share of the events.
+    pub canary: Option<CanarySpec>,
     /// What becomes of events while it is tripped: `hold`, `dead-letter` or `bypass`.
     #[serde(default)]
     pub on_fault: OnFault,

@@ -39,6 +39,8 @@ pub(super) enum Command {
     Versions(versions::Arguments),
     /// Make a version the active one; rules that name the plugin use it from the next event on.
     Activate(versions::VersionArguments),
+    /// Give a version a share of the events beside the active one.
+    Canary(versions::CanaryArguments),
     /// Make the version active that was before this one.
     Rollback(versions::Arguments),
 }
@@ -55,6 +57,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Push(arguments) => push::run(arguments).await,
         Command::Versions(arguments) => versions::list(arguments).await,
         Command::Activate(arguments) => versions::activate(arguments).await,
+        Command::Canary(arguments) => versions::canary(arguments).await,
         Command::Rollback(arguments) => versions::roll_back(arguments).await,
     }
 }

@@ -1,10 +1,10 @@
-//! `sluicebox plugin versions`, `activate` and `rollback`: which versions a host has of a plugin, and which it runs.
+//! `sluicebox plugin versions`, `activate`, `rollback` and `canary`: which versions a host has of a plugin, and which it runs.
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::{
-    api::{Activate, Applied, VersionTold, VersionsTold},
+    api::{Activate, Applied, Canary, VersionTold, VersionsTold},
     cli::{Hub, apply, client::Client},
     event::Name,
     plugin::{Pin, Reference},
@@ -26,6 +26,20 @@ pub(in crate::cli) struct VersionArguments {
     hub: Hub,
 }
 
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct CanaryArguments {
+    /// NAME@sha256:DIGITS, at least 12 of them; with --stop the name is enough.
+    version: Reference,
+    /// The version's share of the events, 1 to 99.
+    #[arg(long, required_unless_present = "stop")]
+    percent: Option<u8>,
+    /// Give the active version all events again.
+    #[arg(long, conflicts_with = "percent")]
+    stop: bool,
+    #[command(flatten)]
+    hub: Hub,
+}
+
 pub(super) async fn list(Arguments { name, hub }: Arguments) -> anyhow::Result<()> {
     let versions: VersionsTold = Client::new(&hub)?.get(&format!("/v1/plugins/{name}/versions"), &[]).await?;
     tell(&versions.items, hub.json)
@@ -40,6 +54,18 @@ pub(super) async fn activate(VersionArguments { version, hub }: VersionArguments
 
 pub(super) async fn roll_back(Arguments { name, hub }: Arguments) -> anyhow::Result<()> {
     let applied: Applied = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/rollback"), &Value::Null).await?;
+    apply::tell(&applied, hub.json)
+}
+
+pub(super) async fn canary(CanaryArguments { version, percent, hub, .. }: CanaryArguments) -> anyhow::Result<()> {
+    let client = Client::new(&hub)?;
+    let applied: Applied = match percent {
+        Some(percent) => {
+            let (name, pin) = pinned(version)?;
+            client.put(&format!("/v1/plugins/{name}/canary"), &Canary { digest: pin.to_string(), percent }).await?
+        }
+        None => client.delete(&format!("/v1/plugins/{}/canary", version.name)).await?,
+    };
     apply::tell(&applied, hub.json)
 }
 
@@ -61,7 +87,9 @@ pub(super) fn tell(versions: &[VersionTold], json: bool) -> anyhow::Result<()> {
     }
     for version in versions {
         let marks = [(version.active, "active"), (version.active_before, "active before")];
-        let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
+        let canary = version.canary_percent.map(|percent| format!("canary of {percent} %"));
+        let marks = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned());
+        let marks: Vec<String> = marks.chain(canary).collect();
         let uploaded = version.uploaded_at.as_str().unwrap_or_default();
         let exports = version.exports.join(",");
         println!("{}  {:<9}  {uploaded}  {exports}  {}", version.digest, version.state, marks.join(", "));

@@ -5,6 +5,7 @@
 //! their versions by the whole digest.
 
 mod build;
+mod collect;
 mod record;
 mod request;
 

@@ -26,6 +26,8 @@ pub struct VersionStatus {
     pub active: bool,
     /// Whether it is what was active before, and a rollback would make active again.
     pub active_before: bool,
+    /// Where it is the plugin's canary: its share of the events.
+    pub canary_percent: Option<u8>,
     /// The rules that run it, by the plugin's name or pinned to it.
     pub used_by: Vec<Name>,
 }
@@ -45,8 +47,8 @@ impl Hub {
         bytes: Bytes,
         activate: bool,
     ) -> Result<VersionStatus, HubError> {
-        let (label, unread) = (plugin.to_string(), bytes.clone());
-        let read = tokio::task::spawn_blocking(move || plugin::examine(&label, &unread));
+        let (label, unread, plugins) = (plugin.to_string(), bytes.clone(), Arc::clone(&self.inner.catalogue.plugins));
+        let read = tokio::task::spawn_blocking(move || plugins.examine(&label, &unread));
         let digest = read.await.map_err(StoreError::Stopped)??;
         let place = (workspace.clone(), plugin.clone());
         let is_new =
@@ -88,10 +90,15 @@ impl Hub {
     pub fn versions(&self, workspace: &Name, plugin: &Name) -> Vec<VersionStatus> {
         let line = self.inner.versions.line(workspace, plugin);
         let standing = self.inner.state.load().workspace(workspace);
+        let canary = match standing.get(&(Kind::Plugin, plugin.clone())).map(|item| &item.part) {
+            Some(Part::Plugin(bound)) => bound.canary(),
+            _ => None,
+        };
         let status = |version: &Version| VersionStatus {
             plugin: plugin.clone(),
             active: line.active == Some(version.digest),
             active_before: line.before == Some(version.digest),
+            canary_percent: canary.filter(|(digest, _)| *digest == version.digest).map(|(_, percent)| percent),
             used_by: users(&standing, plugin, &version.digest),
             version: version.clone(),
         };
@@ -119,6 +126,25 @@ impl Hub {
         let digest = before.ok_or_else(none)?;
         let draft = self.edited(workspace, plugin, |document| make_active(document, digest));
         self.apply_in_turn(turn, workspace, draft).await
+    }
+
+    /// Gives a version a share of the events, in percent, or with `None` gives the active one all of them again. A failed run tells which it
+    /// met; what folds batches is the active one.
+    ///
+    /// # Errors
+    /// As of [`activate`](Self::activate).
+    pub async fn set_canary(&self, workspace: &Name, plugin: &Name, canary: Option<(Digest, u8)>) -> Result<Applied, HubError> {
+        if self.get(workspace, Kind::Plugin, plugin).is_none() {
+            return Err(HubError::NotFound { kind: Kind::Plugin, name: plugin.clone() });
+        }
+        if let Some((digest, _)) = &canary {
+            self.check_ready(workspace, plugin, digest)?;
+        }
+        let edit = |document: &mut Value| match canary {
+            Some((digest, percent)) => document["canary"] = json!({ "digest": digest.to_string(), "percent": percent }),
+            None => drop(document.as_object_mut().and_then(|document| document.remove("canary"))),
+        };
+        self.edit_plugin(workspace, plugin, edit).await
     }
 
     /// The version that is meant.
@@ -193,7 +219,12 @@ impl super::Line {
 }
 
 fn make_active(document: &mut Value, digest: Digest) {
-    document["digest"] = json!(digest.to_string());
+    let digest = json!(digest.to_string());
+    if document["canary"]["digest"] == digest {
+        // It gets all events now.
+        drop(document.as_object_mut().and_then(|document| document.remove("canary")));
+    }
+    document["digest"] = digest;
 }
 
 fn no_version(plugin: &Name, message: &str) -> HubError {
@@ -202,6 +233,6 @@ fn no_version(plugin: &Name, message: &str) -> HubError {
 
 fn users(standing: &Arc<Workspace>, plugin: &Name, digest: &Digest) -> Vec<Name> {
     let is_it = |bound: &plugin::Bound| bound.name == *plugin && bound.digest == *digest;
-    let runs = |part: &Part| matches!(part, Part::Rule(_, rule) if rule.chain.iter().any(|bound| is_it(bound)));
+    let runs = |part: &Part| matches!(part, Part::Rule(_, rule) if rule.chain.iter().flat_map(plugin::Bound::versions).any(|bound| is_it(bound)));
     standing.iter().filter(|(_, item)| runs(&item.part)).map(|((_, rule), _)| rule.clone()).collect()
 }

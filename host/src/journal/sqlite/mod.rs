@@ -30,7 +30,10 @@ mod tests;
 
 pub use options::Options;
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc::TrySendError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError, mpsc::TrySendError},
+};
 
 use prometheus_client::registry::Registry;
 use rusqlite::Connection;
@@ -236,6 +239,10 @@ impl Journal for SqliteJournal {
 
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>> {
         self.list(move |sql| query::delivery(sql, &workspace, id))
+    }
+
+    fn revisions_pinned(&self) -> Pending<BTreeSet<u64>> {
+        self.list(query::revisions_pinned)
     }
 
     fn close(&self) -> Pending<()> {

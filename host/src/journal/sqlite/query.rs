@@ -1,6 +1,6 @@
 //! What is on record: listings, newest first, and single rows with what hangs on them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
@@ -101,6 +101,15 @@ pub(super) fn batches(view: &Connection, filter: &WorkFilter<BatchState>) -> Res
     let before = filter.before.map(Whole);
     listing.only("b.seq < ?", before.as_ref());
     listing.read(view, |row| read_batch(row).map(|record| (record.seq, record)))
+}
+
+/// The revisions of pending and held runs, and of open and closed batches. Each part reads an index of few rows.
+pub(super) fn revisions_pinned(view: &Connection) -> Result<BTreeSet<u64>, StoreError> {
+    const PINNED: &str = "SELECT revision FROM runs WHERE state = 0 UNION SELECT revision FROM runs WHERE state = 1 \
+         UNION SELECT revision FROM batches WHERE state = 0 UNION SELECT revision FROM batches WHERE state = 1";
+    let mut statement = view.prepare_cached(PINNED)?;
+    let rows = statement.query_map([], |row| row.get::<_, Whole>(0))?;
+    rows.map(|revision| Ok(revision?.0)).collect()
 }
 
 /// Deliveries.

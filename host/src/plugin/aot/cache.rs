@@ -80,6 +80,12 @@ impl Cache {
         }
     }
 
+    /// Removes an artefact that is not needed any more.
+    pub(in crate::plugin) fn remove(&self, digest: &Digest) {
+        // One that is not there is as good as removed; one that cannot be gives way when the folder is full.
+        let _ = fs::remove_file(self.path(digest));
+    }
+
     /// Removes an artefact that did not serve.
     pub(in crate::plugin) fn discard(&self, digest: &Digest, why: &dyn std::fmt::Display) {
         let path = self.path(digest);
