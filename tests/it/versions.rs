@@ -282,3 +282,48 @@ fn files(folder: &std::path::Path, digests: &[String]) -> [bool; 5] {
     let has = |digest: &String| names.iter().any(|name| name.starts_with(digest.trim_start_matches("sha256:")));
     std::array::from_fn(|at| has(&digests[at]))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_compared_on_stored_events_and_nothing_is_stored() {
+    let (host, receiver, _) = start().await;
+    for body in ["{\"a\":1}", "{\"a\":2,\"b\":3}", "no JSON"] {
+        let id = host.post("open", &[("x-type", "t")], body).await;
+        eventually("a run that ended", async || (host.event(&id).await["runs"][0]["state"] != "pending").then_some(())).await;
+    }
+    receiver.wait_for("/out", 2).await;
+    let alike = push(&host, second(), "").await;
+    let other = push(&host, guests::component("only-humans"), "").await;
+    let before = host.get("/v1/runs").await.json;
+    let compare = async |version: &serde_json::Value, more: serde_json::Value| {
+        let request = serde_json::json!({ "digest": digest_of(version), "events": more });
+        let answer = host.send("/v1/plugins/redact/diff", &request).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        answer.json
+    };
+    let told = compare(&alike, serde_json::json!({})).await;
+    assert_eq!((&told["compared"], &told["same"], &told["different"]), (&3.into(), &3.into(), &0.into()), "{told}");
+    assert!(told["fuel_median"]["active"].as_u64() > Some(0) && told["fuel_median"]["active"] == told["fuel_median"]["other"]);
+
+    let told = compare(&other, serde_json::json!({ "source": "open", "limit": 2 })).await;
+    assert_eq!((&told["events"], &told["rules"]), (&2.into(), &serde_json::json!(["all"])), "{told}");
+    let difference = told["differences"].as_array().and_then(|all| all.iter().find(|one| one["active"]["outcome"] == "messages"));
+    let difference = difference.unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(difference["active"]["messages"][0]["body"]["json"]["a"], "***", "{difference}");
+    assert!(difference["paths"].as_array().is_some_and(|paths| !paths.is_empty()), "{difference}");
+
+    assert_eq!(host.get("/v1/runs").await.json, before, "no run more, none changed");
+    assert_eq!(receiver.received("/out").len(), 2, "nothing was sent");
+
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let call = |version: &serde_json::Value| {
+        let version = format!("redact@{}", digest_of(version));
+        let mut command = std::process::Command::new(sluicebox_tests::process::binary());
+        command.args(["plugin", "diff", &version, "--events", "limit=2", "--url", host.url(), "--key", host.key()]);
+        let output = command.current_dir(folder.path()).output().expect("an end");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert_eq!(call(&alike).0, Some(0));
+    let (code, said) = call(&other);
+    assert!(code == Some(1) && said.contains("/messages/0/body/json/a") || said.contains("/outcome"), "{code:?}: {said}");
+    host.stop().await;
+}

@@ -4,6 +4,7 @@
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
 mod deliveries;
+mod diff;
 mod documents;
 mod events;
 mod plugins;
@@ -47,6 +48,7 @@ pub fn router(parts: Parts) -> Router {
     let closed = Router::new()
         .merge(documents::routes())
         .merge(versions::routes())
+        .merge(diff::routes())
         .merge(events::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())

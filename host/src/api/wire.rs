@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,7 @@ use crate::{
         AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
         RunRecord, RunState, Saw, SawState,
     },
-    plugin::BreakerStatus,
+    plugin::{BreakerStatus, Ended, Piece, Report},
 };
 
 /// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
@@ -256,6 +257,43 @@ pub(super) fn whole_event(record: &EventRecord, runs: &[RunRecord], deliveries: 
     whole["runs"] = runs.iter().map(run).collect();
     whole["deliveries"] = deliveries.iter().map(delivery).collect();
     whole
+}
+
+/// What a chain made of an event, to be compared: as it is shown, and the bytes to be sent, which may differ where it shows the same.
+#[derive(PartialEq)]
+pub(super) struct Outcome {
+    pub(super) shown: Value,
+    bodies: Vec<Bytes>,
+}
+
+/// How a chain ended on this event.
+pub(super) fn outcome(event: &Event, report: &Report) -> Outcome {
+    let pieces = match &report.result {
+        Ok(Ended::Messages(pieces)) => pieces,
+        Ok(Ended::Dropped { reason }) => {
+            return Outcome { shown: json!({ "outcome": "dropped", "reason": reason }), bodies: Vec::new() };
+        }
+        Err(fault) => {
+            let shown = json!({ "outcome": "failed", "plugin": fault.plugin, "failure": failure(&fault.failure) });
+            return Outcome { shown, bodies: Vec::new() };
+        }
+    };
+    let body = |piece: &Piece| piece.message.body.clone().unwrap_or_else(|| event.body.clone());
+    let messages: Value = pieces.iter().map(|piece| message(piece, &body(piece))).collect();
+    Outcome { shown: json!({ "outcome": "messages", "messages": messages }), bodies: pieces.iter().map(body).collect() }
+}
+
+fn message(Piece { message, batch_key }: &Piece, body: &Bytes) -> Value {
+    let body = serde_json::from_slice::<Value>(body).map_or_else(|_| bytes(body), |json| json!({ "json": json }));
+    json!({
+        "type": message.event_type,
+        "content_type": message.content_type,
+        "headers": headers(&message.headers),
+        "attributes": attributes(&message.attributes),
+        "route": message.route,
+        "batch_key": batch_key,
+        "body": body,
+    })
 }
 
 fn attributes(attributes: &[Attribute]) -> Value {

@@ -80,7 +80,7 @@ fn on_runtime(command: Command) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command)));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("sluicebox: {error:#}");
             ExitCode::FAILURE
@@ -88,7 +88,7 @@ fn on_runtime(command: Command) -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
@@ -96,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
-        Command::Plugin(command) => plugin::run(command).await,
+        Command::Plugin(command) => return plugin::run(command).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }

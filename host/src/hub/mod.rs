@@ -45,7 +45,7 @@ pub use revision::FormatError;
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
-pub use version::{Flaw, State, Version, VersionStatus, Versioning};
+pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 
 use std::{
     collections::HashSet,

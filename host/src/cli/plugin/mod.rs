@@ -3,6 +3,7 @@
 
 mod build;
 mod dev;
+mod diff;
 mod fixture;
 mod inspect;
 mod kind;
@@ -16,6 +17,8 @@ mod test;
 mod told;
 mod trial;
 mod versions;
+
+use std::process::ExitCode;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -41,12 +44,15 @@ pub(super) enum Command {
     Activate(versions::VersionArguments),
     /// Give a version a share of the events beside the active one.
     Canary(versions::CanaryArguments),
+    /// Compare a version with the active one on the host's last events; nothing is stored. Exit code 1 where they differ.
+    Diff(diff::Arguments),
     /// Make the version active that was before this one.
     Rollback(versions::Arguments),
 }
 
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Diff(arguments) => return diff::run(arguments).await,
         Command::New(arguments) => new::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
@@ -60,4 +66,5 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Canary(arguments) => versions::canary(arguments).await,
         Command::Rollback(arguments) => versions::roll_back(arguments).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -6,9 +6,11 @@
 
 mod build;
 mod collect;
+mod diff;
 mod record;
 mod request;
 
+pub use diff::{Trial, Tried};
 pub use request::VersionStatus;
 
 use std::{

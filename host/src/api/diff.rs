@@ -1,0 +1,191 @@
+//! Stored events through two versions of a plugin: what differs, event by event. Nothing is stored.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::post,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Parts,
+    documents::{Document, hub_problem},
+    parsed, store_problem, wire,
+};
+use crate::{
+    event::{Event, Name},
+    hub::{Trial, Tried},
+    ingest::Problem,
+    journal::EventFilter,
+};
+
+/// Events that are tried where no number is given.
+const EVENTS_DEFAULT: usize = 100;
+/// The most events of one request.
+const EVENTS_MAX: usize = 1_000;
+/// When no further event is begun.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// The most places that are told of one difference.
+const PATHS_MAX: usize = 20;
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/plugins/{name}/diff", post(diff))
+}
+
+/// What `POST /v1/plugins/{name}/diff` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiffRequest {
+    digest: String,
+    rule: Option<Name>,
+    #[serde(default)]
+    events: Filter,
+}
+
+/// As of `GET /v1/events`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    source: Option<Name>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+async fn diff(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Document(request): Document<DiffRequest>,
+) -> Result<Json<Value>, Problem> {
+    let (plugin, pin) = (parsed("name", &name)?, parsed("digest", &request.digest)?);
+    let trial = parts.hub.trial(&Name::default_workspace(), &plugin, &pin, request.rule.as_ref()).await;
+    let trial = trial.map_err(|error| hub_problem(&error))?;
+    let mut tally = Tally::default();
+    let begun = Instant::now();
+    let events = chosen(&parts, request.events).await?;
+    for id in &events {
+        if begun.elapsed() >= TIME_MAX {
+            tally.out_of_time = true;
+            break;
+        }
+        let found = parts.journal.event(Name::default_workspace(), *id).await.map_err(|error| store_problem(&error))?;
+        // One that is gone meanwhile has nothing to be compared.
+        let Some((record, ..)) = found else { continue };
+        for tried in trial.run(&record.event).await {
+            tally.add(&trial, &record.event, &tried);
+        }
+    }
+    Ok(Json(tally.told(&trial, events.len())))
+}
+
+async fn chosen(parts: &Parts, filter: Filter) -> Result<Vec<crate::event::EventId>, Problem> {
+    let Filter { source, event_type, before, limit } = filter;
+    let limit = limit.unwrap_or(EVENTS_DEFAULT);
+    if !(1..=EVENTS_MAX).contains(&limit) {
+        let detail = format!("events.limit: {limit} is outside of 1 to {EVENTS_MAX}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
+    }
+    let filter = EventFilter { workspace: Name::default_workspace(), source, event_type, before, limit };
+    let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
+    Ok(page.items.iter().map(|record| record.event.id).collect())
+}
+
+/// What has been compared so far.
+#[derive(Default)]
+struct Tally {
+    same: usize,
+    differences: Vec<Value>,
+    fuel_active: Vec<u64>,
+    fuel_other: Vec<u64>,
+    out_of_time: bool,
+}
+
+impl Tally {
+    fn add(&mut self, trial: &Trial, event: &Event, tried: &Tried) {
+        self.fuel_active.push(trial.fuel(&tried.active));
+        self.fuel_other.push(trial.fuel(&tried.other));
+        let (active, other) = (wire::outcome(event, &tried.active), wire::outcome(event, &tried.other));
+        if active == other {
+            self.same += 1;
+            return;
+        }
+        let mut paths = Vec::new();
+        differing("", &active.shown, &other.shown, &mut paths);
+        if paths.is_empty() {
+            // The same JSON in other bytes: they are what is signed and sent.
+            paths.push("/messages".to_owned());
+        }
+        self.differences.push(json!({
+            "event": event.id.to_string(), "rule": tried.rule, "paths": paths, "active": active.shown, "other": other.shown,
+        }));
+    }
+
+    fn told(self, trial: &Trial, events: usize) -> Value {
+        json!({
+            "active": trial.active.to_string(),
+            "other": trial.other.to_string(),
+            "rules": trial.rules().collect::<Vec<_>>(),
+            "events": events,
+            "compared": self.same + self.differences.len(),
+            "same": self.same,
+            "different": self.differences.len(),
+            "out_of_time": self.out_of_time,
+            "fuel_median": { "active": median(self.fuel_active), "other": median(self.fuel_other) },
+            "differences": self.differences,
+        })
+    }
+}
+
+fn median(mut numbers: Vec<u64>) -> Option<u64> {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied()
+}
+
+/// The places, as JSON pointers, where two values differ.
+fn differing(at: &str, one: &Value, other: &Value, paths: &mut Vec<String>) {
+    let below = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+    if paths.len() >= PATHS_MAX {
+        return;
+    }
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let added = other.keys().filter(|key| !one.contains_key(*key));
+            for key in one.keys().chain(added) {
+                let [one, other] = [one, other].map(|members| members.get(key).unwrap_or(&Value::Null));
+                differing(&below(key), one, other, paths);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                differing(&below(&index.to_string()), one, other, paths);
+            }
+        }
+        _ if one == other => {}
+        _ => paths.push(at.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_are_told_where_two_values_differ() {
+        let told = |one: Value, other: Value| {
+            let mut paths = Vec::new();
+            differing("", &one, &other, &mut paths);
+            paths
+        };
+        let one = json!({ "a": 1, "b": { "c/d": [1, 2] }, "gone": true });
+        assert_eq!(told(one.clone(), json!({ "a": 1, "b": { "c/d": [1, 3] }, "new": 1 })), ["/b/c~1d/1", "/gone", "/new"]);
+        assert_eq!(told(one.clone(), json!({ "a": 1, "b": { "c/d": [1] }, "gone": true })), ["/b/c~1d"]);
+        assert!(told(one.clone(), one).is_empty());
+        assert_eq!(told(json!((0..50).collect::<Vec<_>>()), json!((1..51).collect::<Vec<_>>())).len(), PATHS_MAX);
+        assert_eq!((median(vec![3, 1, 2]), median(vec![])), (Some(2), None));
+    }
+}
