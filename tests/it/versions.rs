@@ -327,3 +327,31 @@ async fn a_version_is_compared_on_stored_events_and_nothing_is_stored() {
     assert!(code == Some(1) && said.contains("/messages/0/body/json/a") || said.contains("/outcome"), "{code:?}: {said}");
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_component_is_loaded_when_it_is_first_used() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let (data, receiver) = (folder.path().join("data"), Receiver::start().await);
+    // Every component is large here.
+    let lazily = |config: &mut sluicebox::config::Config| config.plugin.eager_bytes_max = 0;
+    let host = Host::start_at(data.clone(), lazily).await;
+    let one = apply(&host, &receiver, "").await;
+    host.stop().await;
+
+    let host = Host::start_at(data.clone(), lazily).await;
+    let found = "sluicebox_plugin_cache_hits_total";
+    assert_eq!((host.metric(found).await, versions(&host).await[0]["exports"].clone()), (0, serde_json::json!(["transform"])));
+    assert_eq!(ran(&host, "all").await, one);
+    assert_eq!((host.metric(found).await, host.metric("sluicebox_plugin_compilations_total").await), (1, 0));
+    host.stop().await;
+
+    // Its code is damaged, and its head, which the start looks at, is not: then it is compiled again when it is used.
+    let file = std::fs::read_dir(data.join("compiled")).expect("a folder").next().expect("a file").expect("a file").path();
+    let mut bytes = std::fs::read(&file).expect("read");
+    *bytes.last_mut().expect("code") ^= 1;
+    std::fs::write(&file, bytes).expect("written");
+    let host = Host::start_at(data, lazily).await;
+    assert_eq!(ran(&host, "all").await, one);
+    assert_eq!((host.metric(found).await, host.metric("sluicebox_plugin_compilations_total").await), (0, 1));
+    host.stop().await;
+}

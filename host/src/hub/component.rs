@@ -8,7 +8,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use super::{
     revision::RecordsError,
 };
 use crate::{
-    event::{Digest, Invalid, Name},
+    event::{Digest, Invalid, Name, Timestamp},
     plugin::{self, Plugins},
 };
 
@@ -74,7 +74,7 @@ impl Components {
         }
         let is_full = || Ok::<_, FileSystemError>(durable::files(&self.folder)?.len() >= files_max);
         if !self.has(digest) && is_full()? {
-            self.remove_except(&named()?, UNNAMED_AGE_MIN)?;
+            self.remove_except(&named()?)?;
             if is_full()? {
                 return Ok(false);
             }
@@ -83,14 +83,14 @@ impl Components {
         Ok(true)
     }
 
-    /// Removes what is not `named`, but for uploads younger than `age_min`, which an apply may be about to name. Gives what is gone.
-    pub(super) fn remove_except(&self, named: &HashSet<Digest>, age_min: Duration) -> Result<Vec<Digest>, FileSystemError> {
+    /// Removes what is not `named`, but for uploads younger than an hour, which an apply may be about to name. Gives what is gone.
+    pub(super) fn remove_except(&self, named: &HashSet<Digest>) -> Result<Vec<Digest>, FileSystemError> {
         let named: HashSet<PathBuf> = named.iter().map(|digest| self.path(digest)).collect();
         let mut gone = Vec::new();
-        for path in durable::files(&self.folder)?.into_iter().filter(|path| !named.contains(path)) {
+        for path in durable::files(&self.folder)?.into_iter().filter(|path| is_component(path) && !named.contains(path)) {
             let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.map_err(FileSystemError::when("read", &path))?.elapsed().unwrap_or_default();
-            if age >= age_min {
+            if age >= UNNAMED_AGE_MIN {
                 fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
                 let digits = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
                 gone.extend(format!("sha256:{digits}").parse::<Digest>());
@@ -107,10 +107,27 @@ impl Components {
         fs::metadata(self.path(digest)).map_or(0, |metadata| metadata.len())
     }
 
+    /// Removes the component, unless it was uploaded again after `idle_since`. True: it is gone.
+    pub(super) fn remove(&self, digest: &Digest, idle_since: Timestamp) -> Result<bool, FileSystemError> {
+        let path = self.path(digest);
+        let Ok(modified) = fs::metadata(&path).and_then(|metadata| metadata.modified()) else { return Ok(true) };
+        let modified_ms = modified.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
+        if modified_ms > u128::from(idle_since.0) {
+            return Ok(false);
+        }
+        fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
+        Ok(true)
+    }
+
     /// Where the component is, or should be.
     pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{}.wasm", hex::encode(digest.as_bytes())))
     }
+}
+
+/// And no file that is being written.
+fn is_component(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("wasm"))
 }
 
 /// Why a plugin is not joined with its component.
@@ -150,6 +167,8 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     pub(super) fn new(components: Components, plugins: Arc<Plugins>) -> Self {
+        let stored = components.clone();
+        plugins.use_components(move |digest| stored.read(digest).ok().flatten());
         Self { components, plugins, binding: Arc::default() }
     }
 
@@ -189,7 +208,7 @@ impl Catalogue {
         let invalid = |message| BindError::Invalid(Invalid::at("/digest", message));
         let digest: Digest = digest.parse().map_err(|error: crate::event::IdError| invalid(error.to_string()))?;
         let loaded = self.plugins.is_loaded(&digest);
-        if loaded && self.components.has(&digest) {
+        if self.components.has(&digest) && (loaded || self.plugins.know(digest).await) {
             return Ok(());
         }
         let components = self.components.clone();

@@ -19,6 +19,7 @@ use super::{
     call::store,
     exchange::{Settings, State},
     fault::is_hosts_own,
+    late::{Facts, LateGuest},
     limits::{COMPONENT_BYTES_CEILING, Limits},
     load_error,
     meter::OverLimit,
@@ -31,7 +32,7 @@ use crate::event::Digest;
 pub(super) struct Loaded {
     pub(super) digest: Digest,
     pub(super) exports: Exports,
-    pub(super) guest: Guest,
+    pub(super) guest: LateGuest,
     /// What an instance holds before its first call.
     pub(super) memory_bytes_at_start: usize,
 }
@@ -66,6 +67,11 @@ impl Loader {
     pub(super) fn use_cache(&self, cache: Cache) {
         // Only the first is used: there is one data folder.
         let _ = self.cache.set(cache);
+    }
+
+    /// What is known of a component that was taken in before, and how large its artefact is.
+    pub(super) fn facts(&self, digest: &Digest) -> Option<(Facts, u64)> {
+        self.cache.get()?.facts(digest)
     }
 
     /// Nobody needs what was compiled of it any more.
@@ -103,7 +109,8 @@ impl Loader {
         let component = artefact.load(&self.engine).map_err(|error| load_error::not_compiled(label, &error))?;
         let loaded = self.ready(label, digest, &component)?;
         if let Some(cache) = self.cache.get() {
-            cache.keep(&digest, &artefact);
+            let Loaded { exports, memory_bytes_at_start, .. } = loaded;
+            cache.keep(&digest, &artefact, Facts { exports, memory_bytes_at_start });
         }
         Ok(loaded)
     }
@@ -116,7 +123,7 @@ impl Loader {
             return Err(load_error::exports_nothing(label, &self.exported(component)));
         }
         let memory_bytes_at_start = self.try_out(label, &guest)?;
-        Ok(Loaded { digest, exports, guest, memory_bytes_at_start })
+        Ok(Loaded { digest, exports, guest: LateGuest::of(guest), memory_bytes_at_start })
     }
 
     /// Refuses by name what is not offered, before the linker would in its own words.

@@ -26,6 +26,7 @@ mod exchange;
 mod fault;
 mod grants;
 mod inspect;
+mod late;
 mod limits;
 mod load;
 mod load_error;
@@ -51,7 +52,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt, iter,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -102,6 +103,10 @@ pub struct Plugins {
     compiling: Arc<Semaphore>,
     /// Few are taken from the cache at once: each makes an instance, and the pool has places for few that are not called.
     finding: Arc<Semaphore>,
+    /// Where the bytes of components are found again.
+    components: Arc<OnceLock<late::Bytery>>,
+    /// Artefacts up to this size are loaded when they are bound.
+    eager_bytes_max: u64,
     /// The folder of compiled components, and its bound.
     cache: Option<(PathBuf, u64)>,
     workers: Workers,
@@ -148,6 +153,8 @@ impl Plugins {
             catalogue: RwLock::default(),
             compiling: Arc::new(Semaphore::new(1)),
             finding: Arc::new(Semaphore::new(FOUND_AT_ONCE)),
+            components: Arc::default(),
+            eager_bytes_max: options.eager_bytes_max,
             cache: options.cache.clone().map(|folder| (folder, options.cache_bytes_max)),
             workers: Workers::start("plugin", &size, &metrics.queue_seconds)?,
             verify_workers: Workers::start("verify", &verify_size, &metrics.verify_queue_seconds)?,
@@ -282,6 +289,9 @@ impl Plugins {
 
     /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.
     pub async fn check_settings(&self, plugin: Arc<Bound>) -> Vec<Invalid> {
+        if let Err(error) = self.ready(std::slice::from_ref(&plugin)).await {
+            return vec![Invalid::at("/digest", error.to_string())];
+        }
         if !plugin.loaded.guest.validates() {
             return Vec::new();
         }
@@ -302,6 +312,9 @@ impl Plugins {
                 result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])),
             };
         };
+        if let Err(error) = self.ready(&chain).await {
+            return not_loaded(&first.name, &error);
+        }
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
         let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call)).await;
         report.unwrap_or_else(|| not_run(&first.name))
@@ -309,6 +322,9 @@ impl Plugins {
 
     /// Folds a batch.
     pub async fn fold(&self, plugin: Arc<Bound>, fold: Fold) -> Report {
+        if let Err(error) = self.ready(std::slice::from_ref(&plugin)).await {
+            return not_loaded(&plugin.name, &error);
+        }
         let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
         let lane = Lane::of(std::slice::from_ref(&plugin));
         let report = self.workers.run(lane, move || chain::fold(&engine, &metrics, &plugin, &fold)).await;
@@ -333,6 +349,11 @@ impl Plugins {
         let (digest, exports) = (loaded.digest, loaded.exports);
         self.catalogue.write().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::new(loaded));
         exports
+    }
+
+    fn add_unless_there(&self, loaded: Loaded) {
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        catalogue.entry(loaded.digest).or_insert_with(|| Arc::new(loaded));
     }
 
     fn find(&self, digest: &Digest) -> Option<Arc<Loaded>> {
@@ -389,6 +410,11 @@ async fn in_turn<T: Send + 'static>(
         work()
     });
     work.await.map_err(|error| load_error::compiler_stopped(label, &error))
+}
+
+/// What is reported of work whose plugin could not be loaded when it was first used: it may be another time.
+fn not_loaded(plugin: &Name, error: &LoadError) -> Report {
+    Report { stages: Vec::new(), result: Err(Cause::host(error.to_string()).into_fault(plugin)) }
 }
 
 /// What is reported of work that no worker finished.

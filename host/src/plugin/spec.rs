@@ -22,6 +22,8 @@ pub struct Options {
     pub component_bytes_max: usize,
     /// The folder of compiled components, which a start finds again; `None` keeps none.
     pub cache: Option<PathBuf>,
+    /// Compiled components up to this size are loaded at the start; larger ones when they are first used.
+    pub eager_bytes_max: u64,
     /// How large that folder may grow.
     pub cache_bytes_max: u64,
     /// The `sluicebox` that is started to compile; `None` compiles in this process, which no limit then holds.
@@ -53,6 +55,7 @@ impl Default for Options {
             verify_queue_max: 256,
             component_bytes_max: COMPONENT_BYTES_MAX,
             cache: None,
+            eager_bytes_max: 2 << 20,
             cache_bytes_max: 4 << 30,
             compiler: None,
             compile: CompileLimits::default(),

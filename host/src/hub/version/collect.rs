@@ -62,11 +62,19 @@ impl Inner {
     fn collect(&self, pinned: &BTreeSet<u64>) -> Result<Vec<Digest>, StoreError> {
         let mut used = self.used(pinned)?;
         let (now, keep) = ((self.clock)(), &self.versioning);
+        let mut over = Vec::new();
         for (place, _) in self.versions.all() {
-            self.versions.change(&place, |line| line.collect(&used, keep.unused_max, keep.idle_ms_min, now))?;
+            over.extend(self.versions.change(&place, |line| line.collect(&used, keep.unused_max, keep.idle_ms_min, now))?);
         }
+        // One plugin's old version may be another's of today.
         used.extend(self.versions.digests());
-        let gone = self.catalogue.components.remove_except(&used, Duration::from_millis(keep.idle_ms_min))?;
+        let components = &self.catalogue.components;
+        let mut gone = components.remove_except(&used)?;
+        for (digest, idle_since) in over.into_iter().filter(|(digest, _)| !used.contains(digest)) {
+            if components.remove(&digest, idle_since)? {
+                gone.push(digest);
+            }
+        }
         for digest in &gone {
             self.catalogue.plugins.forget(digest);
         }
@@ -88,8 +96,15 @@ impl Inner {
 }
 
 impl Line {
-    /// Forgets unused versions but for the newest `unused_max`, once they were unused for long enough.
-    fn collect(&mut self, used: &HashSet<Digest>, unused_max: usize, idle_ms_min: u64, now: Timestamp) {
+    /// Forgets unused versions but for the newest `unused_max`, once they were unused for long enough; tells which, and since when they
+    /// were unused.
+    fn collect(
+        &mut self,
+        used: &HashSet<Digest>,
+        unused_max: usize,
+        idle_ms_min: u64,
+        now: Timestamp,
+    ) -> Vec<(Digest, Timestamp)> {
         let before = self.before.filter(|_| self.active.is_some());
         for version in &mut self.versions {
             let waits = matches!(version.state, State::Queued | State::Compiling) || version.activate;
@@ -98,12 +113,17 @@ impl Line {
         }
         let idle = self.versions.iter().filter(|version| version.idle_since.is_some()).count();
         let mut over = idle.saturating_sub(unused_max);
+        let mut gone = Vec::new();
         // The oldest uploads come first.
-        self.versions.retain(|version| {
-            let is_over = version.idle_since.is_some_and(|since| now.ms_since(since) >= idle_ms_min) && over > 0;
-            over -= usize::from(is_over);
-            !is_over
+        self.versions.retain(|version| match version.idle_since {
+            Some(since) if over > 0 && now.ms_since(since) >= idle_ms_min => {
+                gone.push((version.digest, since));
+                over -= 1;
+                false
+            }
+            _ => true,
         });
+        gone
     }
 }
 

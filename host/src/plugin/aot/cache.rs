@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -17,13 +17,21 @@ use sha2::Sha256;
 use wasmtime::Engine;
 use zeroize::Zeroizing;
 
-use super::{ARTEFACT_BYTES_MAX, Artefact};
+use super::{
+    super::{Exports, late::Facts},
+    ARTEFACT_BYTES_MAX, Artefact,
+};
 use crate::event::Digest;
 
 /// How a file begins; its last byte is the version of what follows.
-const MAGIC: &[u8; 8] = b"slbxaot\x01";
+const MAGIC: &[u8; 8] = b"slbxaot\x02";
 const MAC_BYTES: usize = 32;
-const HEADER_BYTES: usize = MAGIC.len() + MAC_BYTES;
+/// Facts: a bit for each export, and the memory at the start.
+const FACTS_BYTES: usize = 1 + 8;
+/// What can be read and trusted without the rest: the facts, and an HMAC of their own.
+const HEAD_BYTES: usize = MAGIC.len() + FACTS_BYTES + MAC_BYTES;
+/// All that stands before the artefact.
+const HEADER_BYTES: usize = HEAD_BYTES + MAC_BYTES;
 
 const ENDING: &str = ".aot";
 /// How unfinished files end.
@@ -71,13 +79,26 @@ impl Cache {
     }
 
     /// Keeps an artefact for the next start, in the place of what may be longest unused.
-    pub(in crate::plugin) fn keep(&self, digest: &Digest, artefact: &Artefact) {
+    pub(in crate::plugin) fn keep(&self, digest: &Digest, artefact: &Artefact, facts: Facts) {
         let path = self.path(digest);
+        let facts = written(facts);
+        let head_mac = self.mac(digest, &facts).finalize().into_bytes();
         let mac = self.mac(digest, &artefact.0).finalize().into_bytes();
-        let written = write(&path, &[MAGIC, &mac, &artefact.0]).and_then(|()| self.make_room(&path));
+        let written = write(&path, &[MAGIC, &facts, &head_mac, &mac, &artefact.0]).and_then(|()| self.make_room(&path));
         if let Err(error) = written {
             tracing::warn!(file = %path.display(), %error, "a compiled component is not kept: the next start compiles it again");
         }
+    }
+
+    /// What the head of the component's file tells of it, and how large its artefact is; the artefact itself is not looked at.
+    pub(in crate::plugin) fn facts(&self, digest: &Digest) -> Option<(Facts, u64)> {
+        let mut file = File::open(self.path(digest)).ok()?;
+        let length = file.metadata().ok()?.len();
+        let mut head = [0; HEAD_BYTES];
+        file.read_exact(&mut head).ok()?;
+        let (facts, mac) = head.strip_prefix(MAGIC)?.split_at(FACTS_BYTES);
+        self.mac(digest, facts).verify_slice(mac).ok()?;
+        Some((read_facts(facts)?, length.saturating_sub(HEADER_BYTES as u64)))
     }
 
     /// Removes an artefact that is not needed any more.
@@ -97,14 +118,19 @@ impl Cache {
     /// The artefact in a file, if all of it is what [`keep`](Self::keep) wrote under this name and key.
     fn checked(&self, digest: &Digest, file: &[u8]) -> Result<Artefact, &'static str> {
         let Some((header, artefact)) = file.split_at_checked(HEADER_BYTES) else { return Err("it is cut off") };
-        let Some(mac) = header.strip_prefix(MAGIC) else { return Err("it is of another version") };
-        match self.mac(digest, artefact).verify_slice(mac) {
+        if !header.starts_with(MAGIC) {
+            return Err("it is of another version");
+        }
+        let (facts, macs) = header[MAGIC.len()..].split_at(FACTS_BYTES);
+        let (head_mac, mac) = macs.split_at(MAC_BYTES);
+        let checked = self.mac(digest, facts).verify_slice(head_mac).and_then(|()| self.mac(digest, artefact).verify_slice(mac));
+        match checked {
             Ok(()) => Ok(Artefact(artefact.to_vec())),
             Err(_) => Err("it is damaged, or was not written by the host of this data folder"),
         }
     }
 
-    /// Over the name too: an artefact that is renamed to another component's is not that component.
+    /// Of an artefact, or of the facts, which are shorter than any artefact and cannot be taken for one. Over the name too: an artefact that is renamed to another component's is not that component.
     fn mac(&self, digest: &Digest, artefact: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&*self.key).expect("HMAC takes a key of any length");
         let name = self.name(digest);
@@ -162,6 +188,21 @@ fn suffix(engine: &Engine) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("-{}-{}-{:016x}{ENDING}", std::env::consts::ARCH, std::env::consts::OS, hasher.finish())
+}
+
+fn written(Facts { exports, memory_bytes_at_start }: Facts) -> [u8; FACTS_BYTES] {
+    let bits = [exports.filter, exports.transform, exports.batch, exports.verify];
+    let mut facts = [0; FACTS_BYTES];
+    facts[0] = bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+    facts[1..].copy_from_slice(&(memory_bytes_at_start as u64).to_le_bytes());
+    facts
+}
+
+fn read_facts(facts: &[u8]) -> Option<Facts> {
+    let (bits, memory) = facts.split_first()?;
+    let bit = |at: u8| bits >> at & 1 == 1;
+    let exports = Exports { filter: bit(0), transform: bit(1), batch: bit(2), verify: bit(3) };
+    Some(Facts { exports, memory_bytes_at_start: usize::try_from(u64::from_le_bytes(memory.try_into().ok()?)).ok()? })
 }
 
 /// Reads a file and marks it as just used.

@@ -8,7 +8,10 @@ use tempfile::TempDir;
 use wasmtime::Config;
 
 use super::{
-    super::aot::{Cache, Compiler},
+    super::{
+        aot::{Cache, Compiler},
+        late::Facts,
+    },
     guest::{DROP, KEEP},
     *,
 };
@@ -128,7 +131,8 @@ async fn what_another_engine_compiled_is_compiled_anew() {
     let stale = Compiler::new(other, &Options::default()).compile("a", &component).expect("compiles");
     let compiled = folder.path().join("compiled");
     let cache = Cache::open(&compiled, Zeroizing::new(KEY), &world.plugins.engine, 1 << 30).expect("opens");
-    cache.keep(&Digest::of(&component), &stale);
+    let facts = Facts { exports: Exports::default(), memory_bytes_at_start: 0 };
+    cache.keep(&Digest::of(&component), &stale, facts);
     world.load(&Guest::filter(KEEP)).await.expect("a plugin all the same");
     assert_eq!(world.compiled_and_found(), (1, 0), "it has the right name and key, and yet does not fit");
 
