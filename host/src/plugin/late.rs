@@ -59,12 +59,13 @@ impl Plugins {
     }
 
     /// Puts a component into the catalogue that is compiled on disk and too large to be loaded before it is used. False: it is not
-    /// there, or small.
+    /// there, is small, or verifies.
     pub async fn know(&self, digest: Digest) -> bool {
         let loader = Arc::clone(&self.loader);
         let known = tokio::task::spawn_blocking(move || loader.facts(&digest)).await;
         let Ok(Some((facts, artefact_bytes))) = known else { return false };
-        if artefact_bytes <= self.eager_bytes_max {
+        // A sender waits for a plugin that verifies: it is ready before the first one comes.
+        if artefact_bytes <= self.eager_bytes_max || facts.exports.verify {
             return false;
         }
         let Facts { exports, memory_bytes_at_start } = facts;
