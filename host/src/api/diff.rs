@@ -17,6 +17,7 @@ use super::{
     parsed, store_problem, wire,
 };
 use crate::{
+    dispatch,
     event::{Event, Name},
     hub::{Trial, Tried},
     ingest::Problem,
@@ -65,7 +66,7 @@ async fn diff(
     let (plugin, pin) = (parsed("name", &name)?, parsed("digest", &request.digest)?);
     let trial = parts.hub.trial(&Name::default_workspace(), &plugin, &pin, request.rule.as_ref()).await;
     let trial = trial.map_err(|error| hub_problem(&error))?;
-    let mut tally = Tally::default();
+    let (mut tally, state) = (Tally::default(), dispatch::stored_state(&parts.journal, &Name::default_workspace()));
     let begun = Instant::now();
     let events = chosen(&parts, request.events).await?;
     for id in &events {
@@ -76,7 +77,7 @@ async fn diff(
         let found = parts.journal.event(Name::default_workspace(), *id).await.map_err(|error| store_problem(&error))?;
         // One that is gone meanwhile has nothing to be compared.
         let Some((record, ..)) = found else { continue };
-        for tried in trial.run(&record.event).await {
+        for tried in trial.run(&record.event, &state).await {
             tally.add(&trial, &record.event, &tried);
         }
     }

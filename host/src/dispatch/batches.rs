@@ -94,7 +94,7 @@ async fn call(parts: &Parts, pinned: Arc<Rule>, batch: &Batch) -> BatchEnd {
         opened_at: batch.opened_at,
         attempt: batch.attempt,
         now,
-        state: Some(state::stored_in(&parts.journal, &batch.lane.workspace)),
+        state: Some(state::stored_state(&parts.journal, &batch.lane.workspace)),
         members: members.collect(),
     };
     let report = parts.plugins.fold(Arc::clone(folder), fold).await;

@@ -19,6 +19,7 @@ mod state;
 
 pub use collect::Collected;
 pub use rule::{BatchSpec, Rule, Spec, Target};
+pub use state::stored_state;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 

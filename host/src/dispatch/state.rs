@@ -18,7 +18,7 @@ const CONFLICT_PAUSE_MS_MAX: u64 = 1_000;
 const SAW_BYTES_MAX: usize = 256 << 10;
 
 /// The state of a workspace's plugins, in the journal.
-pub(super) fn stored_in(journal: &Arc<dyn Journal>, workspace: &Name) -> Arc<dyn StateStore> {
+pub fn stored_state(journal: &Arc<dyn Journal>, workspace: &Name) -> Arc<dyn StateStore> {
     Arc::new(Stored { journal: Arc::clone(journal), workspace: workspace.clone() })
 }
 

@@ -414,7 +414,7 @@ async fn in_turn<T: Send + 'static>(
 
 /// What is reported of work whose plugin could not be loaded when it was first used: it may be another time.
 fn not_loaded(plugin: &Name, error: &LoadError) -> Report {
-    Report { stages: Vec::new(), result: Err(Cause::host(error.to_string()).into_fault(plugin)) }
+    Report { stages: Vec::new(), state: Vec::new(), result: Err(Cause::host(error.to_string()).into_fault(plugin)) }
 }
 
 /// What is reported of work that no worker finished.

@@ -7,7 +7,7 @@ use crate::{
     dispatch,
     event::{Digest, Event, Name, Timestamp},
     hub::{Hub, HubError, Kind, snapshot::Part},
-    plugin::{self, Bound, Call, Pin, Plugins, Report},
+    plugin::{self, Bound, Call, Pin, Plugins, Report, StateStore},
     route,
 };
 
@@ -97,11 +97,12 @@ impl Trial {
         self.rules.iter().map(|rule| &rule.name)
     }
 
-    /// Runs the rules that match the event, each with both versions: as if it had just come, at the same time for both.
-    pub async fn run(&self, event: &Arc<Event>) -> Vec<Tried> {
+    /// Runs the rules that match the event, each with both versions: as if it had just come, at the same time for both, which read this
+    /// state and leave nothing in it.
+    pub async fn run(&self, event: &Arc<Event>, state: &Arc<dyn StateStore>) -> Vec<Tried> {
         let mut tried = Vec::new();
         for rule in self.index.matches(event).into_iter().filter_map(|number| self.rules.get(number)) {
-            let call = Call { event: Arc::clone(event), attempt: 1, now: self.now };
+            let call = Call { event: Arc::clone(event), attempt: 1, now: self.now, state: Some(Arc::clone(state)) };
             let active = self.plugins.run(Arc::clone(&rule.active), call.clone()).await;
             let other = self.plugins.run(Arc::clone(&rule.other), call).await;
             tried.push(Tried { rule: rule.name.clone(), active, other });

@@ -26,6 +26,7 @@ fn number(number: u64) -> String {
 #[test]
 fn each_limit_is_in_the_guide_with_its_numbers() {
     let (default, ceiling) = (Limits::DEFAULT, Limits::CEILING);
+    let memory = |number: u64| bytes(usize::try_from(number).expect("a size"));
     let raised = [
         ("`serve --component-bytes-max`", "`P008`", bytes(COMPONENT_BYTES_MAX), bytes(COMPONENT_BYTES_CEILING)),
         ("`memory_bytes`", "`limit-memory`", bytes(default.memory_bytes), bytes(ceiling.memory_bytes)),
@@ -34,7 +35,7 @@ fn each_limit_is_in_the_guide_with_its_numbers() {
         ("`time_ms`", "`limit-time`", number(default.time_ms), number(ceiling.time_ms)),
         ("`output_bytes`", "`limit-output`", bytes(default.output_bytes), bytes(ceiling.output_bytes)),
         ("`messages_max`", "`limit-messages`", number(default.messages_max as u64), number(ceiling.messages_max as u64)),
-        ("`state_bytes`", "-", bytes(default.state_bytes as usize), bytes(ceiling.state_bytes as usize)),
+        ("`state_bytes`", "-", memory(default.state_bytes), memory(ceiling.state_bytes)),
         ("`metric_series_max`", "-", number(default.metric_series_max as u64), number(ceiling.metric_series_max as u64)),
     ];
     let fixed = [
