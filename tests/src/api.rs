@@ -92,6 +92,12 @@ impl Api {
         answer(self.request(Method::POST, "/v1/apply").bearer_auth(&self.key).json(&hub)).await
     }
 
+    /// The same, and removes what the file does not name.
+    pub async fn try_replace(&self, toml: &str) -> Answer {
+        let hub: Value = toml::from_str(toml).expect("TOML");
+        answer(self.request(Method::POST, "/v1/apply?prune=true").bearer_auth(&self.key).json(&hub)).await
+    }
+
     /// Applies a hub file that has to be right.
     pub async fn apply(&self, toml: &str) -> Value {
         let answer = self.try_apply(toml).await;

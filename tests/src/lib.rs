@@ -9,6 +9,7 @@ pub mod guests;
 mod host;
 pub mod process;
 mod receiver;
+pub mod soak;
 
 pub use api::{Answer, Api};
 pub use host::Host;

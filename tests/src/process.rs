@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     net::TcpListener,
     ops::Deref,
     path::{Path, PathBuf},
@@ -16,6 +16,7 @@ use crate::Api;
 pub struct HostProcess {
     api: Api,
     child: Child,
+    log: PathBuf,
 }
 
 impl HostProcess {
@@ -23,12 +24,27 @@ impl HostProcess {
     pub async fn start(data: &Path) -> Self {
         // The port was free just now; a test that loses the race for it fails with the server's own words in the log.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-        let log = File::options().create(true).append(true).open(data.with_extension("log")).expect("a log file");
+        let log = data.with_extension("log");
+        let told = File::options().create(true).append(true).open(&log).expect("a log file");
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]);
-        let child = command.arg("--data").arg(data).stderr(log).spawn().expect("a host");
+        let child = command.arg("--data").arg(data).stderr(told).spawn().expect("a host");
         let api = Api::when_ready(format!("http://127.0.0.1:{port}"), data).await;
-        Self { api, child }
+        Self { api, child, log }
+    }
+
+    /// What it wrote to its log so far, and those before it on the same folder.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).expect("a log file")).into_owned()
+    }
+
+    /// How much memory it has of the machine's, in bytes.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it lives");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     /// Kills it as `kill -9` does: no destructor, no flush.

@@ -16,6 +16,8 @@ const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
 cargo xtask python           the components of plugins in Python, that of the benchmark among them: target/python
+cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
+                             fuzzed plugins against a host, 100,000 of them unless told otherwise
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(&[]),
         ["demo", "--once"] => demo(&["--once"]),
         ["python"] => python(),
+        ["soak", arguments @ ..] => soak(arguments),
         ["target"] => guests::install_target(),
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
@@ -49,6 +52,17 @@ fn demo(arguments: &[&str]) -> anyhow::Result<()> {
     step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
     run(cargo().args(["build", "--package", "sluicebox", "--package", "sluicebox-tests", "--bins"]))?;
     run(Command::new(debug_folder().join("demo")).args(arguments).env("SLUICEBOX_GUESTS", guests::folder()))
+}
+
+fn soak(arguments: &[&str]) -> anyhow::Result<()> {
+    guests::install_target()?;
+    step("building plugins, and guests that misbehave");
+    guests::build(&guests::PLUGINS)?;
+    guests::build(&guests::TEST_GUESTS)?;
+    step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
+    run(cargo().args(["build", "--package", "sluicebox", "--package", "sluicebox-tests", "--bins"]))?;
+    let mut soak = Command::new(debug_folder().join("soak"));
+    run(soak.args(arguments).env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox")))
 }
 
 fn test(filter: Option<&str>) -> anyhow::Result<()> {

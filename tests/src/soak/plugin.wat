@@ -1,0 +1,63 @@
+;; A filter and a transform of track 0.1, whose answers are put in where `@...@` stands. Events are written behind the second page;
+;; what the functions answer lies from 4096.
+(component
+  (import "sluicebox:plugin/log@0.1.0" (instance $log
+    (type $attribute0 (record (field "key" string) (field "value" string)))
+    (export "attribute" (type $attribute (eq $attribute0)))
+    (type $level0 (enum "trace" "debug" "info" "warn" "error"))
+    (export "level" (type $level (eq $level0)))
+    (export "emit" (func (param "level" $level) (param "message" string) (param "fields" (list $attribute))))))
+  (type $header0 (record (field "name" string) (field "value" string)))
+  (export $header "header" (type $header0))
+  (type $attribute0 (record (field "key" string) (field "value" string)))
+  (export $attribute "attribute" (type $attribute0))
+  (type $event0 (record (field "id" string) (field "event-type" string) (field "source" string) (field "received-at" u64)
+    (field "attempt" u32) (field "content-type" (option string)) (field "headers" (list $header)) (field "body" (list u8))
+    (field "attributes" (list $attribute))))
+  (export $event "event" (type $event0))
+  (type $message0 (record (field "event-type" (option string)) (field "content-type" (option string))
+    (field "headers" (list $header)) (field "body" (list u8)) (field "attributes" (option (list $attribute)))
+    (field "route" (option string))))
+  (export $message "message" (type $message0))
+  (type $failure0 (record (field "code" string) (field "message" string)))
+  (export $failure "failure" (type $failure0))
+  (type $hint0 (record (field "failure" $failure) (field "after-ms" (option u64))))
+  (export $hint "retry-hint" (type $hint0))
+  (type $error0 (variant (case "reject" $failure) (case "retry" $hint)))
+  (export $error "plugin-error" (type $error0))
+  (type $verdict0 (variant (case "keep") (case "drop" string)))
+  (export $verdict "verdict" (type $verdict0))
+  (type $outcome0 (variant (case "keep") (case "drop" string) (case "emit" (list $message))))
+  (export $outcome "outcome" (type $outcome0))
+
+  (core module $libc
+    (memory (export "memory") 4)
+    (global $next (mut i32) (i32.const 131072))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+      (global.get $next)
+      (global.set $next (i32.add (global.get $next) (local.get 3))))
+    (data (i32.const 4096) "@memory@"))
+  (core instance $libc (instantiate $libc))
+  (core func $emit (canon lower (func $log "emit") (memory $libc "memory") string-encoding=utf8))
+  ;; Replaced as a whole, by a module with the same imports and exports.
+  (core module $code
+    (import "libc" "memory" (memory 4)) (import "log" "emit" (func (param i32 i32 i32 i32 i32)))
+    (func (export "run") (param i32) (result i32) unreachable))
+  (core instance $code (instantiate $code
+    (with "libc" (instance $libc))
+    (with "log" (instance (export "emit" (func $emit))))))
+  (core module $main
+    (import "code" "run" (func $run (param i32) (result i32)))
+    (func (export "filter") (param i32) (result i32) @before@ (i32.const @verdict@))
+    (func (export "transform") (param i32) (result i32) @before@ (i32.const @outcome@)))
+  (core instance $main (instantiate $main (with "code" (instance $code))))
+
+  (func $filter (param "e" $event) (result (result $verdict (error $error)))
+    (canon lift (core func $main "filter") (memory $libc "memory") (realloc (func $libc "realloc")) string-encoding=utf8))
+  (instance $filter (export "filter" (func $filter)))
+  (export "sluicebox:plugin/filter@0.1.0" (instance $filter))
+  (func $transform (param "e" $event) (result (result $outcome (error $error)))
+    (canon lift (core func $main "transform") (memory $libc "memory") (realloc (func $libc "realloc")) string-encoding=utf8))
+  (instance $transform (export "transform" (func $transform)))
+  (export "sluicebox:plugin/transform@0.1.0" (instance $transform)))
