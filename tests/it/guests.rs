@@ -87,6 +87,26 @@ async fn too_many_messages_end_at_their_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_messages_are_too_large_before_they_are_too_many() {
+    ends_as("{ mode = \"many\", messages = 100000 }", "{}", "limit-output", "plugins.misbehave.limits.output_bytes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_log_that_is_larger_than_an_answer_may_be_ends_at_the_output_limit() {
+    ends_as("{ mode = \"long-line\", bytes = 10000000 }", "{}", "limit-output", "plugins.misbehave.limits.output_bytes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_line_of_the_log_is_cut() {
+    let (host, receiver) = start("{ mode = \"long-line\", bytes = 1000000 }", "{}").await;
+    let id = host.post("open", &[("x-type", "bad")], "{}").await;
+    receiver.wait_for("/out", 1).await;
+    let run = host.run_in_state(&id, "bad", "planned").await;
+    assert_eq!(run["stages"][0]["logs"][0].as_str().map(str::len), Some(1024), "{run}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deep_recursion_ends_at_the_end_of_the_stack() {
     ends_as("{ mode = \"recurse\" }", "{}", "limit-stack", "tries").await;
 }

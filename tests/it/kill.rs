@@ -7,7 +7,7 @@ use sluicebox_tests::{Answer, Host, Receiver, guests};
 
 use crate::story::{OPEN_SOURCE, destination};
 
-/// A host with a rule for the type `good`, whose plugin behaves.
+/// A host with a rule for the type `good`, whose plugin behaves; it compiles in its own process, which would not survive a crash.
 async fn start() -> (Host, Receiver) {
     let (host, receiver) = (Host::start().await, Receiver::start().await);
     apply(&host, &receiver, "").await;
@@ -64,7 +64,10 @@ fn detail(answer: &Answer) -> &str {
     detail
 }
 
-/// A filter in text that does `body`, a core function from the event's address to the result's; these core modules are beside it.
+/// Where a filter needs no module beside its own.
+const NO_MODULE: &str = "(core module $n) (core instance $m (instantiate $n))";
+
+/// A filter in text that does `body`, a core function from the event's address to the result's; `$m` of `modules` is what it may import from.
 fn filter(modules: &str, imports: &str, body: &str) -> String {
     format!(
         r#"(component
@@ -98,22 +101,29 @@ fn filter(modules: &str, imports: &str, body: &str) -> String {
     )
 }
 
-/// Takes a page at a time from two memories in turn, each of which stays below the limit.
+/// Grows two memories in turn, to 40 MiB each where the limit of both is 64.
+const GROW_BOTH: &str = r#"(local $n i32)
+    (loop $again
+        (drop (call $grow)) (drop (memory.grow 0 (i32.const 16)))
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $n) (i32.const 40))))"#;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_is_counted_over_all_memories() {
+async fn memory_is_counted_over_all_instances() {
     let grow = r#"(core module $grows (memory 1) (func (export "grow") (result i32) (memory.grow (i32.const 16))))
         (core instance $m (instantiate $grows))"#;
-    let imports = r#"(import "m" "grow" (func $grow (result i32)))"#;
-    // 40 MiB each, of 64 together.
-    let body = r#"(local $n i32)
-        (loop $again
-            (drop (call $grow)) (drop (memory.grow (i32.const 16)))
-            (local.set $n (i32.add (local.get $n) (i32.const 1)))
-            (br_if $again (i32.lt_u (local.get $n) (i32.const 40))))"#;
-    ends_as(&filter(grow, imports, body), "limit-memory", "plugins.bad.limits.memory_bytes").await;
+    let component = filter(grow, r#"(import "m" "grow" (func $grow (result i32)))"#, GROW_BOTH);
+    ends_as(&component, "limit-memory", "plugins.bad.limits.memory_bytes").await;
 }
 
-/// Nor can it do so with one module of many memories, or with many modules.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_counted_over_all_memories_of_an_instance() {
+    let grow = "(memory 1) (func $grow (result i32) (memory.grow 1 (i32.const 16)))";
+    let component = filter(NO_MODULE, grow, GROW_BOTH);
+    ends_as(&component, "limit-memory", "plugins.bad.limits.memory_bytes").await;
+}
+
+/// Nor are many small ones a way around the limit, in one module or in as many.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_memories_are_refused_at_upload() {
     let (host, receiver) = start().await;
@@ -123,18 +133,18 @@ async fn many_memories_are_refused_at_upload() {
     let several: String = (0..20).map(|_| "(core instance (instantiate $m))").collect();
     let several = format!("(component (core module $m (memory 1)) {several})");
     let told = refused(&host, wat::parse_str(several).expect("a component")).await;
-    assert!(told.starts_with("error[P0"), "{told}");
+    assert!(told.starts_with("error[P009]") && told.contains("memor"), "{told}");
     flows(&host, &receiver, 0).await;
     host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_of_another_track_is_refused_by_name() {
-    let (host, receiver) = (start()).await;
+    let (host, receiver) = start().await;
     let import = r#"(component (import "sluicebox:plugin/log@0.2.0" (instance)))"#;
     let told = refused(&host, wat::parse_str(import).expect("a component")).await;
     assert!(told.starts_with("error[P005]") && told.contains("sluicebox:plugin/log@0.2.0"), "{told}");
-    let export = filter("(core module $n) (core instance $m (instantiate $n))", "", "").replace("filter@0.1.0", "filter@0.2.0");
+    let export = filter(NO_MODULE, "", "").replace("filter@0.1.0", "filter@0.2.0");
     let told = refused(&host, wat::parse_str(export).expect("a component")).await;
     assert!(told.starts_with("error[P002]") && told.contains("sluicebox:plugin/filter@0.2.0"), "{told}");
     flows(&host, &receiver, 0).await;
@@ -157,7 +167,7 @@ async fn a_component_that_is_cut_off_is_refused_wherever_it_is() {
     host.stop().await;
 }
 
-/// What a plugin of this component says of an event on its way to the destination `odd`: anything, as long as it is said.
+/// Components with one bit flipped.
 const FLIPS: usize = 200;
 /// Components that are called at once.
 const CALLED_AT_ONCE: usize = 50;
@@ -165,7 +175,7 @@ const CALLED_AT_ONCE: usize = 50;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_with_a_flipped_bit_is_refused_or_does_no_harm() {
     let (host, receiver) = start().await;
-    let whole = wat::parse_str(filter("(core module $n) (core instance $m (instantiate $n))", "", "")).expect("a component");
+    let whole = wat::parse_str(filter(NO_MODULE, "", "")).expect("a component");
     let whole = [guests::component("only-humans"), whole];
     let mut taken = Vec::new();
     for flip in 0..FLIPS {
@@ -240,7 +250,9 @@ async fn an_artefact_that_is_damaged_or_anothers_is_compiled_anew() {
     assert_eq!(compiled_with(&ours, flip).await, (1, 0), "damaged");
     // The same component under the key of another data folder, which could be anything.
     assert_eq!(compiled_with(&theirs, |_| {}).await, (1, 0));
-    let foreign = |compiled: &Path| drop(fs::copy(artefact(&theirs.join("compiled")), artefact(compiled)).expect("copied"));
+    let foreign = |compiled: &Path| {
+        fs::copy(artefact(&theirs.join("compiled")), artefact(compiled)).expect("copied");
+    };
     assert_eq!(compiled_with(&ours, foreign).await, (1, 0), "another's");
     assert_eq!(compiled_with(&ours, |_| {}).await, (0, 1), "and mended each time");
 }

@@ -39,6 +39,11 @@ pub enum Mode {
         #[serde(default = "Mode::chatter_lines")]
         lines: usize,
     },
+    /// Logs one line of so many bytes.
+    LongLine {
+        /// More than a line may have, or than may be handed over at once.
+        bytes: usize,
+    },
     /// Sets a header that is the host's.
     OwnedHeader,
     /// Names a destination that its rule does not have.
@@ -79,6 +84,10 @@ pub fn misbehave(event: Event, mode: Mode) -> Result<Outcome> {
         Mode::Chatter { lines } => {
             log::info!("{}", "long ".repeat(1_000));
             (0..lines).for_each(|line| log::info!("\u{1b}[31mline\r\n{line}"));
+            keep()
+        }
+        Mode::LongLine { bytes } => {
+            log::info!("{}", "x".repeat(bytes));
             keep()
         }
         Mode::OwnedHeader => emit(Message::bytes(event.into_body()).with_header("webhook-id", "forged")),
