@@ -28,6 +28,9 @@ const BATCH: u64 = 50;
 /// Modules that one host meets in its life: it keeps at most 4,096 components that nothing names.
 const ROUND: u64 = 2_000;
 
+/// Lines of a host's log that are shown with a finding.
+const LOG_LINES_SHOWN: usize = 30;
+
 /// What to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -101,7 +104,9 @@ async fn round(maker: &Arc<Maker>, begin: u64, end: u64, tally: Tally) -> anyhow
         };
         let folder = keep(&bytes)?;
         let log = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
-        bail!("module {} (in {}): {}\nthe host's log:\n{log}", found.index, folder.display(), found.what);
+        let last: Vec<&str> = log.lines().rev().take(LOG_LINES_SHOWN).collect();
+        let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+        bail!("module {} (in {}): {}\nthe host said last:\n{last}", found.index, folder.display(), found.what);
     }
     Ok(round.into_tally())
 }
