@@ -24,21 +24,31 @@ pub(super) fn of_upload(answer: &Answer) -> Result<Verdict, String> {
         return Ok(Verdict::Accepted(digest.to_owned()));
     }
     let detail = answer.json["detail"].as_str().unwrap_or_default();
-    let code = detail.strip_prefix("error[").and_then(|rest| rest.split_once("]: "));
-    let Some((code, words)) = code.filter(|(code, _)| is_code(code)) else {
-        return Err(format!("answered with {} and no code: {}", answer.status, answer.json));
-    };
+    let code = of_words(detail).map_err(|why| format!("{} {why}", answer.status))?;
     // P012, too much for the compiler, is the module's own fault; P011 and P013 never are.
-    if answer.status != 422 || ["P011", "P013"].contains(&code) || words.contains("bug in sluicebox") {
+    if answer.status != 422 || ["P011", "P013"].contains(&code) || detail.contains("bug in sluicebox") {
         return Err(format!("refused as by a server that is at fault: {} {detail}", answer.status));
     }
-    if words.len() > WORDS_BYTES_MAX || words.lines().count() != 2 {
-        return Err(format!("a cause and a mend, each a line of sensible length, were expected: {detail}"));
-    }
-    if let Some(control) = words.chars().find(|c| c.is_control() && *c != '\n') {
-        return Err(format!("the refusal has the control character {control:?}: {detail:?}"));
-    }
     Ok(Verdict::Refused(code.to_owned()))
+}
+
+/// Judges the text of a refusal and gives its code.
+///
+/// # Errors
+///
+/// It has no code, or words that are not for people.
+pub(super) fn of_words(text: &str) -> Result<&str, String> {
+    let code = text.strip_prefix("error[").and_then(|rest| rest.split_once("]: "));
+    let Some((code, words)) = code.filter(|(code, _)| is_code(code)) else {
+        return Err(format!("a code was expected: {text:?}"));
+    };
+    if words.len() > WORDS_BYTES_MAX || words.lines().count() != 2 {
+        return Err(format!("a cause and a mend, each a line of sensible length, were expected: {text:?}"));
+    }
+    match words.chars().find(|c| c.is_control() && *c != '\n') {
+        Some(control) => Err(format!("the refusal has the control character {control:?}: {text:?}")),
+        None => Ok(code),
+    }
 }
 
 fn is_code(code: &str) -> bool {

@@ -6,7 +6,7 @@ use arbitrary::Unstructured;
 use wasm_mutate::WasmMutate;
 use wasm_smith::Config;
 
-use super::{chance::Chance, section::Sections};
+use super::{chance::Chance, judge, section::Sections};
 use crate::guests;
 
 /// How a module was made.
@@ -82,7 +82,7 @@ impl Maker {
         Self { seed, plugins: plugins.into(), code: text(CODE), transform: text(TRANSFORM) }
     }
 
-    /// Makes the module of this index. An error is a finding: `componentize` panicked.
+    /// Makes the module of this index. An error is a finding: `componentize` panicked, or refused it in words that are none.
     pub(super) fn make(&self, index: u64) -> Result<Made, Made> {
         let mut chance = Chance::of(self.seed, index);
         let original = chance.pick(&self.plugins);
@@ -102,8 +102,8 @@ impl Maker {
         match catch_unwind(|| sluicebox::plugin::componentize(&bytes)) {
             Ok(Ok(component)) => Ok(made(component)),
             // The server is to refuse it as well.
-            Ok(Err(_)) => Ok(made(bytes)),
-            Err(_) => Err(made(bytes)),
+            Ok(Err(refusal)) if judge::of_words(&refusal.to_string()).is_ok() => Ok(made(bytes)),
+            _ => Err(made(bytes)),
         }
     }
 

@@ -67,7 +67,7 @@ impl Round {
         let mut accepted = Vec::new();
         for (index, made) in modules {
             let found = |what| Finding { index, what };
-            let made = made.map_err(|_| found("making a component of it panicked".to_owned()))?;
+            let made = made.map_err(|_| found("making a component of it panicked, or was refused without a word".to_owned()))?;
             let verdict = self.upload(made.bytes).await.map_err(found)?;
             let kind = self.tally.kinds.entry(made.kind).or_default();
             kind.0 += 1;
