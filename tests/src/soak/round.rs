@@ -17,7 +17,7 @@ use super::{
 use crate::{Answer, HostProcess, PATIENCE, Receiver, guests};
 
 /// How much a host may grow by after its first batch: compiled components of one batch at a time, what allocators keep, and what the
-/// journal caches. The most that a round of 2,000 was seen to add is 88 MiB.
+/// journal caches. The most that a round of 2,000 was seen to add is 100 MiB.
 const GROWN_BYTES_MAX: u64 = 256 << 20;
 
 /// Small, since what is random spins often.
