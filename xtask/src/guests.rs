@@ -26,6 +26,9 @@ pub(crate) const PLUGINS: [&str; 11] = [
 /// Guests that only tests use.
 pub(crate) const TEST_GUESTS: [&str; 5] = ["misbehave", "wrong-interface", "capable", "doorkeeper", "remember"];
 
+/// Guests that benchmarks call.
+pub(crate) const BENCH_GUESTS: [&str; 3] = ["bench-empty", "bench-json", "misbehave"];
+
 /// The plugin that the README shows, built as the README says.
 pub(crate) const README_GUEST: &str = "big-orders";
 

@@ -1,4 +1,4 @@
-//! `cargo xtask demo` and `cargo xtask test`: build what is needed, install what is missing, and hand over.
+//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask bench`: build what is needed, install what is missing, and hand over.
 
 mod guests;
 mod official;
@@ -15,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
+cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
 cargo xtask python           the components of plugins in Python, that of the benchmark among them: target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ["target"] => guests::install_target(),
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
+        ["bench"] | ["bench", "plugins"] => bench(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -94,6 +96,13 @@ fn python() -> anyhow::Result<()> {
     let tools = suites.folder(official::PYTHON_PLUGINS).context("plugins in Python need Python 3.11 or later with pip")?;
     python::build(&python::PLUGINS, tools)?;
     python::build(&[python::BENCH], tools)
+}
+
+fn bench() -> anyhow::Result<()> {
+    guests::install_target()?;
+    step("building what is measured");
+    guests::build(&guests::BENCH_GUESTS)?;
+    run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "plugins"]).env("SLUICEBOX_GUESTS", guests::folder()))
 }
 
 /// Tells a person what happens next.

@@ -13,6 +13,11 @@ pub enum Mode {
     Upper,
     /// Never comes back.
     Spin,
+    /// Comes back with the event as it is, after so many rounds of a loop.
+    Toil {
+        /// About ten instructions each.
+        rounds: u64,
+    },
     /// Takes memory until there is none.
     Eat,
     /// Panics.
@@ -75,6 +80,12 @@ pub fn misbehave(event: Event, mode: Mode) -> Result<Outcome> {
         Mode::Keep => keep(),
         Mode::Upper => emit(Message::bytes(event.body().to_ascii_uppercase())),
         Mode::Spin => spin(),
+        Mode::Toil { rounds } => {
+            for round in 0..rounds {
+                black_box(round);
+            }
+            keep()
+        }
         Mode::Eat => eat(),
         Mode::Panic => panic!("told to panic"),
         Mode::Flood { bytes } => emit(Message::bytes(vec![b'x'; bytes])),
