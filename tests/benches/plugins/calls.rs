@@ -106,7 +106,7 @@ impl Ready {
     }
 
     async fn call(&self, case: &Case) -> sluicebox::plugin::Report {
-        let call = Call { event: Arc::clone(&case.event), attempt: 1, now: case.event.received_at };
+        let call = Call { event: Arc::clone(&case.event), attempt: 1, now: case.event.received_at, state: None };
         let report = self.plugins.run(Arc::clone(&self.chain), call).await;
         assert!(report.result.is_ok(), "{}: {:?}", case.name, report.result);
         report
@@ -116,7 +116,7 @@ impl Ready {
         let (begun, mut calls, mut under_way) = (Instant::now(), 0, JoinSet::new());
         let start = || {
             let (plugins, chain, event) = (Arc::clone(&self.plugins), Arc::clone(&self.chain), Arc::clone(&case.event));
-            async move { plugins.run(chain, Call { now: event.received_at, event, attempt: 1 }).await }
+            async move { plugins.run(chain, Call { now: event.received_at, event, attempt: 1, state: None }).await }
         };
         (0..IN_FLIGHT).for_each(|_| drop(under_way.spawn(start())));
         while begun.elapsed() < COUNTED {
