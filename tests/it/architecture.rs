@@ -28,7 +28,7 @@ const PARTS: [(&str, &[&str]); 15] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 15] = [
+const DOORS: [(&str, &[&str]); 16] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
@@ -36,8 +36,9 @@ const DOORS: [(&str, &[&str]); 15] = [
     ("rustix", &["plugin/aot/"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
+    ("ed25519_dalek", &["plugin/"]),
     ("chacha20poly1305", &["hub/seal.rs"]),
-    ("toml", &["hub/file/", "cli/plugin/fixture/"]),
+    ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),
     ("hyper_rustls", &["net/"]),
     ("rustls", &["net/"]),
