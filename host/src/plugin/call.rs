@@ -11,7 +11,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::{
     Bound, Fault,
-    custom::{Owned, Teller},
+    custom::{Owned, Teller, Told},
     exchange::{Answer, Lines, Settings, State},
     fault::{Cause, FaultKind, Ran},
     limits::{CHAIN_LOG_LINES_MAX, CHAIN_TIME_MAX, HANDLES_MAX, Limits},
@@ -49,6 +49,7 @@ pub(super) struct Session<'a> {
     log_lines_left: usize,
     /// What the chain sees of its plugins' state; with the call while there is one.
     pub(super) view: View,
+    told: Told,
     /// One for each call so far.
     pub(super) stages: Vec<Stage>,
 }
@@ -56,12 +57,17 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn start(engine: &'a Engine, metrics: &'a Metrics, now: Timestamp) -> Self {
         let (started, view) = (Instant::now(), View::default());
-        Self { engine, metrics, started, now, log_lines_left: CHAIN_LOG_LINES_MAX, view, stages: Vec::new() }
+        Self { engine, metrics, started, now, log_lines_left: CHAIN_LOG_LINES_MAX, view, told: Told::Seen, stages: Vec::new() }
     }
 
     /// Its plugins have state.
     pub(super) fn with_state(self, view: View) -> Self {
         Self { view, ..self }
+    }
+
+    /// Whether what its plugins count is seen.
+    pub(super) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// Calls a function of a plugin: `invoke` makes the instance and calls it, `accept` judges what it answered.
@@ -135,6 +141,7 @@ impl<'a> Session<'a> {
 
     fn state(&mut self, bound: &Bound, asked: Asked<'_>) -> State {
         let view = std::mem::take(&mut self.view);
+        let custom = bound.custom.as_ref().map(|owned| owned.for_call(self.told));
         State {
             settings: Arc::clone(&bound.settings),
             meter: Meter::new(bound.limits.memory_bytes),
@@ -144,7 +151,7 @@ impl<'a> Session<'a> {
             grants: Arc::clone(&bound.grants),
             instantiated: None,
             remembered: StateCall::of(view, &bound.name, bound.grants.state, bound.limits.state_bytes),
-            custom: Owned::teller(&bound.name, bound.custom.as_ref(), bound.digest, bound.limits.metric_series_max),
+            custom: Owned::teller(&bound.name, custom.as_ref(), bound.digest, bound.limits.metric_series_max),
         }
     }
 

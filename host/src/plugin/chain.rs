@@ -11,6 +11,7 @@ use wasmtime::Engine;
 use super::{
     Bound, Call, Ended, Fault, Fold, Piece, Report, accept,
     call::{Asked, Done, Session},
+    custom::Told,
     exchange::{Outcome, Shown, Verdict},
     fault::Cause,
     metrics::Metrics,
@@ -21,9 +22,10 @@ use super::{
 use crate::event::Message;
 
 /// Runs a chain.
-pub(super) fn run(engine: &Engine, metrics: &Metrics, plugins: &[Arc<Bound>], call: &Call) -> Report {
+pub(super) fn run(engine: &Engine, metrics: &Metrics, plugins: &[Arc<Bound>], call: &Call, told: Told) -> Report {
     let view = View::of(call.state.clone(), &call.event.id.to_string(), call.attempt, call.now);
-    let mut chain = Chain::start(Session::start(engine, metrics, call.now).with_state(view), call);
+    let session = Session::start(engine, metrics, call.now).with_state(view).telling(told);
+    let mut chain = Chain::start(session, call);
     let result = chain.run(plugins);
     Report { stages: chain.session.stages, state: chain.session.view.into_uses(), result }
 }

@@ -64,6 +64,14 @@ enum Kind {
     Histogram,
 }
 
+/// Whether what is counted and observed is on the page of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Seen,
+    /// The plugin is answered as ever, and it is forgotten with the call.
+    Unseen,
+}
+
 /// One call's way to tell them.
 pub(super) struct Teller {
     plugin: String,
@@ -104,6 +112,14 @@ impl CustomMetrics {
 }
 
 impl Owned {
+    /// The plugin's series, or for a call that is not to be seen new ones of no page.
+    pub(super) fn for_call(self: &Arc<Self>, told: Told) -> Arc<Self> {
+        match told {
+            Told::Seen => Arc::clone(self),
+            Told::Unseen => CustomMetrics::default().of(&self.plugin),
+        }
+    }
+
     /// A way to tell them, for one call.
     pub(super) fn teller(plugin: &Name, owned: Option<&Arc<Self>>, digest: Digest, series_max: usize) -> Teller {
         Teller { plugin: plugin.to_string(), owned: owned.cloned(), digest, series_max, had_no_room: false }
@@ -333,6 +349,16 @@ mod tests {
             assert!(page.contains(line), "{line} is missing in\n{page}");
         }
         assert_eq!(page.matches("# TYPE sluicebox_plugin_custom_orders counter").count(), 1, "{page}");
+    }
+
+    #[test]
+    fn what_is_told_in_an_unseen_call_is_checked_and_on_no_page() {
+        let world = World::new();
+        let shop = world.metrics.of(&"shop".parse().expect("a name"));
+        let mut teller = Owned::teller(&shop.plugin, Some(&shop.for_call(Told::Unseen)), Digest::of(b"1"), 1);
+        teller.count("orders", 1, labels(&[])).expect("counted");
+        assert!(teller.count("others", 1, labels(&[])).is_err(), "the limits hold");
+        assert!(!world.page().contains("orders"), "{}", world.page());
     }
 
     #[test]

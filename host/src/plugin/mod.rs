@@ -82,7 +82,7 @@ pub use verifying::{Decision, Judged, QueueFull, Request, Response};
 use crate::event::{Digest, Invalid, Message, Name};
 use aot::Cache;
 use canary::Canary;
-use custom::CustomMetrics;
+use custom::{CustomMetrics, Told};
 use exchange::Settings;
 use fault::Cause;
 use grants::Grants;
@@ -304,6 +304,15 @@ impl Plugins {
 
     /// Runs a chain on an event: each plugin in order, one fresh instance for each call, on a worker.
     pub async fn run(&self, chain: Arc<[Arc<Bound>]>, call: Call) -> Report {
+        self.run_chain(chain, call, Told::Seen).await
+    }
+
+    /// The same where nothing is to follow: what the plugins themselves count is seen by nobody.
+    pub async fn rehearse(&self, chain: Arc<[Arc<Bound>]>, call: Call) -> Report {
+        self.run_chain(chain, call, Told::Unseen).await
+    }
+
+    async fn run_chain(&self, chain: Arc<[Arc<Bound>]>, call: Call, told: Told) -> Report {
         let Some(first) = chain.first().cloned() else {
             let message = Message::of(&call.event);
             return Report {
@@ -316,7 +325,7 @@ impl Plugins {
             return not_loaded(&first.name, &error);
         }
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
-        let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call)).await;
+        let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call, told)).await;
         report.unwrap_or_else(|| not_run(&first.name))
     }
 

@@ -103,8 +103,8 @@ impl Trial {
         let mut tried = Vec::new();
         for rule in self.index.matches(event).into_iter().filter_map(|number| self.rules.get(number)) {
             let call = Call { event: Arc::clone(event), attempt: 1, now: self.now, state: Some(Arc::clone(state)) };
-            let active = self.plugins.run(Arc::clone(&rule.active), call.clone()).await;
-            let other = self.plugins.run(Arc::clone(&rule.other), call).await;
+            let active = self.plugins.rehearse(Arc::clone(&rule.active), call.clone()).await;
+            let other = self.plugins.rehearse(Arc::clone(&rule.other), call).await;
             tried.push(Tried { rule: rule.name.clone(), active, other });
         }
         tried
