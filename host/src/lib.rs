@@ -148,7 +148,13 @@ impl Host {
         let ways_in = ingest::router(self.config.ingest.clone(), ingest_parts, &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
-        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), registry };
+        let repeater = dispatch::Repeater {
+            journal: Arc::clone(&self.journal),
+            book: self.piece(|snapshot| &snapshot.dispatch),
+            history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
+            plugins: Arc::clone(&self.plugins),
+        };
+        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), repeater, registry };
         ways_in.merge(api::router(api_parts))
     }
 

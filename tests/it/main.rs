@@ -19,6 +19,7 @@ mod kill;
 mod official;
 mod path;
 mod python_plugins;
+mod repeat;
 mod shipped;
 mod soak;
 mod state;

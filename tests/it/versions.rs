@@ -219,7 +219,7 @@ async fn a_canary_gets_its_share_of_the_events_and_every_rule_agrees_on_it() {
     let shown = host.get(&format!("/v1/plugins/redact/versions/{two}")).await.json;
     assert_eq!((&shown["canary_percent"], &shown["used_by"]), (&30.into(), &serde_json::json!(["all", "twin"])), "{shown}");
 
-    let mut taken = 0;
+    let (mut taken, mut met) = (0, std::collections::BTreeMap::new());
     for _ in 0..EVENTS {
         let id = host.post("open", &[("x-type", "t")], "{\"a\":1}").await;
         let first = host.run_in_state(&id, "all", "planned").await["stages"][0]["digest"].clone();
@@ -227,6 +227,7 @@ async fn a_canary_gets_its_share_of_the_events_and_every_rule_agrees_on_it() {
         assert_eq!(first, twin, "the event's id decides, and nothing else");
         assert!(first == one.as_str() || first == two, "{first}");
         taken += usize::from(first == two);
+        met.insert(first.as_str().map(str::to_owned), id);
     }
     // Five standard deviations around 90.
     assert!((50..=130).contains(&taken), "{taken} of {EVENTS}");
@@ -235,6 +236,11 @@ async fn a_canary_gets_its_share_of_the_events_and_every_rule_agrees_on_it() {
     assert_eq!((wrong.status, &wrong.json["problems"][0]["pointer"]), (422, &"/canary/percent".into()), "{}", wrong.json);
     assert_eq!(activate(&host, two).await.status, 200);
     assert_eq!(host.get("/v1/plugins/redact").await.json["canary"], serde_json::Value::Null, "it has all events now");
+    assert_eq!(met.len(), 2);
+    for (digest, id) in met {
+        let repeated = host.send(&format!("/v1/events/{id}/runs/all/repeat"), &serde_json::Value::Null).await.json;
+        assert_eq!(repeated["stages"][0]["digest"].as_str(), digest.as_deref(), "a repeat meets what the event met: {repeated}");
+    }
     host.stop().await;
 }
 

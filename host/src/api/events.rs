@@ -17,7 +17,7 @@ use super::{
 use crate::{
     event::{EventId, Name},
     ingest::Problem,
-    journal::EventFilter,
+    journal::{EventFilter, EventHistory},
 };
 
 pub(super) fn routes() -> Router<Parts> {
@@ -46,10 +46,14 @@ async fn list(State(parts): State<Parts>, Checked(query): Checked<EventQuery>) -
 
 async fn one(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id: EventId = parsed("id", &id)?;
-    let found = parts.journal.event(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
-    let (record, runs, deliveries) =
-        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}")))?;
+    let (record, runs, deliveries) = find(&parts, id).await?;
     Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
+}
+
+/// An event with its runs and deliveries.
+pub(super) async fn find(parts: &Parts, id: EventId) -> Result<EventHistory, Problem> {
+    let found = parts.journal.event(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}")))
 }
 
 /// What the plugins of a failed run were told, so that their calls can be repeated.

@@ -9,6 +9,7 @@ mod documents;
 mod events;
 mod plugins;
 mod query;
+mod repeat;
 mod versions;
 mod wire;
 
@@ -27,6 +28,7 @@ use http::{StatusCode, header};
 use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
+    dispatch,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
     journal::{Journal, JournalError},
@@ -39,6 +41,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The store.
     pub journal: Arc<dyn Journal>,
+    /// Runs once more what ran.
+    pub repeater: dispatch::Repeater,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -50,6 +54,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(versions::routes())
         .merge(diff::routes())
         .merge(events::routes())
+        .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())
         .route("/metrics", get(metrics))

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    event::{Attribute, Event, Failure, Header, Name, Timestamp},
+    dispatch::Repeated,
+    event::{Attribute, Event, Failure, Header, Name, Stage, Timestamp},
     hub::{self, Kind},
     journal::{
         AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
@@ -311,6 +312,36 @@ pub(super) fn run(record: &RunRecord) -> Value {
         "due_at": record.due_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "stages": record.stages,
+    })
+}
+
+/// What came of a run once more: how it ended, as the versions of a plugin are compared by, and what its plugins did.
+pub(super) fn repeated(event: &Event, run: &RunRecord, repeated: &Repeated) -> Value {
+    let mut told = outcome(event, &repeated.report).shown;
+    told["event"] = event.id.to_string().into();
+    told["rule"] = run.rule.as_str().into();
+    told["revision"] = run.revision.into();
+    told["saw"] = repeated.saw.into();
+    told["cut"] = repeated.cut.into();
+    told["now_ms"] = repeated.now.0.into();
+    told["attempt"] = repeated.attempt.into();
+    told["stages"] = repeated.report.stages.iter().map(stage).collect();
+    told
+}
+
+/// A call of a plugin, as runs on record tell theirs.
+fn stage(stage: &Stage) -> Value {
+    json!({
+        "plugin": stage.plugin,
+        "digest": stage.digest.to_string(),
+        "export": stage.export,
+        "result": stage.result,
+        "messages": stage.messages,
+        "fuel": stage.fuel,
+        "memory_bytes": stage.memory_bytes,
+        "elapsed_us": stage.elapsed_us,
+        "instantiate_us": stage.instantiate_us,
+        "logs": stage.logs,
     })
 }
 

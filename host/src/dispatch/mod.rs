@@ -1,7 +1,7 @@
 //! Flow 2: from the journal through rules and plugins to the plan.
 //!
 //! `events` finds the rules of each event and freezes them as runs; `runs` runs the plugins of pending ones; `batches` folds what is
-//! full or due, `state` is what plugins remember meanwhile. What follows from a plugin's result is decided by pure functions: [`plan`]
+//! full or due, `state` is what plugins remember meanwhile, and `repeat` runs on request once more what ran. What follows from a plugin's result is decided by pure functions: [`plan`]
 //! what goes out, [`fate`] what becomes of a failure; `held` says whether plugins may run at all. All write nothing but whole outcomes to
 //! the journal, so a crash between two steps repeats a step and
 //! never half of one. A rule whose plugins are slow fills its own lane and nobody else's.
@@ -13,11 +13,13 @@ mod fate;
 mod held;
 mod metrics;
 mod plan;
+mod repeat;
 mod rule;
 mod runs;
 mod state;
 
 pub use collect::Collected;
+pub use repeat::{NotRepeated, Repeated, Repeater};
 pub use rule::{BatchSpec, Rule, Spec, Target};
 pub use state::stored_state;
 

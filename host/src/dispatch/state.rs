@@ -1,9 +1,9 @@
 //! The state of plugins between the chain and the journal: where a chain reads it, and what of its use is stored with the outcome.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    event::{Name, StateUse, Timestamp},
+    event::{Name, StateEntry, StateUse, Timestamp},
     journal::{Journal, JournalError, Outcome, Saw, SawState, StateEnd, StoredState},
     plugin::{StateFound, StateStore, StateUnavailable},
 };
@@ -45,6 +45,23 @@ impl StateStore for Stored {
             }
             None => Err(StateUnavailable(format!("the journal did not answer within {} ms", limit.as_millis()))),
         }
+    }
+}
+
+/// The state as a run that failed found it. What it did not ask for is not there.
+pub(super) fn seen_state(saw: &Saw) -> Arc<dyn StateStore> {
+    let of_key = |one: &SawState| Some(((one.plugin.clone(), one.key.clone()), one.entry.clone()?));
+    Arc::new(Seen(saw.state.iter().filter_map(of_key).collect()))
+}
+
+#[derive(Debug)]
+struct Seen(BTreeMap<(Name, String), StateEntry>);
+
+impl StateStore for Seen {
+    fn read(&self, plugin: &Name, key: &str, _now: Timestamp, _limit: Duration) -> Result<StateFound, StateUnavailable> {
+        let of_plugin = self.0.iter().filter(|((owner, _), _)| owner == plugin);
+        let bytes = of_plugin.map(|((_, key), entry)| (key.len() + entry.value.len()) as u64).sum();
+        Ok(StateFound { entry: self.0.get(&(plugin.clone(), key.to_owned())).cloned(), bytes })
     }
 }
 
@@ -109,7 +126,7 @@ pub(super) fn again_at(now: Timestamp, conflicts: u32, random: f64) -> Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Failure, KeyUse, StateChange, StateEntry};
+    use crate::event::{Failure, KeyUse, StateChange};
 
     const NOW: Timestamp = Timestamp(1_000);
 
@@ -140,6 +157,20 @@ mod tests {
         assert_eq!((whole.now, whole.attempt, whole.state.len(), whole.cut), (NOW, 2, 2, false));
         let cut = saw(SAW_BYTES_MAX - 1, &dead()).expect("a failure");
         assert_eq!((cut.state.len(), cut.cut), (1, true));
+    }
+
+    #[test]
+    fn what_a_run_saw_is_what_its_repeat_reads() {
+        let saw = super::saw(&uses(4), &dead(), NOW, 1).expect("a failure");
+        let read = |plugin: &str, key: &str| {
+            let plugin = plugin.parse().expect("a name");
+            seen_state(&saw).read(&plugin, key, NOW, Duration::ZERO).expect("read")
+        };
+        let found = read("p", "a");
+        assert_eq!((found.entry.map(|entry| entry.version), found.bytes), (Some(3), 10), "both keys, of five bytes each");
+        assert_eq!(read("p", "c").entry, None, "it did not ask for it");
+        let of_another = read("q", "a");
+        assert_eq!((of_another.entry, of_another.bytes), (None, 0));
     }
 
     #[test]

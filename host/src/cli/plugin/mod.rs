@@ -11,6 +11,7 @@ mod language;
 mod memory;
 mod new;
 mod push;
+mod repeat;
 mod replay;
 mod run;
 mod test;
@@ -28,7 +29,7 @@ pub(super) enum Command {
     Build(build::Arguments),
     /// Tell what a .wasm file is, offers and asks for. Nothing of it is executed.
     Inspect(inspect::Arguments),
-    /// Run one event through a plugin on this machine, as a host would.
+    /// Run one event through a plugin on this machine, as a host would; or an event of a host once more there, by its id.
     Run(run::Arguments),
     /// Run the fixtures of a plugin on this machine.
     Test(test::Arguments),
@@ -53,10 +54,10 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Diff(arguments) => return diff::run(arguments).await,
+        Command::Run(arguments) => return run::run(arguments).await,
         Command::New(arguments) => new::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Run(arguments) => run::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Digest(arguments) => inspect::digest(&arguments),

@@ -13,17 +13,15 @@ use crate::{
 
 /// `drop    fuel 201k/400k  mem 1.1 MiB  0.3 ms`
 pub(super) fn line(trial: &Trial, max_fuel: Option<u64>) -> String {
+    let used = used(trial.fuel(), max_fuel, trial.memory_bytes(), trial.elapsed_us());
+    format!("{:<6}  {used}", label(&trial.became))
+}
+
+/// `fuel 201k/400k  mem 1.1 MiB  0.3 ms`
+pub(super) fn used(fuel: u64, max_fuel: Option<u64>, memory_bytes: u64, elapsed_us: u64) -> String {
     let budget = max_fuel.map_or_else(String::new, |fuel| format!("/{}", thousands(fuel)));
-    let (fuel, memory) = (thousands(trial.fuel()), trial.memory_bytes().saturating_mul(10).div_ceil(1 << 20));
-    let tenths_ms = trial.elapsed_us().div_ceil(100);
-    format!(
-        "{:<6}  fuel {fuel}{budget}  mem {}.{} MiB  {}.{} ms",
-        label(&trial.became),
-        memory / 10,
-        memory % 10,
-        tenths_ms / 10,
-        tenths_ms % 10
-    )
+    let tenths_ms = elapsed_us.div_ceil(100);
+    format!("fuel {}{budget}  mem {}  {}.{} ms", thousands(fuel), mebibytes(memory_bytes), tenths_ms / 10, tenths_ms % 10)
 }
 
 /// What became of it: `keep`, `drop`, `emit`, or how it failed and by which code.
@@ -161,6 +159,12 @@ fn headers_json(headers: &[Header]) -> Value {
 /// `201k`: to be compared at a glance, and never less than it was.
 fn thousands(fuel: u64) -> String {
     format!("{}k", fuel.div_ceil(1000))
+}
+
+/// `1.1 MiB`, and never less than it was.
+fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10).div_ceil(1 << 20);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
 /// What differs between two texts, with two lines around it: `-` was expected, `+` is there.

@@ -12,14 +12,25 @@ pub struct Settings {
 
 /// Remembers.
 #[transform]
-pub fn remember(_event: Event, settings: Settings) -> Result<Outcome> {
+pub fn remember(event: Event, settings: Settings) -> Result<Outcome> {
     let told = match settings.does.as_str() {
         "count" => json!(state::add("events", 1)?),
+        "confess" => return confess(&event),
         "count-then-fail" => return reject("counted", state::add("events", 1)?),
         "all" => json!(all_operations()?),
         other => return reject("unknown-deed", other),
     };
     emit(Message::json(&told)?)
+}
+
+/// Fails at the second attempt, with all that its failure may depend on beside the event.
+fn confess(event: &Event) -> Result<Outcome> {
+    if event.attempt() == 1 {
+        return retry_after(0.secs());
+    }
+    let told = format!("{} {} {} {}", event.attempt(), clock::now_ms(), random::u64(), state::add("events", 1)?);
+    log::warn!("{told}");
+    reject("confessed", told)
 }
 
 /// What each operation comes to, those that are refused too.

@@ -1,0 +1,44 @@
+//! A run of an event once more, as it was. Nothing is stored.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::post,
+};
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{Parts, events, parsed, store_problem, wire};
+use crate::{
+    dispatch::NotRepeated,
+    event::{EventId, Name},
+    ingest::Problem,
+};
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/events/{id}/runs/{rule}/repeat", post(repeat))
+}
+
+async fn repeat(State(parts): State<Parts>, Path((id, rule)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+    let (id, rule): (EventId, Name) = (parsed("id", &id)?, parsed("rule", &rule)?);
+    let (record, runs, _) = events::find(&parts, id).await?;
+    // Of several, through newer rules, the newest.
+    let run = runs.iter().rfind(|run| run.rule == rule).ok_or_else(|| no_run(id, &rule))?;
+    let repeated = parts.repeater.repeat(&record.event, run).await.map_err(|error| problem(&error))?;
+    Ok(Json(wire::repeated(&record.event, run, &repeated)))
+}
+
+fn no_run(id: EventId, rule: &Name) -> Problem {
+    let text = format!("rule `{rule}` did not run on event {id}: GET /v1/events/{id} lists those that did");
+    Problem::new(StatusCode::NOT_FOUND, "unknown-run", text)
+}
+
+fn problem(error: &NotRepeated) -> Problem {
+    let (status, kind) = match error {
+        NotRepeated::RuleGone { .. } => (StatusCode::CONFLICT, "revision-gone"),
+        NotRepeated::VersionsGone(_) => (StatusCode::CONFLICT, "versions-gone"),
+        NotRepeated::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "revision-unavailable"),
+        NotRepeated::Journal(error) => return store_problem(error),
+    };
+    Problem::new(status, kind, error.to_string())
+}
