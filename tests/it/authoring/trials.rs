@@ -146,6 +146,30 @@ fn run_fails_where_the_plugin_does() {
 }
 
 #[test]
+fn bench_tells_what_a_call_costs() {
+    let folder = with_fixture(&format!("{GIVEN}[[expect.messages]]\n"));
+    let folder = folder.path();
+    let bench = |more: &[&'static str]| [&["bench", "redact.wasm", "--event", "fixtures/one.toml"], more].concat();
+    let told: Value = serde_json::from_str(&works(folder, &bench(&["--calls", "20", "--json"]))).expect("JSON");
+    assert_eq!((&told["outcome"], &told["messages"]), (&json!("emit"), &json!(1)), "{told}");
+    assert!(told["calls"].as_u64().is_some_and(|calls| (1..=20).contains(&calls)), "{told}");
+    for times in [&told["instantiate_us"], &told["call_us"]] {
+        let (median, p99) = (times["median"].as_u64().expect("a number"), times["p99"].as_u64().expect("a number"));
+        assert!(median <= p99 && p99 > 0, "{told}");
+    }
+    let run: Value = serde_json::from_str(&works(folder, &run("fixtures/one.toml", &["--json"]))).expect("JSON");
+    assert_eq!((&told["fuel"], &told["memory_bytes"]), (&run["fuel"], &run["memory_bytes"]), "as of a single call");
+
+    let said = works(folder, &bench(&["--calls", "1", "--config", "{\"fields\": [\"z\"]}"]));
+    for part in ["keep  1 calls", "instantiate  median ", "call         median ", "  p99 ", " MiB  messages 1"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    fs::write(folder.join("misbehave.wasm"), guests::module("misbehave")).expect("a file");
+    let failing = ["bench", "misbehave.wasm", "--event", "fixtures/one.toml", "--config", "{\"mode\": \"panic\"}"];
+    assert!(fails(folder, &failing).contains("failed, so there is nothing to measure: panic"));
+}
+
+#[test]
 fn a_fixture_is_one_batch() {
     let push =
         |repository: &str| format!("[[events]]\ntype = \"push\"\njson = {{ repository = {{ full_name = \"{repository}\" }} }}\n");

@@ -1,6 +1,7 @@
 //! `sluicebox plugin ...`: what an author of plugins works with. `push` and what follows it speak to a host, all others
 //! work without one.
 
+mod bench;
 mod build;
 mod dev;
 mod diff;
@@ -33,6 +34,8 @@ pub(super) enum Command {
     Run(run::Arguments),
     /// Run the fixtures of a plugin on this machine.
     Test(test::Arguments),
+    /// Measure what a call of a plugin costs on this machine: time, fuel and memory.
+    Bench(bench::Arguments),
     /// Build and test at each change of the sources, and run the last real events of a host through each build.
     Dev(dev::Arguments),
     /// Print the digest that a hub file pins.
@@ -59,6 +62,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Build(arguments) => build::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Digest(arguments) => inspect::digest(&arguments),
         Command::Push(arguments) => push::run(arguments).await,

@@ -40,7 +40,7 @@ pub(in crate::cli) struct Arguments {
 
 /// What counts in place of what stands in the event's file.
 #[derive(Debug, clap::Args)]
-struct Instead {
+pub(super) struct Instead {
     /// The event's type.
     #[arg(long = "type", value_name = "TYPE", requires = "file")]
     event_type: Option<String>,
@@ -82,7 +82,7 @@ async fn on_this_machine(file: &Path, arguments: &Arguments) -> anyhow::Result<(
 }
 
 /// What a plugin is called with: the event of a file, unless told otherwise.
-fn given(file: &Path, instead: &Instead) -> anyhow::Result<Given> {
+pub(super) fn given(file: &Path, instead: &Instead) -> anyhow::Result<Given> {
     let is_toml = file.extension().is_some_and(|extension| extension == "toml");
     let mut given = if is_toml { fixture::read_given(file)? } else { fixture::given_body(file)? };
     let source: Option<Name> = instead.source.as_deref().map(str::parse).transpose().context("--source")?;

@@ -25,7 +25,7 @@ pub(super) fn used(fuel: u64, max_fuel: Option<u64>, memory_bytes: u64, elapsed_
 }
 
 /// What became of it: `keep`, `drop`, `emit`, or how it failed and by which code.
-fn label(became: &Became) -> String {
+pub(super) fn label(became: &Became) -> String {
     match became {
         Became::Kept => "keep".to_owned(),
         Became::Dropped(_) => "drop".to_owned(),
@@ -157,12 +157,12 @@ fn headers_json(headers: &[Header]) -> Value {
 }
 
 /// `201k`: to be compared at a glance, and never less than it was.
-fn thousands(fuel: u64) -> String {
+pub(super) fn thousands(fuel: u64) -> String {
     format!("{}k", fuel.div_ceil(1000))
 }
 
 /// `1.1 MiB`, and never less than it was.
-fn mebibytes(bytes: u64) -> String {
+pub(super) fn mebibytes(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10).div_ceil(1 << 20);
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }

@@ -60,10 +60,20 @@ impl Bench {
 
     /// Calls the plugin with what a fixture gives: one event, or those of a batch.
     pub(super) async fn run(&self, given: &Given) -> anyhow::Result<Trial> {
+        self.call(self.ready(given).await?, given).await
+    }
+
+    /// The plugin with the settings that a fixture gives, which it has checked.
+    pub(super) async fn ready(&self, given: &Given) -> anyhow::Result<Arc<Bound>> {
         let plugin = self.bind(given)?;
         if let Some(wrong) = self.plugins.check_settings(Arc::clone(&plugin)).await.first() {
             bail!("{}: {}", wrong.pointer, wrong.message);
         }
+        Ok(plugin)
+    }
+
+    /// Calls it once more.
+    pub(super) async fn call(&self, plugin: Arc<Bound>, given: &Given) -> anyhow::Result<Trial> {
         if let Some(request) = &given.request {
             ensure!(
                 self.exports.verify,
