@@ -19,6 +19,9 @@ from .plugin import batch, filter, transform, verify
 from .request import Accept, Answer, Decision, Refuse, Request, accept, answer, refuse
 from .settings import setting
 
+#: This package's, which a component tells with its own name.
+__version__ = "0.1.0"
+
 __all__ = [
     "Accept", "Answer", "Batch", "Decision", "Drop", "Emit", "Event", "FlushReason", "Keep", "Message", "Outcome", "Refuse",
     "Reject", "Request", "Retry", "Verdict", "accept", "answer", "batch", "clock", "config", "crypto", "drop", "emit", "filter",

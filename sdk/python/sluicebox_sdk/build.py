@@ -15,11 +15,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from . import plugin
+from . import __version__, plugin
 from .schema import unknown_keywords
-
-#: The custom section that the schema of the settings is in.
-SECTION = "sluicebox:config-schema"
+from .settings import Schema
 
 _WORLD = "this-plugin"
 
@@ -43,9 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="sluicebox_sdk.build")
     parser.add_argument("module", help="the plugin's module")
     parser.add_argument("--wit", required=True, type=Path, help="the folder of the contract")
-    parser.add_argument("--work", required=True, type=Path, help="a folder for what is made on the way")
+    parser.add_argument("--work", required=True, type=Path, help="where component.wasm and built.json go, and what is made on the way")
     parser.add_argument("--path", required=True, action="append", type=Path, help="where modules are, first come first")
-    parser.add_argument("--output", required=True, type=Path, help="the component")
     arguments = parser.parse_args()
     sys.path[:0] = map(str, arguments.path)
     importlib.import_module(arguments.module)
@@ -57,23 +54,17 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     (arguments.work / "sluicebox_app.py").write_text(_APP.format(module=arguments.module))
     contract = _contract(arguments.wit, arguments.work / "wit", [*plugins, *([] if schema is None else ["lifecycle"])])
-    component = _componentize(contract, arguments.work, arguments.path)
-    arguments.output.write_bytes(component + (b"" if schema is None else section(SECTION, schema.encode())))
+    _componentize(contract, arguments.work, arguments.path)
+    (arguments.work / "built.json").write_text(json.dumps({"schema": schema, "sdk": __version__}))
 
 
-def section(name: str, data: bytes) -> bytes:
-    """A custom section, to be appended to a component."""
-    content = _leb128(len(name)) + name.encode() + data
-    return b"\0" + _leb128(len(content)) + content
-
-
-def _componentize(contract: Path, work: Path, path: list[Path]) -> bytes:
-    """The component, unless the one that is there was made of the same: each build makes other bytes, for the picture has the seed of
+def _componentize(contract: Path, work: Path, path: list[Path]) -> None:
+    """Makes the component, unless the one that is there was made of the same: each build makes other bytes, for the picture has the seed of
     Python's hashes in it, and a plugin that did not change should keep its digest."""
     made, made_of = work / "component.wasm", work / "made-of"
     digest = _digest(contract, work, path)
     if made.exists() and made_of.exists() and made_of.read_text() == digest:
-        return made.read_bytes()
+        return
     made_of.unlink(missing_ok=True)
     paths = [f"--python-path={folder}" for folder in [work, *path]]
     tool = [sys.executable, "-c", "import sys; from componentize_py import script; sys.exit(script())"]
@@ -82,7 +73,6 @@ def _componentize(contract: Path, work: Path, path: list[Path]) -> bytes:
     if ended.returncode != 0:
         raise SystemExit("componentize-py could not build the plugin; its own words are above")
     made_of.write_text(digest)
-    return made.read_bytes()
 
 
 def _digest(contract: Path, work: Path, path: list[Path]) -> str:
@@ -102,25 +92,17 @@ def _contract(wit: Path, folder: Path, kinds: list[str]) -> Path:
     return folder
 
 
-def _schema(plugins: dict[str, plugin.Plugin]) -> str | None:
-    """The schema as text. Functions of one plugin share its settings, so they have one schema."""
-    schemas = {json.dumps(one.schema, ensure_ascii=False, separators=(",", ":")) for one in plugins.values() if one.schema is not None}
-    if len(schemas) > 1:
+def _schema(plugins: dict[str, plugin.Plugin]) -> Schema | None:
+    """The schema of the settings, which the functions of a plugin share."""
+    schemas = [one.schema for one in plugins.values() if one.schema is not None]
+    if any(schema != schemas[0] for schema in schemas):
         raise SystemExit("the functions of a plugin have the same settings: annotate them with one dataclass")
     for schema in schemas:
-        unknown = unknown_keywords(json.loads(schema))
+        unknown = unknown_keywords(schema)
         if unknown:
             raise SystemExit(f"the schema has what is not checked: {', '.join(unknown)}")
         return schema
     return None
-
-
-def _leb128(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
 
 
 if __name__ == "__main__":

@@ -5,12 +5,18 @@ mod javascript;
 mod python;
 mod rust;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
+use serde::Deserialize;
+use serde_json::Value;
 
 use self::javascript::Dialect;
 use super::kind::Kind;
+use crate::plugin::{self, About};
 pub(super) use rust::PROFILE;
 
 /// What a plugin is written in.
@@ -81,8 +87,36 @@ impl Language {
     }
 }
 
-/// Where the component of a folder's plugin goes.
-fn component_file(folder: &Path, name: &str) -> PathBuf {
-    let file = format!("{name}.wasm");
-    if folder == Path::new(".") { PathBuf::from(file) } else { folder.join(file) }
+/// What a builder that runs in the plugin's own language leaves beside the component that it made.
+#[derive(Deserialize)]
+struct Built {
+    /// The JSON Schema of the settings, where the plugin has one.
+    schema: Option<Value>,
+    /// The version of the SDK that is in the component.
+    sdk: String,
+}
+
+impl Built {
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_slice(&text).context("the build's answer is not understood")
+    }
+}
+
+/// Writes a folder's component, with the schema of its settings and who it is, and gives back where.
+fn finish(folder: &Path, mut component: Vec<u8>, schema: Option<&Value>, about: &About) -> anyhow::Result<PathBuf> {
+    if let Some(schema) = schema {
+        component = plugin::with_config_schema(component, &schema.to_string());
+    }
+    let component = plugin::describe(&component, about)?;
+    // Without the scope of an npm package.
+    let file = format!("{}.wasm", about.name.rsplit('/').next().unwrap_or_default());
+    let file = if folder == Path::new(".") { PathBuf::from(file) } else { folder.join(file) };
+    fs::write(&file, component).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
+}
+
+/// The version of a plugin whose manifest has none, as cargo has it.
+fn no_version() -> String {
+    "0.0.0".to_owned()
 }

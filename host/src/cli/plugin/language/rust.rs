@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::{Files, Project, component_file};
+use super::{Files, Project, finish};
 use crate::{
     cli::plugin::kind::Kind,
     plugin::{self, About},
@@ -65,10 +65,7 @@ pub(super) fn build(folder: &Path, profile: &str) -> anyhow::Result<PathBuf> {
     let (module, sdk) = module(&manifest, profile)?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     let component = plugin::componentize(&bytes).with_context(|| format!("{} is no plugin", module.display()))?;
-    let component = plugin::describe(&component, &About::new(name.as_str(), version, sdk))?;
-    let file = component_file(folder, &name);
-    fs::write(&file, component).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+    finish(folder, component, None, &About::new(name, version, sdk))
 }
 
 /// The crate's name and version, from cargo, which knows what it inherits.

@@ -10,6 +10,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const at = (name) => join(here, name);
 const main = resolve(process.argv[2]);
+/** Where the SDK is. */
+const sdk = () => realpathSync(dirname(createRequire(join(process.cwd(), "package.json")).resolve("@sluicebox/sdk")));
 
 try {
   if (Number(process.versions.node.split(".")[0]) < 18) throw `Node.js ${process.versions.node} is too old: 18 or later is needed`;
@@ -28,7 +30,8 @@ async function make() {
   const world = `package sluicebox:plugin@0.1.0;\nworld built {\n  include host;\n${exports.map((one) => `  export ${one};\n`).join("")}}\n`;
   writeFileSync(at("wit/built.wit"), world);
   await componentize(source, world);
-  writeFileSync(at("built.json"), JSON.stringify({ exports, schema }));
+  const { version } = JSON.parse(readFileSync(join(sdk(), "package.json"), "utf8"));
+  writeFileSync(at("built.json"), JSON.stringify({ schema, sdk: version }));
 }
 
 /** What the module exports, found by loading it here; there is no host meanwhile. */
@@ -72,14 +75,14 @@ async function esbuild(contents, options) {
 /** Which lines of the script came from where, for what is told of an error: all but the SDK's. */
 function lines(script, map) {
   const places = new SourceMap(JSON.parse(map));
-  const sdk = realpathSync(dirname(createRequire(join(process.cwd(), "package.json")).resolve("@sluicebox/sdk"))) + sep;
+  const own = sdk() + sep;
   const table = [];
   let before = { file: null, offset: 0 };
   script.split("\n").forEach((text, index) => {
     const entry = places.findEntry(index, text.search(/\S|$/));
     const known = entry.generatedLine === index && entry.originalSource !== undefined;
     const path = known ? resolve(here, entry.originalSource) : "";
-    const is = known && path !== at("entry.js") && path !== resolve("entry.js") && !path.startsWith(sdk);
+    const is = known && path !== at("entry.js") && path !== resolve("entry.js") && !path.startsWith(own);
     const now = { file: is ? relative(".", path).replaceAll(sep, "/") : null, offset: is ? entry.originalLine - index : 0 };
     if (now.file !== before.file || now.offset !== before.offset) table.push([index + 1, now.file, entry.originalLine + 1]);
     before = now;

@@ -14,10 +14,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Files, Project, component_file};
-use crate::{cli::plugin::kind::Kind, plugin};
+use super::{Built, Files, Project, finish, no_version};
+use crate::{cli::plugin::kind::Kind, plugin::About};
 
 /// The two have all but the template in common.
 #[derive(Clone, Copy)]
@@ -69,15 +68,10 @@ pub(super) fn files(project: &Project<'_>, dialect: Dialect) -> anyhow::Result<F
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    #[serde(default = "no_version")]
+    version: String,
     /// The plugin's module.
     main: Option<String>,
-}
-
-/// What `build.mjs` leaves beside the component.
-#[derive(Deserialize)]
-struct Built {
-    /// The JSON Schema of the settings, where the module has one.
-    schema: Option<Value>,
 }
 
 /// Builds the package in a folder, and gives back where its component is.
@@ -97,16 +91,9 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     if !status.success() {
         bail!("{} could not be built", folder.join(main).display());
     }
-    let built: Built =
-        serde_json::from_slice(&read(&workshop.join("built.json"))?).context("the build's answer is not understood")?;
-    let mut component = read(&workshop.join("component.wasm"))?;
-    if let Some(schema) = built.schema {
-        component = plugin::with_config_schema(component, &schema.to_string());
-    }
-    let name = package.name.rsplit('/').next().unwrap_or_default();
-    let file = component_file(folder, name);
-    fs::write(&file, component).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+    let built = Built::read(&workshop.join("built.json"))?;
+    let about = About::new(package.name, package.version, format!("js {}", built.sdk));
+    finish(folder, read(&workshop.join("component.wasm"))?, built.schema.as_ref(), &about)
 }
 
 /// Whether npm's packages are there, in the folder or, as workspaces have it, in one above.

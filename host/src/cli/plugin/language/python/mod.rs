@@ -16,8 +16,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use super::{Files, Project, component_file};
-use crate::cli::plugin::kind::Kind;
+use super::{Built, Files, Project, finish, no_version};
+use crate::{cli::plugin::kind::Kind, plugin::About};
 
 /// Where the build keeps its own files.
 const WORKSHOP: &str = "target/sluicebox";
@@ -59,6 +59,8 @@ struct Manifest {
 #[derive(Deserialize)]
 struct ProjectTable {
     name: String,
+    #[serde(default = "no_version")]
+    version: String,
 }
 
 /// Builds the project in a folder, and gives back where its component is.
@@ -73,18 +75,20 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     let (vendor, sdk) = (whole.join("vendor"), workshop.join("sdk"));
     let modules = [vendor, sdk].into_iter().filter(|folder| folder.is_dir()).collect::<Vec<_>>();
     let python = Python::ready(&whole, &modules, &workshop)?;
-    let file = component_file(folder, &project.name);
     let mut build = python.command(&["-m", "sluicebox_sdk.build", "plugin"]);
-    build.arg("--wit").arg(workshop.join("contract")).arg("--work").arg(workshop.join("work"));
+    let work = workshop.join("work");
+    build.arg("--wit").arg(workshop.join("contract")).arg("--work").arg(&work);
     for path in [&whole].into_iter().chain(&modules) {
         build.arg("--path").arg(path);
     }
-    let status = build.arg("--output").arg(whole.join(file.file_name().unwrap_or_default())).status();
-    // It has told why on its error stream.
-    if !status.context("cannot run python3")?.success() {
+    // It tells why on its error stream.
+    if !build.status().context("cannot run python3")?.success() {
         bail!("{} could not be built", folder.join("plugin.py").display());
     }
-    Ok(file)
+    let (built, made) = (Built::read(&work.join("built.json"))?, work.join("component.wasm"));
+    let component = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
+    let about = About::new(project.name, project.version, format!("python {}", built.sdk));
+    finish(folder, component, built.schema.as_ref(), &about)
 }
 
 /// The contract that is built against, and the SDK, for a project that has no copy of its own.
