@@ -336,7 +336,7 @@ export namespace state {
   function add(key: string, delta?: number, options?: { ttlMs?: number }): number;
 }
 /**
- * Why nothing was read or written. Uncaught, it rejects as `state-` and the code, or as `not-granted`; `unavailable` asks for a retry.
+ * Why nothing was read or written. Uncaught, it rejects as `state-` and the code, or as `not-granted`; `conflict` and `unavailable` ask for a retry.
  */
 export class StateError extends Error {
   private constructor();

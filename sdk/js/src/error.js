@@ -13,7 +13,7 @@ export function reject(code, message) {
   return new PluginError(String(code), String(message));
 }
 
-export function retryAfter(ms, code = "retry-asked", message = "the plugin asked to be called again") {
+export function retryAfter(ms, code = "retry", message = "the plugin asked to be called again") {
   const afterMs = ms === null || ms === undefined ? null : Math.max(0, Math.ceil(Number(ms)));
   if (Number.isNaN(afterMs)) throw new TypeError("retryAfter: expected a number of milliseconds");
   return new PluginError(String(code), String(message), { afterMs });

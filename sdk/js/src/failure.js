@@ -19,8 +19,9 @@ function toWit({ code, message, retry }) {
 }
 
 function ofState({ code, message }) {
-  if (code === "unavailable") return new PluginError("state-unavailable", message, { afterMs: null });
-  return new PluginError(code === "denied" ? "not-granted" : `state-${code}`, message);
+  // What passes is worth another try.
+  const retry = ["conflict", "unavailable"].includes(code) ? { afterMs: null } : null;
+  return new PluginError(code === "denied" ? "not-granted" : `state-${code}`, message, retry);
 }
 
 /** In the words in which a host tells of a panic. */

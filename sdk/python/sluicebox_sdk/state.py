@@ -22,8 +22,11 @@ _TEXTS = {
 }
 
 
-class Conflict(Exception):
-    """The entry is not at the version that `expect` names."""
+class Conflict(Retry):
+    """The entry is not at the version that `expect` names. A plugin that does not catch it is called again, for it passes."""
+
+    def __init__(self) -> None:
+        super().__init__("state-conflict", "the entry is at another version than expected")
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,13 @@ def _ms(seconds: float | None) -> int | None:
 
 
 def _asked(ask: Callable[[], _T]) -> _T:
-    """Runs into `Conflict`, which plugins handle; the others end the call, unless they are handled as well."""
+    """With the codes that plugins in every language fail with."""
     try:
         return ask()
     except _host.Refused as refused:
         case, text = refused.case, refused.text
         if case == "conflict":
-            raise Conflict("another version of the entry is stored") from None
+            raise Conflict from None
         if case == "unavailable":
             raise Retry("state-unavailable", text) from None
         if case == "denied":

@@ -1,15 +1,16 @@
 """The SDK against its test host."""
 
 import json
+import tomllib
 import unittest
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from sluicebox_sdk import (
-    Drop, Emit, Event, Keep, Message, Reject, Retry, clock, config, crypto, drop, emit, keep, log, metrics, plugin, random, reject,
+    __version__, Drop, Emit, Event, Keep, Message, Reject, Retry, clock, config, crypto, drop, emit, keep, log, metrics, plugin, random, reject,
     retry_after, setting, state, testing, transform,
 )
-from sluicebox_sdk import build
 from sluicebox_sdk.schema import unknown_keywords
 from sluicebox_sdk.settings import read, schema_of
 
@@ -68,8 +69,9 @@ class Asking(unittest.TestCase):
 
     def test_state_is_versioned(self) -> None:
         version = state.put("a", "1", expect=0)
-        with self.assertRaises(state.Conflict):
+        with self.assertRaisesRegex(Retry, "state-conflict") as failed:
             state.put("a", "2", expect=0)
+        self.assertIsInstance(failed.exception, state.Conflict)
         state.put("a", "2", expect=version)
         found = state.get("a")
         assert found is not None
@@ -127,9 +129,9 @@ class Deciding(unittest.TestCase):
 
 
 class Building(unittest.TestCase):
-    def test_a_section_has_its_lengths_before_it(self) -> None:
-        self.assertEqual(build.section("ab", b"{}"), b"\0\x05\x02ab{}")
-        self.assertEqual(build.section("a", b"x" * 200)[:5], b"\0\xca\x01\x01a")
+    def test_the_package_tells_the_version_that_its_manifest_has(self) -> None:
+        manifest = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+        self.assertEqual(__version__, manifest["project"]["version"])
 
     def test_a_schema_says_nothing_that_is_not_checked(self) -> None:
         self.assertEqual(unknown_keywords({"properties": {"a": {"oneOf": []}}, "items": {"type": "string"}}), ["/properties/a/oneOf"])
