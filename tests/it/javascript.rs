@@ -1,6 +1,8 @@
 //! Plugins in JavaScript and TypeScript: from an empty folder to a delivered event, and what the SDK gives them. `cargo xtask test`
 //! fills npm's cache.
 
+mod golden;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -49,38 +51,44 @@ fn sh(folder: &Path, commands: &str, url: &str) -> String {
     told(&output)
 }
 
-/// What stands between fences of this language in the guide's chapter on JavaScript.
-fn blocks(language: &str) -> Vec<String> {
+/// What stands between fences of this language in a chapter of the guide.
+fn blocks(chapter: &str, language: &str) -> Vec<String> {
     let guide = fs::read_to_string(root().join("docs/plugins.md")).expect("the guide");
-    let chapter = guide.split("\n## ").find(|chapter| chapter.starts_with("JavaScript")).expect("the chapter");
+    let chapter = guide.split("\n## ").find(|text| text.starts_with(chapter)).expect("the chapter");
     let parts = chapter.split("```").skip(1).step_by(2);
     parts.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(str::to_owned)).collect()
 }
 
-/// The guide's commands, and no other.
+/// The guide's commands, and no other: from an empty folder to events that went through the plugin, and through what was pushed later.
 #[tokio::test(flavor = "multi_thread")]
 async fn javascript_leads_from_nothing_to_a_delivered_event() {
     let (receiver, folder) = (Receiver::start().await, TempDir::new().expect("a folder"));
-    let commands = blocks("sh");
-    let [make, apply] = &commands[..] else { panic!("two blocks of commands: {commands:?}") };
+    let (own, of_all) = (blocks("JavaScript", "sh"), blocks("From nothing", "sh"));
+    let ([make], [_, apply, push]) = (&own[..], &of_all[..]) else { panic!("blocks of commands: {own:?}, {of_all:?}") };
     let said = sh(folder.path(), make, "");
     assert!(said.contains("ok      big-order    emit") && said.contains("pass 3"), "{said}");
+    assert!(said.contains("plugin   big-orders 0.1.0, made with js 0.1.0 for track 0.1"), "{said}");
 
     let made = folder.path().join("big-orders");
-    let hub = "[sources.shop]\nverify = { scheme = \"none\" }\ntype = { header = \"x-type\" }\n\
-        [plugins.big-orders]\npath = \"big-orders.wasm\"\nconfig = { min_cents = 10_000 }\n\
-        [rules.orders]\nplugins = [\"big-orders\"]\ndestinations = [\"sales\"]\n";
-    fs::write(made.join("hub.toml"), format!("{hub}[destinations.sales]\nurl = \"{}/hooks\"\n", receiver.url())).expect("a file");
+    let hub = blocks("From nothing", "toml").remove(0).replace("https://sales.example.com", receiver.url());
+    fs::write(made.join("hub.toml"), &hub).expect("a file");
     let host = HostProcess::start(&made.join("sluicebox-data")).await;
-    sh(&made, &apply.replace("http://127.0.0.1:8484", host.url()), host.url());
+    let apply = apply.replace("http://127.0.0.1:8484", host.url());
+    sh(&made, &apply, host.url());
     assert_eq!(receiver.wait_for("/hooks", 1).await[0].body, "{\"text\":\"order 7 over 123 EUR\"}");
 
+    let source = fs::read_to_string(made.join("src/index.js")).expect("a file");
+    fs::write(made.join("src/index.js"), source.replace("text: `order", "text: `sale")).expect("a file");
+    sh(&made, push, host.url());
+    let post = apply.lines().find(|line| line.starts_with("curl")).expect("the event");
+    sh(&made, post, host.url());
+    assert_eq!(receiver.wait_for("/hooks", 2).await[1].body, "{\"text\":\"sale 7 over 123 EUR\"}");
+
     // Its settings are checked when they are applied, with the line.
-    fs::write(made.join("hub.toml"), hub.replace("10_000", "-1") + "[destinations.sales]\nurl = \"http://x/\"\n")
-        .expect("a file");
+    fs::write(made.join("hub.toml"), hub.replace("10_000", "-1")).expect("a file");
     let output = run(Command::new(process::binary()).args(["apply", "hub.toml"]).env("SLUICEBOX_URL", host.url()), &made);
     let said = told(&output);
-    assert!(!output.status.success() && said.contains("hub.toml:6") && said.contains("must be at least 0"), "{said}");
+    assert!(!output.status.success() && said.contains("hub.toml:7") && said.contains("must be at least 0"), "{said}");
 }
 
 #[test]
@@ -94,8 +102,10 @@ fn javascript_and_typescript_begin_with_each_kind() {
         // Without node_modules: the build installs them.
         let said = works(&made, &["build"]);
         assert!(said.contains(&format!("{name}.wasm: a component")) && said.contains(&format!("plugin/{kind}@0.1.0")), "{said}");
+        assert!(said.contains(&format!("plugin   {name} 0.1.0, made with js 0.1.0 for track 0.1")), "{said}");
         assert!(made.join(format!("{name}.wasm")).metadata().expect("a file").len() < 1_500_000);
         works(&made, &["test", "--twice"]);
+        assert!(works(&made, &["dev", "--once"]).starts_with("ok "));
         // Nothing changed, and so nothing does; the first time npm told of its packages too.
         assert!(said.starts_with(&works(&made, &["build"])), "{said}");
         let output = run(Command::new("npm").arg("test"), &made);
@@ -129,7 +139,7 @@ fn ran(made: &Path, event: &str, config: &str) -> String {
     told(&plugin(made, &["run", "tried.wasm", "--event", "event.toml", "--config", config]))
 }
 
-const FAILING: &str = r#"import { keep, reject, retryAfter, transform, state } from "@sluicebox/sdk";
+const FAILING: &str = r#"import { crypto, keep, metrics, reject, retryAfter, state, transform } from "@sluicebox/sdk";
 import { order } from "./order.js";
 
 export default transform((event) => {
@@ -137,6 +147,12 @@ export default transform((event) => {
   if (event.type === "reject") throw reject("no-order", "why");
   if (event.type === "retry") return retryAfter(1500, "busy", "later");
   if (event.type === "state") state.get("a");
+  if (event.type === "conflict") state.put("a", "b", { expect: 7 });
+  if (event.type === "too-large") state.put("a", new Uint8Array(70_000));
+  if (event.type === "quota") for (let at = 0; at < 65; at += 1) state.get("a");
+  if (event.type === "metrics") metrics.count("orders");
+  if (event.type === "secret") crypto.verifyHmac("sha256", "shop", "data", "mac");
+  if (event.type === "key") crypto.verifyEd25519("short", "data", "signature");
   if (event.type === "async") return Promise.resolve(keep());
   return event.type === "nothing" ? undefined : keep();
 });
@@ -158,8 +174,27 @@ fn javascript_errors_are_told_with_their_text_and_line() {
     assert!(said.contains("the function is async, which plugins cannot be"), "{said}");
     let said = ran(&made, "type = \"nothing\"", "{}");
     assert!(said.contains("TypeError: transform: the function has to return keep()"), "{said}");
-    let said = ran(&made, "type = \"state\"", "{}");
-    assert!(said.contains("not-granted") || said.contains("state-unavailable"), "an error of the contract: {said}");
+}
+
+/// As in Rust: see the documentation of `sluicebox_sdk`'s modules.
+#[test]
+fn javascript_fails_with_the_codes_of_every_language() {
+    let (_folder, made) = with_module(FAILING);
+    fs::write(made.join("src/order.js"), "export function order() {}\n").expect("a file");
+    works(&made, &["build"]);
+    let state = "\n[grants]\nstate = true";
+    for (event, grants, parts) in [
+        ("state", "", ["reject not-granted", "plugins.tried.grants.state"]),
+        ("metrics", "", ["reject metric-refused", "plugins.tried.grants.metrics"]),
+        ("secret", "", ["reject not-granted", "plugins.tried.grants.secrets.shop"]),
+        ("key", "", ["reject invalid-key", "32 bytes"]),
+        ("conflict", state, ["retry state-conflict", "another version"]),
+        ("too-large", state, ["reject state-too-large", "over its limit"]),
+        ("quota", state, ["reject state-quota", "all operations of a call"]),
+    ] {
+        let said = ran(&made, &format!("type = \"{event}\"{grants}"), "{}");
+        assert!(parts.iter().all(|part| said.contains(part)), "{parts:?} in {said}");
+    }
 }
 
 const ASKING: &str = r#"import { bytes, clock, config as settings, crypto, drop, emit, log, Message, random, transform } from "@sluicebox/sdk";
@@ -247,6 +282,9 @@ fn javascript_is_built_by_the_same_tools_everywhere() {
         text.lines().filter(tools).map(|line| line.trim().trim_end_matches(',').to_owned()).collect::<Vec<_>>()
     };
     let template = "host/src/cli/plugin/template/javascript";
+    for guest in ["golden", "bench"] {
+        assert_eq!(pinned(&format!("{template}/package.js.json")), pinned(&format!("tests/javascript/{guest}/package.json")));
+    }
     let shipped = pinned("plugins/stripe-summary/package.json");
     assert_eq!(pinned(&format!("{template}/package.ts.json")), shipped);
     assert!(pinned(&format!("{template}/package.js.json")).iter().all(|tool| shipped.contains(tool)));

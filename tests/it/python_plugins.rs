@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, Receiver, guests, process};
+use sluicebox_tests::{Host, Receiver, guests::Language, process};
 use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -44,7 +44,7 @@ fn the_sdk_and_the_shipped_plugin_pass_their_own_tests() {
 
 #[test]
 fn the_shipped_plugin_passes_its_fixtures_twice() {
-    let (folder, component) = (root().join("plugins/csv-rows"), guests::python_file("csv-rows"));
+    let (folder, component) = (root().join("plugins/csv-rows"), Language::Python.file("csv-rows"));
     let ended = plugin(&folder, &["test", "--twice", "--wasm", component.to_str().expect("UTF-8")]);
     let said = told(&ended);
     assert!(ended.status.success(), "{said}");
@@ -88,10 +88,11 @@ fn build_tells_what_is_wrong() {
     assert!(told(&without).contains("apt-get install python3 python3-pip"), "{}", told(&without));
 }
 
-/// The fenced blocks of a document.
+/// The fenced blocks of how a document begins: from nothing to a delivered event.
 fn blocks(document: &str, language: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join("docs").join(document)).expect("a document");
-    let parts = text.split("```").skip(1).step_by(2);
+    let chapter = text.split("\n## ").find(|chapter| chapter.starts_with("From nothing")).expect("the chapter");
+    let parts = chapter.split("```").skip(1).step_by(2);
     parts.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(str::to_owned)).collect()
 }
 
@@ -105,43 +106,52 @@ fn sh(folder: &Path, commands: &str, url: &str) -> String {
     told(&ended)
 }
 
-/// The guide's path, with all of its commands: from an empty folder to an event that went through the plugin.
+/// The guide's path, with all of its commands: from an empty folder to an event that went through the plugin, and through what was
+/// pushed later.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guide_leads_from_nothing_to_a_delivered_event() {
     let (receiver, folder) = (Receiver::start().await, TempDir::new().expect("a folder"));
-    let commands = blocks("plugins-python.md", "sh");
-    let [make, rest @ ..] = &commands[..] else { panic!("the guide has commands") };
+    let (own, of_all) = (blocks("plugins-python.md", "sh"), blocks("plugins.md", "sh"));
+    let ([make], [_, apply, push]) = (&own[..], &of_all[..]) else { panic!("blocks of commands: {own:?}, {of_all:?}") };
     // The guide's own setting of the variable stands before what finds componentize-py.
     let tools = env::var("SLUICEBOX_PYTHON_TOOLS").expect("set by `cargo xtask test`");
     let make = make.replace("PYTHONPATH=vendor", &format!("PYTHONPATH=vendor:{tools}"));
     let said = sh(folder.path(), &make, "");
     assert!(said.contains("ok      big-order    emit"), "{said}");
     assert!(said.contains("sluicebox:plugin/transform@0.1.0") && said.contains("lifecycle@0.1.0"), "{said}");
+    assert!(said.contains("plugin   big-orders 0.1.0, made with python 0.1.0 for track 0.1"), "{said}");
 
     let made = folder.path().join("big-orders");
     let component = fs::read(made.join("big-orders.wasm")).expect("a component");
     let schema: Value = serde_json::from_str(sluicebox::plugin::config_schema(&component).expect("a schema")).expect("JSON");
     assert_eq!(schema["properties"]["min_cents"]["minimum"], 0);
-    let hub = blocks("plugins.md", "toml").into_iter().find(|block| block.contains("[rules.")).expect("a whole hub file");
+    let hub = blocks("plugins.md", "toml").remove(0);
     fs::write(made.join("hub.toml"), hub.replace("https://sales.example.com", receiver.url())).expect("a file");
     // In this process: one of its own would compile at a low priority, within a time that a busy machine may not give it.
     let host = Host::start_at(made.join("sluicebox-data"), |_| {}).await;
-    for block in rest {
-        sh(&made, &block.replace("http://127.0.0.1:8484", host.url()), host.url());
-    }
-    let received = receiver.wait_for("/hooks", 1).await;
-    assert_eq!(received[0].body, "{\"text\":\"order 7 over 123 EUR\"}");
+    let apply = apply.replace("http://127.0.0.1:8484", host.url());
+    sh(&made, &apply, host.url());
+    assert_eq!(receiver.wait_for("/hooks", 1).await[0].body, "{\"text\":\"order 7 over 123 EUR\"}");
+
+    let source = fs::read_to_string(made.join("plugin.py")).expect("a file");
+    fs::write(made.join("plugin.py"), source.replace("f\"order", "f\"sale")).expect("a file");
+    sh(&made, push, host.url());
+    sh(&made, apply.lines().find(|line| line.starts_with("curl")).expect("the event"), host.url());
+    assert_eq!(receiver.wait_for("/hooks", 2).await[1].body, "{\"text\":\"sale 7 over 123 EUR\"}");
     host.stop().await;
 }
 
-/// A host with the guest that asks for everything; rules of two plugins of the same bytes.
+/// A host with the guest that asks for everything, and is granted it, but as `bare`; it verifies the source `shop` too.
 async fn start() -> (Host, Receiver, String) {
     let (host, receiver) = (Host::start().await, Receiver::start().await);
-    let digest = host.upload(guests::python("asking")).await.expect("a component");
+    let digest = host.upload(Language::Python.component("asking")).await.expect("a component");
     let hub = format!(
-        "{OPEN_SOURCE}{}[plugins.asking]\ndigest = \"{digest}\"\nconfig = {{ greeting = \"hello\" }}\n\
-         grants.secrets = {{ shop = \"key\" }}\n\
-         [rules.all]\nplugins = [\"asking\"]\ndestinations = [\"out\"]\n",
+        "{OPEN_SOURCE}{}[sources.shop]\nverify = {{ scheme = \"plugin\", plugin = \"asking\" }}\n\
+         [plugins.asking]\ndigest = \"{digest}\"\nconfig = {{ greeting = \"hello\" }}\n\
+         grants = {{ state = true, metrics = true, secrets = {{ shop = \"key\" }} }}\n\
+         [plugins.bare]\ndigest = \"{digest}\"\nconfig = {{ greeting = \"nothing\" }}\n\
+         [rules.all]\nmatch.type = [\"ask\"]\nplugins = [\"asking\"]\ndestinations = [\"out\"]\n\
+         [rules.bare]\nmatch.type = [\"bare\"]\nplugins = [\"bare\"]\ndestinations = [\"out\"]\n",
         destination("out", &format!("{}/out", receiver.url()))
     );
     host.apply(&hub).await;
@@ -194,6 +204,50 @@ async fn python_asks_the_host_and_fails_with_its_own_words() {
         let refused = host.try_apply(&hub.replace("{ greeting = \"hello\" }", wrong)).await;
         assert_eq!(refused.status, 422, "{}", refused.json);
         assert!(refused.json.to_string().contains(words), "{}", refused.json);
+    }
+    host.stop().await;
+}
+
+/// What a run of this rule ended with.
+async fn failure(host: &Host, rule: &str, body: &str) -> (String, String) {
+    let event_type = if rule == "all" { "ask" } else { rule };
+    let id = host.post("open", &[("x-type", event_type), ("content-type", "application/json")], body).await;
+    let failure = host.run_in_state(&id, rule, "dead").await["failure"].take();
+    let text = |key: &str| failure[key].as_str().unwrap_or_default().to_owned();
+    (text("code"), text("message"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_remembers_counts_and_verifies_where_it_is_granted() {
+    let (host, receiver, _) = start().await;
+    let told = async |what: &str, count: usize| {
+        host.post("open", &[("x-type", "ask")], format!("{{\"do\":\"{what}\"}}")).await;
+        serde_json::from_slice::<Value>(&receiver.wait_for("/out", count).await[count - 1].body).expect("JSON")
+    };
+    assert_eq!(told("remember", 1).await, json!([null, "state-conflict", "1", [40, 42], null]));
+    assert_eq!(told("remember", 2).await[3], json!([82, 84]), "it remembers");
+    assert_eq!(told("verify", 3).await, json!([true, false, true, false]));
+    assert_eq!(told("count", 4).await, json!({ "do": "count" }), "the event goes on");
+    assert_eq!(host.metric("sluicebox_plugin_custom_asked_total").await, 2);
+    assert_eq!(host.metric("sluicebox_plugin_custom_asked_seconds_count").await, 1);
+
+    for (rule, what, code, words) in [
+        ("all", "too-large", "state-too-large", "over its limit"),
+        ("all", "bad-key", "invalid-key", "32 bytes"),
+        ("bare", "remember", "not-granted", "plugins.bare.grants.state"),
+        ("bare", "count", "metric-refused", "plugins.bare.grants.metrics"),
+        ("bare", "sign", "not-granted", "plugins.bare.grants.secrets.shop"),
+    ] {
+        let (found, text) = failure(&host, rule, &format!("{{\"do\":\"{what}\"}}")).await;
+        assert_eq!(found, code, "{what} of {rule}: {text}");
+        assert!(text.contains(words), "{words} in {text}");
+    }
+
+    // HMAC-SHA256 of `{}` by `key`.
+    let mac = "a777724d943eb48dc69bca8a4a6d57a04db3f9ec7e1de4e581e860265bdf3032";
+    for (mac, status) in [(mac, 202), ("00", 401)] {
+        let answer = host.try_post("shop", &[("x-mac", mac)], "{}").await.expect("an answer");
+        assert_eq!(answer.status, status, "{}", answer.json);
     }
     host.stop().await;
 }

@@ -28,18 +28,33 @@ pub fn component(name: &str) -> Vec<u8> {
     sluicebox::plugin::componentize(&module(name)).expect("a component")
 }
 
-/// The component of a plugin in Python.
-#[must_use]
-pub fn python(name: &str) -> Vec<u8> {
-    let file = python_file(name);
-    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask test`", file.display()))
+/// A language other than Rust, whose plugins `sluicebox plugin build` made components of.
+#[derive(Clone, Copy, Debug)]
+pub enum Language {
+    /// And TypeScript.
+    JavaScript,
+    /// By componentize-py.
+    Python,
 }
 
-/// Where that is.
-#[must_use]
-pub fn python_file(name: &str) -> PathBuf {
-    let target = folder().ancestors().nth(2).map(Path::to_path_buf);
-    target.expect("the target folder").join("python").join(format!("{name}.wasm"))
+impl Language {
+    /// The component of a plugin.
+    #[must_use]
+    pub fn component(self, name: &str) -> Vec<u8> {
+        let file = self.file(name);
+        fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask guests`", file.display()))
+    }
+
+    /// Where that is, if its language's tools were to be had.
+    #[must_use]
+    pub fn file(self, name: &str) -> PathBuf {
+        let target = folder().ancestors().nth(2).map(Path::to_path_buf).expect("the target folder");
+        let folder = match self {
+            Self::JavaScript => "javascript",
+            Self::Python => "python",
+        };
+        target.join(folder).join(format!("{name}.wasm"))
+    }
 }
 
 /// Where guests are built to.

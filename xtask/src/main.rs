@@ -1,8 +1,8 @@
 //! `cargo xtask demo`, `cargo xtask test` and `cargo xtask bench`: build what is needed, install what is missing, and hand over.
 
 mod guests;
+mod languages;
 mod official;
-mod python;
 
 use std::{
     env,
@@ -16,7 +16,7 @@ const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
 cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
-cargo xtask python           the components of plugins in Python, that of the benchmark among them: target/python
+cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
 cargo xtask target           only what guests are compiled with";
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["demo"] => demo(&[]),
         ["demo", "--once"] => demo(&["--once"]),
-        ["python"] => python(),
+        ["guests"] => guests(),
         ["soak", arguments @ ..] => soak(arguments),
         ["target"] => guests::install_target(),
         ["test"] => test(None),
@@ -68,17 +68,11 @@ fn soak(arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 fn test(filter: Option<&str>) -> anyhow::Result<()> {
-    guests::install_target()?;
-    step("building plugins, and guests that misbehave");
-    guests::build(&guests::PLUGINS)?;
-    guests::build(&guests::TEST_GUESTS)?;
-    guests::build_plainly(guests::README_GUEST)?;
+    build_guests()?;
     let suites = official::install();
-    if let Some(tools) = suites.folder(official::PYTHON_PLUGINS) {
-        python::build(&python::PLUGINS, tools)?;
-    }
     step("building the hub and its tests (the first time this takes some minutes: it contains a WebAssembly compiler)");
     run(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    languages::build(languages::TESTED, &suites, &debug_folder().join("sluicebox"))?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).envs(suites.environment());
     tests.env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox"));
@@ -91,17 +85,33 @@ fn test(filter: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn python() -> anyhow::Result<()> {
+/// What tests call that is written in Rust.
+fn build_guests() -> anyhow::Result<()> {
+    guests::install_target()?;
+    step("building plugins, and guests that misbehave");
+    guests::build(&guests::PLUGINS)?;
+    guests::build(&guests::TEST_GUESTS)?;
+    guests::build_plainly(guests::README_GUEST)
+}
+
+fn guests() -> anyhow::Result<()> {
+    build_guests()?;
+    guests::build(&guests::BENCH_GUESTS)?;
     let suites = official::install();
-    let tools = suites.folder(official::PYTHON_PLUGINS).context("plugins in Python need Python 3.11 or later with pip")?;
-    python::build(&python::PLUGINS, tools)?;
-    python::build(&[python::BENCH], tools)
+    step("building the hub, whose tools build the others");
+    run(cargo().args(["build", "--package", "sluicebox", "--bins"]))?;
+    let sluicebox = debug_folder().join("sluicebox");
+    languages::build(languages::TESTED, &suites, &sluicebox)?;
+    languages::build(languages::MEASURED, &suites, &sluicebox)
 }
 
 fn bench() -> anyhow::Result<()> {
     guests::install_target()?;
     step("building what is measured");
     guests::build(&guests::BENCH_GUESTS)?;
+    // As the benchmark is: nearly all of it is compiled once for both.
+    run(cargo().args(["build", "--release", "--package", "sluicebox", "--bins"]))?;
+    languages::build(languages::MEASURED, &official::install(), &target_folder().join("release/sluicebox"))?;
     run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "plugins"]).env("SLUICEBOX_GUESTS", guests::folder()))
 }
 

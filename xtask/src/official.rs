@@ -45,7 +45,7 @@ const SUITES: [Suite; 4] = [
         variable: "SLUICEBOX_OFFICIAL_PYTHON",
     },
     Suite {
-        prefix: "javascript",
+        prefix: JAVASCRIPT,
         what: "plugins in JavaScript and TypeScript",
         mend: "needs Node.js 18 or later with npm, as in apt-get install nodejs npm",
         probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 18)"],
@@ -68,6 +68,8 @@ const SUITES: [Suite; 4] = [
     },
 ];
 
+/// The suite of plugins in JavaScript and TypeScript.
+pub(crate) const JAVASCRIPT: &str = "javascript";
 /// The suite of plugins in Python.
 pub(crate) const PYTHON_PLUGINS: &str = "python_plugins";
 
@@ -92,6 +94,11 @@ impl Suites {
     /// Where a suite's package is, where it is to be had.
     pub(crate) fn folder(&self, prefix: &str) -> Option<&Path> {
         self.0.iter().find(|(suite, _)| suite.prefix == prefix).and_then(|(_, folder)| folder.as_deref())
+    }
+
+    /// How to get a suite's runtime.
+    pub(crate) fn mend(&self, prefix: &str) -> &str {
+        self.0.iter().find(|(suite, _)| suite.prefix == prefix).map_or("", |(suite, _)| suite.mend)
     }
 
     /// Suites whose runtime is not there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 use sluicebox::event::{Event, EventId, Name, Timestamp};
-use sluicebox_tests::guests;
+use sluicebox_tests::guests::{self, Language};
 
 /// One row: a guest, a body, and the same work natively where it can be done so.
 pub(crate) struct Case {
@@ -28,11 +28,30 @@ pub(crate) fn all() -> Vec<Case> {
         native: Some(native),
         calls: 2_000,
     };
-    vec![
+    let mut cases = vec![
         rust("Rust, empty, 1 KiB", &empty, &kib, native_empty),
         rust("Rust, JSON, 1 KiB", &json, &kib, native_json),
         rust("Rust, JSON, 16 KiB", &json, &kib16, native_json),
-    ]
+    ];
+    let slow = |name, component: &Bytes, event: &Arc<Event>, calls| Case {
+        name,
+        component: component.clone(),
+        event: Arc::clone(event),
+        native: Some(native_json),
+        calls,
+    };
+    for (language, of_kib, of_kib16, calls) in [
+        (Language::JavaScript, "JavaScript, JSON, 1 KiB", "JavaScript, JSON, 16 KiB", 200),
+        (Language::Python, "Python, JSON, 1 KiB", "Python, JSON, 16 KiB", 50),
+    ] {
+        if language.file("bench").is_file() {
+            let component = Bytes::from(language.component("bench"));
+            cases.extend([slow(of_kib, &component, &kib, calls), slow(of_kib16, &component, &kib16, calls)]);
+        } else {
+            println!("left out: {language:?}, whose tools were not to be had");
+        }
+    }
+    cases
 }
 
 fn native_empty(event: &Event) {
