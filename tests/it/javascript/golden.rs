@@ -56,9 +56,11 @@ async fn one_component_asks_for_all_that_it_is_granted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_component_filters_folds_and_verifies() {
     let (host, receiver) = start("").await;
-    for (event_type, state, code) in
-        [("golden.drop", "dropped", ""), ("golden.reject", "dead", "told-to-reject"), ("golden.state", "dead", "not-granted")]
-    {
+    for (event_type, state, code) in [
+        ("golden.drop", "dropped", "dropped"),
+        ("golden.reject", "dead", "told-to-reject"),
+        ("golden.state", "dead", "not-granted"),
+    ] {
         let run = host.run_in_state(&post(&host, event_type).await, "all", state).await;
         assert_eq!(run["failure"]["code"].as_str().unwrap_or_default(), code, "{run}");
         assert!(code != "not-granted" || run.to_string().contains("plugins.golden.grants.state"), "{run}");
