@@ -7,6 +7,7 @@ mod breaker;
 mod capabilities;
 mod command_line;
 mod compile;
+mod contract;
 mod control;
 mod crash;
 mod delivery;
