@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Options, Parts, Rule, fate, held,
+    Options, Parts, fate,
+    held::{self, Admitted, Claimed},
     metrics::Metrics,
     plan,
-    runs::{random, rule_of, told, with_bypassed},
+    runs::{random, told, with_bypassed},
     state, store,
 };
 use crate::{
@@ -52,7 +53,7 @@ impl Work for Batches {
     }
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
-        let end = fold(&self.parts, batch).await;
+        let end = fold(&self.parts, &batch).await;
         match store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
             Some(0) => self.metrics.batch_ended(&end.outcome),
             Some(_) => self.metrics.conflicted(),
@@ -63,28 +64,28 @@ impl Work for Batches {
     }
 }
 
-async fn fold(parts: &Parts, batch: Batch) -> BatchEnd {
-    match rule_of(parts, &batch.lane, batch.revision).await {
-        Err(outcome) => untouched(&batch, outcome),
-        Ok(rule) if rule.folder().is_none() => untouched(&batch, plan::of_collected(&rule, &batch)),
-        Ok(rule) => call(parts, rule, &batch).await,
+/// The end of a batch that no plugin folded.
+fn untouched(batch: &Batch, outcome: Outcome) -> BatchEnd {
+    BatchEnd {
+        seq: batch.seq,
+        attempt: batch.attempt,
+        revision: batch.revision,
+        stages: Vec::new(),
+        state: StateEnd::default(),
+        outcome,
     }
 }
 
-/// The end of a batch that no plugin folded.
-fn untouched(batch: &Batch, outcome: Outcome) -> BatchEnd {
-    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), state: StateEnd::default(), outcome }
-}
-
-async fn call(parts: &Parts, pinned: Arc<Rule>, batch: &Batch) -> BatchEnd {
+async fn fold(parts: &Parts, batch: &Batch) -> BatchEnd {
     let now = (parts.clock)();
-    let (rule, ticket) = match held::admit(parts, pinned, held::only_folder, &batch.lane, batch.put_off.as_ref(), now) {
+    let work = Claimed { lane: &batch.lane, revision: batch.revision, put_off: batch.put_off.as_ref() };
+    let Admitted { rule, revision, ticket } = match held::admit(parts, work, held::only_folder, now).await {
         Ok(admitted) => admitted,
         Err(outcome) => return untouched(batch, outcome),
     };
-    // It is bypassed, or the rule of today has none.
+    // The rule has none, or it is bypassed.
     let Some(folder) = ticket.chain.first() else {
-        return BatchEnd { stages: ticket.bypassed, ..untouched(batch, plan::of_collected(&rule, batch)) };
+        return BatchEnd { revision, stages: ticket.bypassed, ..untouched(batch, plan::of_collected(&rule, batch)) };
     };
     let members = batch.members.iter().map(|member| (Arc::clone(&member.event), member.message.clone()));
     let fold = Fold {
@@ -112,7 +113,7 @@ async fn call(parts: &Parts, pinned: Arc<Rule>, batch: &Batch) -> BatchEnd {
     };
     let again_at = state::again_at((parts.clock)(), batch.conflicts, random());
     let state = state::end(report.state, &outcome, now, again_at);
-    BatchEnd { stages, state, ..untouched(batch, outcome) }
+    BatchEnd { revision, stages, state, ..untouched(batch, outcome) }
 }
 
 fn reason(reason: FlushReason) -> FoldReason {

@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
-use super::{Parts, Rule, store};
+use super::{Parts, Rule, runs::rule_of, store};
 use crate::{
     event::{Digest, Failure, Name, Timestamp},
     journal::{Lane, Outcome, Places},
@@ -19,24 +19,44 @@ const RELEASED_AT_ONCE: usize = 512;
 /// A rule whose batch plugin is tripped is looked at again after this long.
 const BATCHES_AGAIN_MS: u64 = 500;
 
-/// Leave to run the chain of a rule, which is `pinned` or that of today; else what becomes of the work.
-pub(super) fn admit(
+/// Claimed work, as far as it says which rule it runs by.
+pub(super) struct Claimed<'w> {
+    pub(super) lane: &'w Lane,
+    /// That it is pinned to.
+    pub(super) revision: u64,
+    /// Why it was put off or held the last time, where it was.
+    pub(super) put_off: Option<&'w Failure>,
+}
+
+/// Leave to run the chain of a rule.
+pub(super) struct Admitted {
+    pub(super) rule: Arc<Rule>,
+    /// Whose rule it is: the work is pinned to it from now on, so that a repeat, and the batch that it joins, have the same rule.
+    pub(super) revision: u64,
+    pub(super) ticket: Ticket,
+}
+
+/// Leave to run the chain of the rule that the work is pinned to, or of that of today; else what becomes of the work.
+pub(super) async fn admit(
     parts: &Parts,
-    pinned: Arc<Rule>,
+    work: Claimed<'_>,
     chain: impl Fn(&Rule) -> Arc<[Arc<Bound>]>,
-    lane: &Lane,
-    put_off: Option<&Failure>,
     now: Timestamp,
-) -> Result<(Arc<Rule>, Ticket), Outcome> {
+) -> Result<Admitted, Outcome> {
+    let Claimed { lane, revision, put_off } = work;
     let breakers = parts.plugins.breakers();
     let was_held = put_off.is_some_and(|failure| failure.code == TRIPPED);
-    let rule = if was_held || breakers.any_tripped(&lane.workspace, &chain(&pinned)) {
-        rule_of_today(parts, lane).ok_or_else(|| Outcome::Dead(rule_gone(&lane.name)))?
-    } else {
-        pinned
+    let today = || rule_of_today(parts, lane).ok_or_else(|| Outcome::Dead(rule_gone(&lane.name)));
+    // What was held does not ask for its old rule, which may be of a component that is no longer there.
+    let (rule, revision) = match was_held {
+        true => today()?,
+        false => match rule_of(parts, lane, revision).await? {
+            pinned if breakers.any_tripped(&lane.workspace, &chain(&pinned)) => today()?,
+            pinned => (pinned, revision),
+        },
     };
     match breakers.admit(&lane.workspace, &chain(&rule), was_held, now) {
-        Admission::Go(ticket) => Ok((rule, ticket)),
+        Admission::Go(ticket) => Ok(Admitted { rule, revision, ticket }),
         Admission::Hold(failure) => Err(Outcome::Held { at: now, failure }),
         Admission::Dead(failure) => Err(Outcome::Dead(failure)),
     }
@@ -56,7 +76,7 @@ pub(super) fn only_folder(rule: &Rule) -> Arc<[Arc<Bound>]> {
 
 /// Of a rule whose batch plugin is tripped no batch is taken up.
 pub(super) fn places_of_batches(parts: &Parts, lane: &Lane, places_max: usize) -> Places {
-    let Some(rule) = rule_of_today(parts, lane) else { return Places::UpTo(places_max) };
+    let Some((rule, _)) = rule_of_today(parts, lane) else { return Places::UpTo(places_max) };
     match parts.plugins.breakers().release(&lane.workspace, &only_folder(&rule), (parts.clock)()) {
         Release::None => Places::NotFor { ms: BATCHES_AGAIN_MS },
         Release::One | Release::All => Places::UpTo(places_max),
@@ -87,7 +107,7 @@ async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
     let mut waiting = HashSet::new();
     for lane in held {
         let release = match rule_of_today(parts, &lane) {
-            Some(rule) => {
+            Some((rule, _)) => {
                 let chain = waited_for(parts, &lane, &rule);
                 parts.plugins.breakers().release(&lane.workspace, &chain, (parts.clock)())
             }
@@ -124,8 +144,11 @@ fn retire(parts: &Parts, seen: &mut Vec<(Name, u64)>) {
     });
 }
 
-fn rule_of_today(parts: &Parts, lane: &Lane) -> Option<Arc<Rule>> {
-    parts.book.load().workspaces.get(&lane.workspace)?.named(&lane.name).cloned()
+/// The rule as it is now, and the revision that it is of.
+fn rule_of_today(parts: &Parts, lane: &Lane) -> Option<(Arc<Rule>, u64)> {
+    let book = parts.book.load();
+    let rules = book.workspaces.get(&lane.workspace)?;
+    rules.named(&lane.name).map(|rule| (Arc::clone(rule), rules.revision))
 }
 
 fn rule_gone(rule: &Name) -> Failure {

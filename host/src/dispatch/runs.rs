@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Options, Parts, Rule, fate, held, metrics::Metrics, plan, state, store};
+use super::{
+    Options, Parts, Rule, fate,
+    held::{self, Admitted, Claimed},
+    metrics::Metrics,
+    plan, state, store,
+};
 use crate::{
     event::{Failure, Stage, Timestamp},
     journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, StateEnd, Work, pump},
@@ -44,10 +49,7 @@ impl Work for Runs {
     }
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
-        let end = match rule_of(&self.parts, &run.lane, run.revision).await {
-            Ok(rule) => self.run(rule, &run).await,
-            Err(outcome) => untouched(&run, outcome),
-        };
+        let end = self.run(&run).await;
         match store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
             Some(0) => self.metrics.run_ended(&end.outcome),
             Some(_) => self.metrics.conflicted(),
@@ -59,10 +61,11 @@ impl Work for Runs {
 }
 
 impl Runs {
-    async fn run(&self, pinned: Arc<Rule>, run: &Run) -> RunEnd {
+    async fn run(&self, run: &Run) -> RunEnd {
         let now = (self.parts.clock)();
         let chain = |rule: &Rule| chain_for(&rule.chain, run.event.id);
-        let (rule, ticket) = match held::admit(&self.parts, pinned, chain, &run.lane, run.put_off.as_ref(), now) {
+        let work = Claimed { lane: &run.lane, revision: run.revision, put_off: run.put_off.as_ref() };
+        let Admitted { rule, revision, ticket } = match held::admit(&self.parts, work, chain, now).await {
             Ok(admitted) => admitted,
             Err(outcome) => return untouched(run, outcome),
         };
@@ -83,14 +86,23 @@ impl Runs {
         let saw = state::saw(&report.state, &outcome, now, run.attempt);
         let again_at = state::again_at((self.parts.clock)(), run.conflicts, random());
         let state = state::end(report.state, &outcome, now, again_at);
-        RunEnd { stages, state, saw, ..untouched(run, outcome) }
+        RunEnd { revision, stages, state, saw, ..untouched(run, outcome) }
     }
 }
 
 /// The end of a run whose plugins did nothing.
 fn untouched(run: &Run, outcome: Outcome) -> RunEnd {
-    let (lane, state, stages) = (run.lane.clone(), StateEnd::default(), Vec::new());
-    RunEnd { seq: run.seq, generation: run.generation, lane, attempt: run.attempt, stages, state, saw: None, outcome }
+    RunEnd {
+        seq: run.seq,
+        generation: run.generation,
+        lane: run.lane.clone(),
+        attempt: run.attempt,
+        revision: run.revision,
+        stages: Vec::new(),
+        state: StateEnd::default(),
+        saw: None,
+        outcome,
+    }
 }
 
 /// Tells the breakers how it went.

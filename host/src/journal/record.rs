@@ -40,7 +40,7 @@ pub struct Run {
     pub generation: u32,
     /// The rule and its workspace.
     pub lane: Lane,
-    /// The revision whose rule matched, and whose plugins it therefore runs.
+    /// The revision whose plugins it runs: that whose rule matched, or a later one where it waited for a plugin that was tripped.
     pub revision: u64,
     /// 1 on the first try: one more than the counted failures on record.
     pub attempt: u32,
@@ -65,6 +65,8 @@ pub struct RunEnd {
     pub lane: Lane,
     /// As claimed. Where the run has moved on since (its lease was over, and another copy ended it) this end changes nothing.
     pub attempt: u32,
+    /// The revision whose rule it was run by, and is pinned to from now on.
+    pub revision: u64,
     /// What its plugins did, in order.
     pub stages: Vec<Stage>,
     /// What it rests on and leaves in their state.
@@ -177,7 +179,7 @@ pub struct Batch {
     pub key: String,
     /// Why it was closed.
     pub reason: FlushReason,
-    /// The revision of the first member's run: whose plugin folds it.
+    /// The revision whose plugin folds it: that of the first member's run, or a later one where it waited for a plugin that was tripped.
     pub revision: u64,
     /// When the first member joined.
     pub opened_at: Timestamp,
@@ -207,6 +209,8 @@ pub struct BatchEnd {
     pub seq: u64,
     /// As claimed. Where the batch has moved on since, this end changes nothing.
     pub attempt: u32,
+    /// The revision whose rule it was folded by, and is pinned to from now on.
+    pub revision: u64,
     /// What the batch plugin did.
     pub stages: Vec<Stage>,
     /// What it rests on and leaves in its state.

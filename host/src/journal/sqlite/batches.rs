@@ -146,7 +146,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
         if !ending.joins.is_empty() {
             return Err(StoreError::BatchJoinsBatch);
         }
-        if let Some((lane, revision)) = update(writing, end, &ending)? {
+        if let Some(lane) = update(writing, end, &ending)? {
             if fits {
                 state::store(writing, &workspace, &end.state)?;
             } else {
@@ -157,7 +157,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
                 writing.marks.batches.insert(lane.clone());
             }
             let of = SourceOf::Batch(end.seq);
-            ending.follow(writing, &Source { workspace: &lane.workspace, rule: &lane.name, revision, of })?;
+            ending.follow(writing, &Source { workspace: &lane.workspace, rule: &lane.name, revision: end.revision, of })?;
         }
     }
     Ok(())
@@ -168,7 +168,7 @@ fn workspace_of(writing: &Writing<'_>, seq: u64) -> Result<Option<Name>, StoreEr
     Ok(writing.sql.prepare_cached(sql)?.query_row([Whole(seq)], |row| row.get(0)).optional()?)
 }
 
-fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<Option<(Lane, u64)>, StoreError> {
+fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<Option<Lane>, StoreError> {
     let state = match ending.state {
         RunState::Pending | RunState::Held => BatchState::Closed,
         RunState::Planned | RunState::Batched => BatchState::Planned,
@@ -176,13 +176,23 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
         RunState::Dead => BatchState::Dead,
     };
     let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6, \
-               conflicts = conflicts + ?8 \
-               WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule, revision";
+               conflicts = conflicts + ?8, revision = ?9 \
+               WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule";
     let (stages, failed) = (wire::stages(&end.stages), end.attempt.saturating_sub(1));
-    let values = params![Whole(end.seq), state, ending.counted, ending.due_at, ending.failure, stages, failed, ending.conflicts];
+    let values = params![
+        Whole(end.seq),
+        state,
+        ending.counted,
+        ending.due_at,
+        ending.failure,
+        stages,
+        failed,
+        ending.conflicts,
+        Whole(end.revision),
+    ];
     let update = writing.sql.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);
-        Ok((Lane { workspace: columns.take()?, name: columns.take()? }, columns.whole()?))
+        Ok(Lane { workspace: columns.take()?, name: columns.take()? })
     });
     Ok(update.optional()?)
 }

@@ -1,7 +1,7 @@
 //! Runs: made when an event is routed, ended once. Whatever follows from an end is stored with it, so that a run that is ended has
 //! all its deliveries, and one that is not has none.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::{
     commit::Writing,
@@ -61,7 +61,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
         let workspace = &end.lane.workspace;
         let fits = state::fits(writing, workspace, &end.state)?;
         let ending = if fits { Ending::of(&end.outcome) } else { Ending::conflict(end.state.again_at) };
-        if let Some(revision) = update(writing, end, &ending)? {
+        if update(writing, end, &ending)? {
             if fits {
                 state::store(writing, workspace, &end.state)?;
             } else {
@@ -70,18 +70,17 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
             writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
             mark_waiting(writing, &ending, &end.lane.workspace, &end.lane.name);
             let of = SourceOf::Event(end.seq);
-            ending.follow(writing, &Source { workspace: &end.lane.workspace, rule: &end.lane.name, revision, of })?;
+            ending.follow(writing, &Source { workspace, rule: &end.lane.name, revision: end.revision, of })?;
         }
     }
     Ok(())
 }
 
-/// Gives the run's revision, where it was still as claimed.
-fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
+/// Whether it was still as claimed.
+fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<bool, StoreError> {
     let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5, conflicts = conflicts + ?11, \
-               saw = ?12 \
-               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10 \
-               RETURNING revision";
+               saw = ?12, revision = ?13 \
+               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10";
     let values = params![
         ending.state,
         ending.counted,
@@ -95,11 +94,12 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Op
         end.attempt.saturating_sub(1),
         ending.conflicts,
         end.saw.as_ref().filter(|_| ending.conflicts == 0).map(wire::saw),
+        Whole(end.revision),
     ];
-    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
+    Ok(writing.sql.prepare_cached(sql)?.execute(values)? > 0)
 }
 
-/// Makes held runs pending, in the order in which they were made.
+/// Makes held runs pending, those held longest first; of those that are pending the oldest is due first.
 pub(super) fn release(writing: &mut Writing<'_>, lane: &Lane, max: usize) -> Result<(), StoreError> {
     let sql = "UPDATE runs SET state = 0, due_at = created_at WHERE seq IN (SELECT seq FROM runs \
                WHERE workspace = ?1 AND rule = ?2 AND state = 1 ORDER BY due_at, seq LIMIT ?3)";

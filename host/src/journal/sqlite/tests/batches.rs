@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::{BatchId, Failure},
-    journal::{Batch, BatchEnd, BatchLimits, Claim, DeliveryState, FlushReason, Join, RunState, StateEnd, WorkFilter},
+    journal::{Batch, BatchEnd, BatchLimits, Claim, DeliveryState, FlushReason, Join, RunEnd, RunState, StateEnd, WorkFilter},
 };
 
 pub(super) const LIMITS: BatchLimits = BatchLimits { events_max: 3, bytes_max: 100, age_ms_max: 1_000 };
@@ -60,6 +60,34 @@ fn a_changed_rule_closes_its_batch() {
     let new = one(claim(&world, world.now()));
     assert_eq!((new.reason, new.revision, bodies(&new)), (FlushReason::Age, 4, vec!["b"]));
     assert_ne!(old.id, new.id);
+}
+
+#[test]
+fn a_run_that_was_ended_by_a_later_rule_opens_its_batch_by_that_rule() {
+    let world = World::new();
+    let unrouted = world.appended(&["a"]).remove(0);
+    done(world.journal.route(vec![routed(&unrouted, "r", None)]));
+    let end = |outcome| RunEnd {
+        seq: unrouted.seq,
+        generation: unrouted.generation,
+        lane: lane("r"),
+        attempt: 1,
+        revision: 4,
+        stages: Vec::new(),
+        state: StateEnd::default(),
+        saw: None,
+        outcome,
+    };
+    let again = Outcome::Retry { due_at: START, failure: Failure::new("trap", "no"), counted: false };
+    done(world.journal.end_runs(vec![end(again)]));
+    assert_eq!(done(world.journal.claim_runs(lane("r"), START, 9)).items[0].revision, 4, "a repeat is of the same rule");
+    done(world.journal.end_runs(vec![end(joining(vec![join("k", 0, &unrouted, LIMITS)]))]));
+    world.pass_ms(1_000);
+    let batch = one(claim(&world, world.now()));
+    assert_eq!((batch.reason, batch.revision, bodies(&batch)), (FlushReason::Age, 4, vec!["a"]));
+    let again = Outcome::Retry { due_at: world.now(), failure: Failure::new("trap", "no"), counted: false };
+    done(world.journal.end_batches(vec![BatchEnd { revision: 5, ..self::end(&batch, again) }]));
+    assert_eq!(one(claim(&world, world.now())).revision, 5);
 }
 
 #[test]
@@ -195,7 +223,14 @@ fn folded(batch: BatchId) -> Outcome {
 }
 
 fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
-    BatchEnd { seq: batch.seq, attempt: batch.attempt, stages: Vec::new(), state: StateEnd::default(), outcome }
+    BatchEnd {
+        seq: batch.seq,
+        attempt: batch.attempt,
+        revision: batch.revision,
+        stages: Vec::new(),
+        state: StateEnd::default(),
+        outcome,
+    }
 }
 
 fn claim(world: &World, now: Timestamp) -> Claim<Batch> {

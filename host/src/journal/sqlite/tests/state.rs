@@ -157,6 +157,7 @@ fn run_end(unrouted: &Unrouted, attempt: u32, keys: &[KeyUse]) -> RunEnd {
         generation: unrouted.generation,
         lane: lane("r"),
         attempt,
+        revision: 3,
         stages: Vec::new(),
         state: state_end(START, keys),
         saw: None,
