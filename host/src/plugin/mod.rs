@@ -258,13 +258,21 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// It is not in the catalogue, does not start within the limits, or folds batches where the other does not.
+    /// It is not in the catalogue, does not start within the limits, folds batches where the other does not, or has nothing to call on
+    /// events where the other has.
     pub fn rebind(&self, other: &Bound, digest: &Digest) -> Result<Arc<Bound>, Invalid> {
         let loaded = self.find(digest).ok_or_else(|| Invalid::at("/digest", format!("{digest} is not uploaded")))?;
         check_memory(&other.name, &loaded, &other.limits)?;
         if loaded.exports.batch != other.exports.batch {
             let message =
                 format!("of {digest} and {}, only one folds batches: they cannot stand in for each other", other.digest);
+            return Err(Invalid::at("/digest", message));
+        }
+        if other.exports.takes_events() && !loaded.exports.takes_events() {
+            let message = format!(
+                "{digest} exports neither filter, transform nor batch, as {} does: the events it gets would pass it uncalled",
+                other.digest
+            );
             return Err(Invalid::at("/digest", message));
         }
         Ok(Arc::new(Bound {
