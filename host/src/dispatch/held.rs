@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
-use super::{Parts, Rule, runs::rule_of, store};
+use super::{Parts, Rule, runs::rule_of};
 use crate::{
     event::{Digest, Failure, Name, Timestamp},
     journal::{Lane, Outcome, Places},
@@ -86,7 +86,15 @@ pub(super) fn places_of_batches(parts: &Parts, lane: &Lane, places_max: usize) -
 /// Releases held runs, until the host stops.
 pub(super) async fn release(parts: Parts) {
     let mut shutdown = parts.shutdown.clone();
-    let mut stopped = pin!(async { drop(shutdown.wait_for(|stop| *stop).await) });
+    let mut stopped = pin!(shutdown.wait_for(|stop| *stop));
+    tokio::select! {
+        () = release_for_ever(&parts) => {}
+        _ = &mut stopped => {}
+    }
+}
+
+/// Being dropped at any await loses nothing: what is held is marked again after the restart.
+async fn release_for_ever(parts: &Parts) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut held, mut revisions) = (HashSet::new(), Vec::new());
@@ -94,17 +102,16 @@ pub(super) async fn release(parts: Parts) {
         tokio::select! {
             lanes = parts.journal.feed().held.take() => held.extend(lanes),
             _ = look.tick() => {
-                retire(&parts, &mut revisions);
-                held = release_some(&parts, held).await;
+                retire(parts, &mut revisions);
+                held = release_some(parts, held).await;
             }
-            () = &mut stopped => return,
         }
     }
 }
 
-/// Gives back the lanes of which none may go on yet; the others are marked again where they hold more.
+/// Gives back the lanes of which none may go on yet, or could not; the others are marked again where they hold more.
 async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
-    let mut waiting = HashSet::new();
+    let (mut waiting, mut released) = (HashSet::new(), Vec::new());
     for lane in held {
         let release = match rule_of_today(parts, &lane) {
             Some((rule, _)) => {
@@ -122,7 +129,14 @@ async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
                 continue;
             }
         };
-        store("the release of held runs", || parts.journal.release_runs(lane.clone(), max)).await;
+        // All are asked for before one is waited for, so that they share a sync.
+        released.push((parts.journal.release_runs(lane.clone(), max), lane));
+    }
+    for (release, lane) in released {
+        // The journal has logged why it failed; the next look tries again.
+        if release.await.is_err() {
+            waiting.insert(lane);
+        }
     }
     waiting
 }
