@@ -79,7 +79,11 @@ pub(super) fn end(uses: Vec<StateUse>, outcome: &Outcome, now: Timestamp, again_
     let uses = match outcome {
         Outcome::Planned(_) | Outcome::Dropped { .. } | Outcome::Joined { .. } => uses,
         Outcome::Dead(_) => uses.into_iter().map(only_read).collect(),
-        Outcome::Retry { .. } | Outcome::Held { .. } => Vec::new(),
+        // Without keys: what has expired gives its room back all the same, so that a plugin that lacks room and asks for another try
+        // finds some.
+        Outcome::Retry { .. } | Outcome::Held { .. } => {
+            uses.into_iter().map(|of_plugin| StateUse { keys: Vec::new(), ..of_plugin }).collect()
+        }
     };
     StateEnd { uses, now, again_at }
 }
@@ -146,7 +150,8 @@ mod tests {
         assert_eq!(kept(&Outcome::Dropped { reason: String::new() }), uses(1));
         let only_read = kept(&dead());
         assert!(only_read[0].keys.iter().all(|key| key.seen.is_some() && key.left.is_none()), "{only_read:?}");
-        assert_eq!(kept(&Outcome::Retry { due_at: NOW, failure: Failure::new("a", "b"), counted: true }), []);
+        let again = kept(&Outcome::Retry { due_at: NOW, failure: Failure::new("a", "b"), counted: true });
+        assert_eq!(again.iter().map(|of_plugin| of_plugin.keys.len()).collect::<Vec<_>>(), [0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::event::{Name, StateEntry, StateUse, Timestamp};
 /// again at `again_at`.
 #[derive(Clone, Debug, Default)]
 pub struct StateEnd {
-    /// What the plugins did.
+    /// What the plugins did. Of one without keys only expired entries are removed.
     pub uses: Vec<StateUse>,
     /// The time by which they did it: what had expired by then was not there.
     pub now: Timestamp,
@@ -20,7 +20,7 @@ pub struct StateEnd {
 pub struct StoredState {
     /// The entry, as long as its time is not over.
     pub entry: Option<StateEntry>,
-    /// What all keys and values of the plugin have together, without what has expired.
+    /// What all keys and values of the plugin have together, without such expired ones as the next outcome removes.
     pub bytes: u64,
 }
 

@@ -13,8 +13,9 @@ use crate::{
     journal::{StateEnd, StoredState},
 };
 
-/// Expired entries of a plugin that are removed with each outcome that touches its state: more than such an outcome usually adds.
-const EXPIRED_MAX: u32 = 256;
+/// Expired entries of a plugin that are removed with each outcome of work that touched its state, whatever becomes of it: more than such
+/// work usually adds.
+pub(super) const EXPIRED_MAX: u32 = 256;
 
 /// What is under a key at `now`.
 pub(super) fn find(
@@ -30,10 +31,11 @@ pub(super) fn find(
         Ok(StateEntry { version: columns.whole()?, expires_at: columns.take()?, value: columns.bytes()? })
     });
     let entry = entry.optional()?.filter(|entry| entry.is_there_at(now));
-    // Few are expired and still there, so that adding them up costs little.
-    let sql = "SELECT coalesce(sum(octet_length(key) + length(value)), 0) FROM plugin_state \
-               WHERE workspace = ?1 AND plugin = ?2 AND expires_at <= ?3";
-    let expired = view.prepare_cached(sql)?.query_row(params![workspace, plugin, now], |row| Columns::of(row).whole())?;
+    // Only what an outcome would remove, however much else is expired: who is told of more room than that would not get it.
+    let sql = "SELECT coalesce(sum(bytes), 0) FROM (SELECT octet_length(key) + length(value) AS bytes FROM plugin_state \
+               WHERE workspace = ?1 AND plugin = ?2 AND expires_at <= ?3 ORDER BY expires_at LIMIT ?4)";
+    let values = params![workspace, plugin, now, EXPIRED_MAX];
+    let expired = view.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole())?;
     Ok(StoredState { entry, bytes: size(view, workspace, plugin)?.saturating_sub(expired) })
 }
 

@@ -1,6 +1,6 @@
 //! What plugins remember is stored with the outcome that it rests on, or not at all.
 
-use super::*;
+use super::{super::state::EXPIRED_MAX, *};
 use crate::{
     event::{Failure, KeyUse, StateChange, StateEntry, StateUse},
     journal::{EventHistory, RunEnd, RunState, Saw, SawState, StateEnd, StoredState},
@@ -92,6 +92,34 @@ fn an_entry_is_there_until_its_time_is_over_and_then_gives_its_room_back() {
     let view = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
     let rows = view.query_row("SELECT count(*) FROM plugin_state", [], |row| row.get::<_, i64>(0)).expect("a count");
     assert_eq!((rows, found(&world, "bbb").bytes), (1, 10), "the expired one was removed");
+}
+
+#[test]
+fn of_many_expired_entries_only_what_the_next_outcome_removes_counts_as_room() {
+    let world = World::new();
+    let expiring = |number: u32| KeyUse {
+        left: Some(StateChange::Put(StateEntry { expires_at: Some(START.plus_ms(1)), ..entry(1, "") })),
+        ..read(&format!("{number:04}"), None)
+    };
+    let all: Vec<KeyUse> = (0..2 * EXPIRED_MAX + 1).map(expiring).collect();
+    let bytes_max = 4 * u64::from(2 * EXPIRED_MAX + 1);
+    let end = |keys: &[KeyUse], outcome: Option<Outcome>| {
+        let unrouted = pending_run(&world);
+        let uses = vec![StateUse { plugin: name("p"), bytes_max, keys: keys.to_vec() }];
+        let state = StateEnd { uses, now: world.now(), again_at: AGAIN_AT };
+        let end = run_end(&unrouted, 1, &[]);
+        let outcome = outcome.unwrap_or_else(|| end.outcome.clone());
+        done(world.journal.end_runs(vec![RunEnd { state, outcome, ..end }]))
+    };
+    assert_eq!(end(&all, None), 0);
+    world.pass_ms(1);
+    let left = 4 * u64::from(EXPIRED_MAX + 1);
+    assert_eq!(found(&world, "x").bytes, left, "as after the next outcome");
+    let again = Outcome::Retry { due_at: START, failure: Failure::new("retry-asked", "no room"), counted: true };
+    assert_eq!(end(&[], Some(again)), 0);
+    assert_eq!(found(&world, "x").bytes, 4, "a try that is repeated has made room");
+    assert_eq!(end(&[read("x", None)], None), 0);
+    assert_eq!(found(&world, "x").bytes, 0);
 }
 
 #[test]
