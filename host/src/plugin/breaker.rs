@@ -18,8 +18,8 @@ const SLOT_MS: u64 = 5_000;
 pub(super) struct Breaker {
     window: Window,
     tripped: Option<Tripped>,
-    /// It has done well since it was made, or since it tripped.
-    pub(super) proven: bool,
+    /// It was called and has answered since it was made, or since it tripped.
+    proven: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,15 @@ impl Breaker {
         self.tripped.is_some()
     }
 
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Work that it was called for went well, as far as it goes. What was called before it tripped proves nothing.
+    pub(super) fn prove(&mut self) {
+        self.proven |= !self.is_tripped();
+    }
+
     /// A probe begins; where nothing is ever heard of it, there will be another.
     pub(super) fn begin_probe(&mut self, now: Timestamp) {
         if let Some(tripped) = &mut self.tripped {
@@ -99,7 +108,6 @@ impl Breaker {
         if self.is_tripped() {
             return false;
         }
-        self.proven |= seen.calls > seen.faults;
         self.window.add(seen, now);
         let Seen { calls, faults } = self.window.sum(now);
         let trips = calls >= CALLS_MIN && faults.saturating_mul(2) >= calls;
@@ -235,7 +243,9 @@ mod tests {
     #[test]
     fn what_ends_after_it_has_tripped_says_nothing() {
         let mut breaker = seen(0, 20);
-        assert!(!breaker.count(GOOD, NOW) && !breaker.proven);
+        assert!(!breaker.count(GOOD, NOW));
+        breaker.prove();
+        assert!(!breaker.is_proven());
         assert_eq!(
             breaker.status(NOW),
             BreakerStatus { state: "tripped", since: Some(NOW), probe_at: Some(NOW.plus_ms(30_000)), calls: 20, faults: 20 }

@@ -63,7 +63,7 @@ pub struct Ticket {
     /// One for each plugin that is bypassed.
     pub bypassed: Vec<Stage>,
     workspace: Name,
-    probes: Vec<Digest>,
+    probes: Vec<(Name, Digest)>,
     was_held: bool,
 }
 
@@ -135,7 +135,7 @@ impl Breakers {
         let mut probes = Vec::new();
         for (bound, _) in chain.iter().zip(&says).filter(|(_, says)| **says == Says::Probe) {
             entry(&mut versions, workspace, bound, now).breaker.begin_probe(now);
-            probes.push(bound.digest);
+            probes.push((bound.name.clone(), bound.digest));
         }
         drop(versions);
         let bypassed: Vec<Stage> = waits(OnFault::Bypass).into_iter().map(|bound| self.bypass(bound)).collect();
@@ -149,24 +149,27 @@ impl Breakers {
     /// How it went; `blame` is for its failure, where it failed. Says what becomes of it then.
     pub fn told(&self, ticket: &Ticket, report: &Report, blame: Blame, now: Timestamp) -> After {
         let mut versions = self.lock();
-        let failed = report.result.as_ref().err().map(|fault| &fault.plugin);
+        let is_of = |stage: &Stage, bound: &Bound| stage.plugin == bound.name && stage.digest == bound.digest;
+        // Not by the fault's name alone: a chain may have two versions of a plugin.
+        let failed = report.result.as_ref().err().and(report.stages.last());
         let mut after = After::Fate;
-        for bound in ticket.chain.iter() {
-            let blame = if failed == Some(&bound.name) { blame } else { Blame::Nobody };
-            let calls = report.stages.iter().filter(|stage| stage.plugin == bound.name && stage.digest == bound.digest).count();
+        for bound in distinct(&ticket.chain) {
+            let blame = if failed.is_some_and(|stage| is_of(stage, bound)) { blame } else { Blame::Nobody };
+            let calls = report.stages.iter().filter(|stage| is_of(stage, bound)).count();
             let entry = entry(&mut versions, &ticket.workspace, bound, now);
             let was_tripped = entry.breaker.is_tripped();
-            if ticket.probes.contains(&bound.digest) {
+            if ticket.probes.iter().any(|(name, digest)| *name == bound.name && *digest == bound.digest) {
                 entry.breaker.end_probe(well(calls, blame), now);
             } else {
                 entry.breaker.count(seen(calls, blame), now);
             }
             let failed_again = matches!(blame, Blame::Plugin | Blame::PluginPerhaps);
-            if failed_again && ticket.was_held && !entry.breaker.proven && !entry.breaker.is_tripped() {
+            if failed_again && ticket.was_held && !entry.breaker.is_proven() && !entry.breaker.is_tripped() {
                 entry.breaker.trip(now);
             }
-            // Held work that went through says the same of plugins that it did not come to: none of them stood in its way.
-            entry.breaker.proven |= failed.is_none() && !entry.breaker.is_tripped();
+            if blame == Blame::Nobody && calls > 0 {
+                entry.breaker.prove();
+            }
             self.metrics.changed(bound, entry, was_tripped);
             if failed_again && entry.breaker.is_tripped() {
                 after = match bound.on_fault {
@@ -184,7 +187,7 @@ impl Breakers {
         let versions = self.lock();
         let of = |bound: &Arc<Bound>| match versions.get(&version(workspace, bound)) {
             Some(Entry { breaker, .. }) => match breaker.says(now) {
-                Says::Closed if breaker.proven => Release::All,
+                Says::Closed if breaker.is_proven() => Release::All,
                 Says::Closed | Says::Probe => Release::One,
                 Says::Wait if bound.on_fault == OnFault::Hold => Release::None,
                 Says::Wait => Release::All,
@@ -253,6 +256,14 @@ impl Breakers {
     fn lock(&self) -> MutexGuard<'_, HashMap<Version, Entry>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Each version once, however often it stands in the chain.
+fn distinct(chain: &[Arc<Bound>]) -> impl Iterator<Item = &Arc<Bound>> {
+    let is_new = |(at, bound): &(usize, &Arc<Bound>)| {
+        !chain[..*at].iter().any(|before| before.name == bound.name && before.digest == bound.digest)
+    };
+    chain.iter().enumerate().filter(is_new).map(|(_, bound)| bound)
 }
 
 fn version(workspace: &Name, bound: &Bound) -> Version {

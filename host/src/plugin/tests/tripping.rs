@@ -61,6 +61,42 @@ async fn twenty_faults_hold_what_comes_after_them_until_a_probe_goes_well() {
 }
 
 #[tokio::test]
+async fn of_two_versions_of_a_plugin_in_one_chain_the_one_that_failed_is_tripped() {
+    let world = World::new();
+    let keeps = plugin(&world, "guest", &Guest::filter(guest::KEEP), "hold").await;
+    let spins = plugin(&world, "guest", &Guest::filter(guest::SPIN), "hold").await;
+    // The same bytes under another name, behind: never called, so that nothing is known of it.
+    let other = plugin(&world, "other", &Guest::filter(guest::KEEP), "hold").await;
+    let chain: Arc<[Arc<Bound>]> = [Arc::clone(&keeps), Arc::clone(&spins), other].into();
+    assert!(matches!(trip(&world, &chain).await, After::Hold(_)));
+    let states: Vec<_> = chain.iter().map(|bound| state(&world, bound)).collect();
+    assert_eq!(states, ["closed", "tripped", "closed"]);
+    let release = |of: &[Arc<Bound>]| world.plugins.breakers().release(&Name::default_workspace(), of, NOW);
+    assert_eq!([&chain[..1], &chain[1..2], &chain[2..]].map(release), [Release::All, Release::None, Release::One]);
+}
+
+#[tokio::test]
+async fn what_drops_an_event_proves_nothing_of_the_plugins_behind() {
+    let world = World::new();
+    let drops = plugin(&world, "drops", &Guest { text: "spam", ..Guest::filter(guest::DROP) }, "hold").await;
+    let behind = plugin(&world, "behind", &Guest::filter(guest::KEEP), "hold").await;
+    let chain: Arc<[Arc<Bound>]> = [drops, behind].into();
+    run(&world, &chain, true, NOW).await.expect("admitted");
+    let release = |of: &[Arc<Bound>]| world.plugins.breakers().release(&Name::default_workspace(), of, NOW);
+    assert_eq!([release(&chain[..1]), release(&chain)], [Release::All, Release::One]);
+}
+
+#[tokio::test]
+async fn a_function_that_goes_well_does_not_hide_another_that_fails() {
+    let world = World::new();
+    let both = Guest { transform: Some(guest::SPIN), ..Guest::filter(guest::KEEP) };
+    let chain: Arc<[Arc<Bound>]> = [plugin(&world, "guest", &both, "hold").await].into();
+    let (_, after) = run(&world, &chain, true, NOW).await.expect("admitted");
+    assert!(matches!(after, After::Hold(_)), "its filter went well, and its transform held the work up");
+    assert_eq!(state(&world, &chain[0]), "tripped");
+}
+
+#[tokio::test]
 async fn held_work_trips_a_version_of_which_nothing_good_is_known() {
     let world = World::new();
     let chain: Arc<[Arc<Bound>]> = [plugin(&world, "guest", &Guest::filter(guest::SPIN), "hold").await].into();
