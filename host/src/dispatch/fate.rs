@@ -52,7 +52,7 @@ pub(super) fn of(fault: Fault, standing: Standing) -> Outcome {
         FaultKind::Host => return again(DELAY_MS_FIRST, false, failure),
         FaultKind::Rejected | FaultKind::Fuel | FaultKind::Output => 1,
         FaultKind::Trapped | FaultKind::Memory => TRAPPED_ATTEMPTS_MAX,
-        FaultKind::Time => TIME_ATTEMPTS_MAX,
+        FaultKind::Time | FaultKind::ChainTime => TIME_ATTEMPTS_MAX,
         FaultKind::RetryAsked { .. } => ASKED_ATTEMPTS_MAX,
     };
     // Only a plugin that asks is bound by age: whatever else fails for the first time may fail after a long downtime.
@@ -79,7 +79,7 @@ pub(super) fn blame(kind: FaultKind, attempt: u32) -> Blame {
         FaultKind::Time if attempt >= TIME_ATTEMPTS_MAX => Blame::Plugin,
         FaultKind::Time => Blame::PluginPerhaps,
         FaultKind::Rejected | FaultKind::RetryAsked { .. } => Blame::Nobody,
-        FaultKind::Host => Blame::Host,
+        FaultKind::ChainTime | FaultKind::Host => Blame::Host,
     }
 }
 
@@ -125,6 +125,7 @@ mod tests {
         assert_eq!(tries(FaultKind::Output), 1);
         assert_eq!(tries(FaultKind::Trapped), 2);
         assert_eq!(tries(FaultKind::Time), 4);
+        assert_eq!(tries(FaultKind::ChainTime), 4);
         assert_eq!(tries(FaultKind::RetryAsked { after_ms: None }), 10);
     }
 
@@ -138,6 +139,7 @@ mod tests {
         }
         assert_eq!((blame(FaultKind::Time, 3), blame(FaultKind::Time, 4)), (Blame::PluginPerhaps, Blame::Plugin));
         assert_eq!(blame(FaultKind::Host, 1), Blame::Host);
+        assert_eq!(blame(FaultKind::ChainTime, 4), Blame::Host, "who was next has not taken the time");
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub enum Blame {
     PluginPerhaps,
     /// The plugin answered, though not with what one hoped for.
     Nobody,
-    /// The host's: the call does not count.
+    /// The host's, or nobody's that could be named: the call does not count.
     Host,
 }
 

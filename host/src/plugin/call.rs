@@ -100,7 +100,7 @@ impl<'a> Session<'a> {
         let (plugin, limit) = (&bound.name, CHAIN_TIME_MAX.as_secs());
         let text =
             format!("the chain has run for {limit} s when it comes to plugin `{plugin}`: split less, or use fewer plugins");
-        Err(Cause::new(FaultKind::Time, "limit-time", text))
+        Err(Cause::new(FaultKind::ChainTime, "limit-time", text))
     }
 
     fn invoke<R>(

@@ -43,8 +43,10 @@ pub enum FaultKind {
     Fuel,
     /// Output limit.
     Output,
-    /// Wall clock limit.
+    /// Wall clock limit of one call.
     Time,
+    /// Wall clock limit of the whole chain; the plugin is the one that was next, and may have nothing to do with it.
+    ChainTime,
     /// Not the plugin's fault: the queue is gone, an instance could not be made.
     Host,
 }
