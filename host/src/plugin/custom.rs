@@ -127,12 +127,8 @@ impl Owned {
 
     /// The series, made where there is none yet and room for one.
     fn find(&self, name: &str, labels: Labels, kind: Kind, digest: Digest, series_max: usize) -> Result<Value, Refused> {
-        {
-            let mut series = self.lock();
-            if let Some(found) = series.iter_mut().find(|one| one.name == name && one.labels == labels) {
-                found.digest = digest;
-                return if found.value.kind() == kind { Ok(found.value.clone()) } else { Err(other_kind(name)) };
-            }
+        if let Some(known) = known(&mut self.lock(), name, &labels, kind, digest) {
+            return known;
         }
         // Not under the lock of this plugin: all of them are looked at.
         let (mut count, mut clashes) = (0, false);
@@ -145,6 +141,10 @@ impl Owned {
             return Err(other_kind(name));
         }
         let mut series = self.lock();
+        // Another call may have made it meanwhile.
+        if let Some(known) = known(&mut series, name, &labels, kind, digest) {
+            return known;
+        }
         if series.len() >= series_max {
             let plugin = &self.plugin;
             let former = series.iter().position(|one| one.digest != digest);
@@ -166,6 +166,13 @@ impl Owned {
     fn lock(&self) -> MutexGuard<'_, Vec<Series>> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The series, where there is one, told by this version from now on.
+fn known(series: &mut [Series], name: &str, labels: &Labels, kind: Kind, digest: Digest) -> Option<Result<Value, Refused>> {
+    let found = series.iter_mut().find(|one| one.name == name && one.labels == *labels)?;
+    found.digest = digest;
+    Some(if found.value.kind() == kind { Ok(found.value.clone()) } else { Err(other_kind(name)) })
 }
 
 enum Refused {
