@@ -97,12 +97,12 @@ pub(super) async fn release(parts: Parts) {
 async fn release_for_ever(parts: &Parts) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut held, mut revisions) = (HashSet::new(), Vec::new());
+    let (mut held, mut seen) = (HashSet::new(), Retired::default());
     loop {
         tokio::select! {
             lanes = parts.journal.feed().held.take() => held.extend(lanes),
             _ = look.tick() => {
-                retire(parts, &mut revisions);
+                retire(parts, &mut seen);
                 held = release_some(parts, held).await;
             }
         }
@@ -141,14 +141,19 @@ async fn release_some(parts: &Parts, held: HashSet<Lane>) -> HashSet<Lane> {
     waiting
 }
 
-/// With each new rule set: what it no longer has is not shown as tripped any more.
-fn retire(parts: &Parts, seen: &mut Vec<(Name, u64)>) {
+/// What [`retire`] has seen: the revisions of all workspaces, and how often something had tripped.
+type Retired = (Vec<(Name, u64)>, u64);
+
+/// With each new rule set, and when something has tripped, which may be by work that began with an old one: what no rule has is not shown
+/// as tripped.
+fn retire(parts: &Parts, seen: &mut Retired) {
     let book = parts.book.load();
     let revisions = book.workspaces.iter().map(|(workspace, rules)| (workspace.clone(), rules.revision)).collect();
-    if *seen == revisions {
+    let now = (revisions, parts.plugins.breakers().trips());
+    if *seen == now {
         return;
     }
-    *seen = revisions;
+    *seen = now;
     let has = |rule: &Arc<Rule>, plugin: &Name, digest: &Digest| {
         rule.chain.iter().chain(canaries(&rule.chain)).any(|bound| bound.name == *plugin && bound.digest == *digest)
     };

@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use prometheus_client::{
@@ -44,6 +47,7 @@ pub enum OnFault {
 pub struct Breakers {
     versions: Mutex<HashMap<Version, Entry>>,
     metrics: Metrics,
+    trips: AtomicU64,
 }
 
 type Version = (Name, Name, Digest);
@@ -115,7 +119,7 @@ pub enum Release {
 
 impl Breakers {
     pub(super) fn new(registry: &mut Registry) -> Self {
-        Self { versions: Mutex::default(), metrics: Metrics::register(registry) }
+        Self { versions: Mutex::default(), metrics: Metrics::register(registry), trips: AtomicU64::new(0) }
     }
 
     /// Whether a chain may run. `was_held`: the work waited for one of its plugins before.
@@ -134,7 +138,7 @@ impl Breakers {
         }
         let mut probes = Vec::new();
         for (bound, _) in chain.iter().zip(&says).filter(|(_, says)| **says == Says::Probe) {
-            entry(&mut versions, workspace, bound, now).breaker.begin_probe(now);
+            self.entry(&mut versions, workspace, bound, now).breaker.begin_probe(now);
             probes.push((bound.name.clone(), bound.digest));
         }
         drop(versions);
@@ -156,7 +160,7 @@ impl Breakers {
         for bound in distinct(&ticket.chain) {
             let blame = if failed.is_some_and(|stage| is_of(stage, bound)) { blame } else { Blame::Nobody };
             let calls = report.stages.iter().filter(|stage| is_of(stage, bound)).count();
-            let entry = entry(&mut versions, &ticket.workspace, bound, now);
+            let entry = self.entry(&mut versions, &ticket.workspace, bound, now);
             let was_tripped = entry.breaker.is_tripped();
             if ticket.probes.iter().any(|(name, digest)| *name == bound.name && *digest == bound.digest) {
                 entry.breaker.end_probe(well(calls, blame), now);
@@ -171,6 +175,9 @@ impl Breakers {
                 entry.breaker.prove();
             }
             self.metrics.changed(bound, entry, was_tripped);
+            if !was_tripped && entry.breaker.is_tripped() {
+                self.trips.fetch_add(1, Ordering::Relaxed);
+            }
             if failed_again && entry.breaker.is_tripped() {
                 after = match bound.on_fault {
                     OnFault::Hold => After::Hold(tripped(bound)),
@@ -203,6 +210,11 @@ impl Breakers {
     pub fn any_tripped(&self, workspace: &Name, chain: &[Arc<Bound>]) -> bool {
         let versions = self.lock();
         chain.iter().any(|bound| versions.get(&version(workspace, bound)).is_some_and(|entry| entry.breaker.is_tripped()))
+    }
+
+    /// How often one of them has tripped.
+    pub fn trips(&self) -> u64 {
+        self.trips.load(Ordering::Relaxed)
     }
 
     /// Tells which versions the rules of today have, so that others are no longer shown as tripped.
@@ -253,6 +265,26 @@ impl Breakers {
         }
     }
 
+    /// The version's entry, made where there is none.
+    fn entry<'v>(
+        &self,
+        versions: &'v mut HashMap<Version, Entry>,
+        workspace: &Name,
+        bound: &Bound,
+        now: Timestamp,
+    ) -> &'v mut Entry {
+        let version = version(workspace, bound);
+        if versions.len() >= VERSIONS_MAX && !versions.contains_key(&version) {
+            versions.retain(|_, entry| !entry.breaker.is_idle(now));
+            if let Some(any) = versions.keys().next().filter(|_| versions.len() >= VERSIONS_MAX).cloned()
+                && let Some(entry) = versions.remove(&any)
+            {
+                self.metrics.forgotten(&any.1, &entry);
+            }
+        }
+        versions.entry(version).or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Version, Entry>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,18 +304,6 @@ fn version(workspace: &Name, bound: &Bound) -> Version {
 
 fn says(versions: &HashMap<Version, Entry>, workspace: &Name, bound: &Bound, now: Timestamp) -> Says {
     versions.get(&version(workspace, bound)).map_or(Says::Closed, |entry| entry.breaker.says(now))
-}
-
-/// The version's entry, made where there is none.
-fn entry<'v>(versions: &'v mut HashMap<Version, Entry>, workspace: &Name, bound: &Bound, now: Timestamp) -> &'v mut Entry {
-    let version = version(workspace, bound);
-    if versions.len() >= VERSIONS_MAX && !versions.contains_key(&version) {
-        versions.retain(|_, entry| !entry.breaker.is_idle(now));
-        if let Some(any) = versions.keys().next().filter(|_| versions.len() >= VERSIONS_MAX).cloned() {
-            versions.remove(&any);
-        }
-    }
-    versions.entry(version).or_default()
 }
 
 /// What a run's calls of one plugin come to; of those that failed only the last did.
