@@ -95,7 +95,7 @@ async fn fold(parts: &Parts, batch: &Batch) -> BatchEnd {
         opened_at: batch.opened_at,
         attempt: batch.attempt,
         now,
-        state: Some(state::stored_state(&parts.journal, &batch.lane.workspace)),
+        state: Some(state::state_for(&parts.journal, &batch.lane)),
         members: members.collect(),
     };
     let report = parts.plugins.fold(Arc::clone(folder), fold).await;

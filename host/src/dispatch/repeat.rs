@@ -73,7 +73,7 @@ impl Repeater {
         let chain = self.chain(event, run).await?;
         let saw = self.journal.saw(event.workspace.clone(), event.id, run.rule.clone()).await?;
         let (now, attempt, state) = match &saw {
-            Some(saw) => (saw.now, saw.attempt, state::seen_state(saw)),
+            Some(saw) => (saw.now, saw.attempt, state::seen_state(saw, &run.rule)),
             None => (event.received_at, 1, state::stored_state(&self.journal, &event.workspace)),
         };
         let call = Call { event: Arc::clone(event), attempt, now, state: Some(state) };

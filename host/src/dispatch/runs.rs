@@ -69,7 +69,7 @@ impl Runs {
             Ok(admitted) => admitted,
             Err(outcome) => return untouched(run, outcome),
         };
-        let state = Some(state::stored_state(&self.parts.journal, &run.lane.workspace));
+        let state = Some(state::state_for(&self.parts.journal, &run.lane));
         let call = Call { event: Arc::clone(&run.event), attempt: run.attempt, now, state };
         let report = self.parts.plugins.run(Arc::clone(&ticket.chain), call).await;
         let after = told(&self.parts, &ticket, &report, run.attempt);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use crate::{
     event::{Name, StateEntry, StateUse, Timestamp},
-    journal::{Journal, JournalError, Outcome, Saw, SawState, StateEnd, StoredState},
+    journal::{Journal, JournalError, Lane, Outcome, Saw, SawState, StateEnd, StoredState},
     plugin::{StateFound, StateStore, StateUnavailable},
 };
 
@@ -19,12 +19,18 @@ const SAW_BYTES_MAX: usize = 256 << 10;
 
 /// The state of a workspace's plugins, in the journal.
 pub fn stored_state(journal: &Arc<dyn Journal>, workspace: &Name) -> Arc<dyn StateStore> {
-    Arc::new(Stored { journal: Arc::clone(journal), workspace: workspace.clone() })
+    Arc::new(Stored { journal: Arc::clone(journal), workspace: workspace.clone(), rule: None })
+}
+
+/// The same, for the work of a rule.
+pub(super) fn state_for(journal: &Arc<dyn Journal>, lane: &Lane) -> Arc<dyn StateStore> {
+    Arc::new(Stored { journal: Arc::clone(journal), workspace: lane.workspace.clone(), rule: Some(lane.name.clone()) })
 }
 
 struct Stored {
     journal: Arc<dyn Journal>,
     workspace: Name,
+    rule: Option<Name>,
 }
 
 impl fmt::Debug for Stored {
@@ -46,22 +52,33 @@ impl StateStore for Stored {
             None => Err(StateUnavailable(format!("the journal did not answer within {} ms", limit.as_millis()))),
         }
     }
+
+    fn worker(&self) -> &str {
+        self.rule.as_ref().map_or("", Name::as_str)
+    }
 }
 
-/// The state as a run that failed found it. What it did not ask for is not there.
-pub(super) fn seen_state(saw: &Saw) -> Arc<dyn StateStore> {
+/// The state as a run of this rule that failed found it. What it did not ask for is not there.
+pub(super) fn seen_state(saw: &Saw, rule: &Name) -> Arc<dyn StateStore> {
     let of_key = |one: &SawState| Some(((one.plugin.clone(), one.key.clone()), one.entry.clone()?));
-    Arc::new(Seen(saw.state.iter().filter_map(of_key).collect()))
+    Arc::new(Seen { entries: saw.state.iter().filter_map(of_key).collect(), rule: rule.clone() })
 }
 
 #[derive(Debug)]
-struct Seen(BTreeMap<(Name, String), StateEntry>);
+struct Seen {
+    entries: BTreeMap<(Name, String), StateEntry>,
+    rule: Name,
+}
 
 impl StateStore for Seen {
     fn read(&self, plugin: &Name, key: &str, _now: Timestamp, _limit: Duration) -> Result<StateFound, StateUnavailable> {
-        let of_plugin = self.0.iter().filter(|((owner, _), _)| owner == plugin);
+        let of_plugin = self.entries.iter().filter(|((owner, _), _)| owner == plugin);
         let bytes = of_plugin.map(|((_, key), entry)| (key.len() + entry.value.len()) as u64).sum();
-        Ok(StateFound { entry: self.0.get(&(plugin.clone(), key.to_owned())).cloned(), bytes })
+        Ok(StateFound { entry: self.entries.get(&(plugin.clone(), key.to_owned())).cloned(), bytes })
+    }
+
+    fn worker(&self) -> &str {
+        self.rule.as_str()
     }
 }
 
@@ -169,7 +186,7 @@ mod tests {
         let saw = super::saw(&uses(4), &dead(), NOW, 1).expect("a failure");
         let read = |plugin: &str, key: &str| {
             let plugin = plugin.parse().expect("a name");
-            seen_state(&saw).read(&plugin, key, NOW, Duration::ZERO).expect("read")
+            seen_state(&saw, &plugin).read(&plugin, key, NOW, Duration::ZERO).expect("read")
         };
         let found = read("p", "a");
         assert_eq!((found.entry.map(|entry| entry.version), found.bytes), (Some(3), 10), "both keys, of five bytes each");

@@ -24,6 +24,11 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     ///
     /// The store cannot tell, or not in time.
     fn read(&self, plugin: &Name, key: &str, now: Timestamp, limit: Duration) -> Result<StateFound, StateUnavailable>;
+
+    /// Whose work this is, where several work on the same event at once: what they write must not pass for the same.
+    fn worker(&self) -> &str {
+        ""
+    }
 }
 
 /// What a store has under a key.
@@ -133,9 +138,12 @@ impl Seen {
 }
 
 impl View {
-    /// Of a chain on what has this id, at its try and time: a repeat gives its writes the same versions again.
+    /// Of a chain on what has this id, at its try and time: a repeat gives its writes the same versions again, and another rule on the same
+    /// event others.
     pub(super) fn of(store: Option<Arc<dyn StateStore>>, id: &str, attempt: u32, now: Timestamp) -> Self {
-        Self { store, now, salt: format!("{id} {attempt} {}", now.0), ..Self::default() }
+        let worker = store.as_ref().map_or("", |store| store.worker());
+        let salt = format!("{id} {worker} {attempt} {}", now.0);
+        Self { store, now, salt, ..Self::default() }
     }
 
     /// How long the worker was held by reading.
@@ -336,12 +344,17 @@ mod tests {
     struct Store {
         found: Option<StateFound>,
         asked: Mutex<Vec<String>>,
+        worker: &'static str,
     }
 
     impl StateStore for Store {
         fn read(&self, _: &Name, key: &str, _: Timestamp, _: Duration) -> Result<StateFound, StateUnavailable> {
             self.asked.lock().expect("nobody panics").push(key.to_owned());
             self.found.clone().ok_or_else(|| StateUnavailable("the disk is gone".into()))
+        }
+
+        fn worker(&self) -> &str {
+            self.worker
         }
     }
 
@@ -352,7 +365,7 @@ mod tests {
     }
 
     fn store(found: Option<StateFound>) -> Arc<Store> {
-        Arc::new(Store { found, asked: Mutex::default() })
+        Arc::new(Store { found, asked: Mutex::default(), worker: "r" })
     }
 
     fn call_on(store: &Arc<Store>, granted: bool, bytes_max: u64) -> StateCall {
@@ -362,6 +375,18 @@ mod tests {
 
     fn empty() -> StateCall {
         call_on(&store(Some(StateFound::default())), true, 1_000)
+    }
+
+    #[test]
+    fn two_rules_on_one_event_write_versions_of_their_own() {
+        let version = |worker| {
+            let store: Arc<dyn StateStore> =
+                Arc::new(Store { found: Some(StateFound::default()), asked: Mutex::default(), worker });
+            let mut call = StateCall::of(View::of(Some(store), "evt_1", 1, NOW), &name(), true, 100);
+            call.put("a", b"x".to_vec(), None, None).expect("read").expect("room")
+        };
+        assert_eq!(version("r"), version("r"), "a repeat writes the same");
+        assert_ne!(version("r"), version("other"));
     }
 
     #[test]
