@@ -21,6 +21,14 @@ pub(super) enum StoreError {
         /// Which.
         folder: PathBuf,
     },
+    /// Made before the first release: there is no way on from there.
+    #[error("the journal has schema version {found}, this program knows {known}: begin with an empty data folder")]
+    Older {
+        /// On disk.
+        found: i64,
+        /// The only one we know.
+        known: i64,
+    },
     /// A downgrade.
     #[error("the journal has schema version {found}, this program knows {known}: start the newer program again")]
     Newer {

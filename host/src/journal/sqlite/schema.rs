@@ -12,8 +12,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Options, error::StoreError};
 
-/// The newest layout this program knows.
-const VERSION: i64 = 1;
+/// The layout this program knows. 1 was never released.
+const VERSION: i64 = 2;
 
 /// Measured to be the best for events of 1 KiB. Fixed when the file is made.
 pub(super) const PAGE_BYTES: u64 = 8192;
@@ -229,6 +229,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     match number("user_version")? {
         0 => create(connection),
         VERSION => Ok(()),
+        found if found < VERSION => Err(StoreError::Older { found, known: VERSION }),
         found => Err(StoreError::Newer { found, known: VERSION }),
     }
 }

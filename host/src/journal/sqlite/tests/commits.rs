@@ -66,17 +66,21 @@ fn a_closed_journal_has_committed_what_waited_and_takes_no_more() {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
-    let world = World::new();
-    let (folder, clock) = world.close();
-    let file = rusqlite::Connection::open(folder.path().join("journal.db")).expect("opens");
-    file.pragma_update(None, "user_version", 2).expect("is set");
-    drop(file);
-    let Err(JournalError::Failed(error)) = open(&Options::in_folder(folder.path()), clock_of(&clock), &mut Registry::default())
-    else {
-        panic!("opened")
-    };
-    assert!(error.to_string().contains("schema version 2"), "{error}");
+fn a_newer_and_an_older_schema_are_refused() {
+    for (version, advice) in [(1, "begin with an empty data folder"), (3, "start the newer program again")] {
+        let world = World::new();
+        let (folder, clock) = world.close();
+        let file = rusqlite::Connection::open(folder.path().join("journal.db")).expect("opens");
+        file.pragma_update(None, "user_version", version).expect("is set");
+        drop(file);
+        let Err(JournalError::Failed(error)) =
+            open(&Options::in_folder(folder.path()), clock_of(&clock), &mut Registry::default())
+        else {
+            panic!("opened")
+        };
+        let text = error.to_string();
+        assert!(text.contains(&format!("schema version {version}")) && text.contains(advice), "{text}");
+    }
 }
 
 #[test]
