@@ -14,8 +14,8 @@ const CONFLICTS_AT_ONCE: u32 = 2;
 const CONFLICT_PAUSE_MS_FIRST: u64 = 10;
 /// The longest pause.
 const CONFLICT_PAUSE_MS_MAX: u64 = 1_000;
-/// What is kept of what a failed run saw, keys and values together.
-const SAW_BYTES_MAX: usize = 256 << 10;
+/// What is kept of what a failed run saw, keys and values together: it stays with a dead letter.
+const SAW_BYTES_MAX: usize = 64 << 10;
 
 /// The state of a workspace's plugins, in the journal.
 pub fn stored_state(journal: &Arc<dyn Journal>, workspace: &Name) -> Arc<dyn StateStore> {
