@@ -3,8 +3,8 @@
 //! `events` finds the rules of each event and freezes them as runs; `runs` runs the plugins of pending ones; `batches` folds what is
 //! full or due, `state` is what plugins remember meanwhile, and `repeat` runs on request once more what ran. What follows from a plugin's result is decided by pure functions: [`plan`]
 //! what goes out, [`fate`] what becomes of a failure; `held` says whether plugins may run at all. All write nothing but whole outcomes to
-//! the journal, so a crash between two steps repeats a step and
-//! never half of one. A rule whose plugins are slow fills its own lane and nobody else's.
+//! the journal, so a crash between two steps repeats a step and never half of one. A rule whose plugins are slow fills its own lane and
+//! nobody else's.
 
 mod batches;
 mod collect;
@@ -122,8 +122,8 @@ pub struct Parts {
 }
 
 /// Stores what must not be lost for want of space: a store that is full or busy now may not be later, and what is being stored keeps
-/// its place meanwhile, so that nothing piles up behind it. Gives up, with `None`,
-/// only with a store that is closed: a restart does the work again.
+/// its place meanwhile, so that nothing piles up behind it. Gives up, with `None`, only with a store that is closed: a restart does the
+/// work again.
 async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> Option<T> {
     let mut told = false;
     loop {
@@ -143,8 +143,8 @@ async fn store<T>(what: &'static str, store: impl Fn() -> Pending<T>) -> Option<
 /// Between two tries to store the same.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts flow 2: a task each for events, runs, batches and what is held, so that none waits for another's computing. They end when, after `shutdown`,
-/// what was under way has ended; one that ends before has failed.
+/// Starts flow 2: a task each for events, runs, batches and what is held, so that none waits for another's computing. They end when, after
+/// `shutdown`, what was under way has ended; one that ends before has failed.
 pub fn start(options: &Options, parts: &Parts, registry: &mut Registry) -> [JoinHandle<()>; 4] {
     let metrics = Metrics::register(registry);
     [

@@ -8,7 +8,7 @@ use crate::{
     plugin::{StateFound, StateStore, StateUnavailable},
 };
 
-/// Conflicts after which work is run again at once: usually the other one is done by then.
+/// So many conflicts are followed by another run at once: usually the other one is done by then.
 const CONFLICTS_AT_ONCE: u32 = 2;
 /// The first pause after that, doubled with each further conflict.
 const CONFLICT_PAUSE_MS_FIRST: u64 = 10;

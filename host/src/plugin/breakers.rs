@@ -111,7 +111,7 @@ pub enum After {
 pub enum Release {
     /// All of it.
     All,
-    /// One, to see whether it goes well.
+    /// One at each look, to see whether it goes well.
     One,
     /// None yet.
     None,
