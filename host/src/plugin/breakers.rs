@@ -11,16 +11,13 @@ use std::{
     },
 };
 
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
-};
+use prometheus_client::registry::Registry;
 use serde::Deserialize;
 
 use super::{
     Bound, BreakerStatus, Report,
     breaker::{Breaker, Says, Seen},
+    breaker_metrics::Metrics,
 };
 use crate::event::{Digest, Failure, Name, Stage, Timestamp};
 
@@ -53,10 +50,10 @@ pub struct Breakers {
 type Version = (Name, Name, Digest);
 
 #[derive(Default)]
-struct Entry {
-    breaker: Breaker,
+pub(super) struct Entry {
+    pub(super) breaker: Breaker,
     /// No rule of today has it: it is nobody's concern but that of work which began with it.
-    retired: bool,
+    pub(super) retired: bool,
 }
 
 /// Leave to run a chain.
@@ -332,58 +329,4 @@ fn tripped(bound: &Bound) -> Failure {
          POST /v1/plugins/{name}/enable ({digest})"
     );
     Failure::new(TRIPPED, text)
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    plugin: String,
-}
-
-/// What operators see of breakers.
-struct Metrics {
-    tripped: Family<Labels, Gauge>,
-    trips: Family<Labels, Counter>,
-    bypassed: Family<Labels, Counter>,
-}
-
-impl Metrics {
-    fn register(registry: &mut Registry) -> Self {
-        let metrics = Self { tripped: Family::default(), trips: Family::default(), bypassed: Family::default() };
-        registry.register("sluicebox_plugin_tripped", "Versions of a plugin in use that are tripped", metrics.tripped.clone());
-        registry.register("sluicebox_plugin_trips", "How often a plugin was found to fail too often", metrics.trips.clone());
-        let bypassed = "Events and batches that went on without a plugin that was tripped";
-        registry.register("sluicebox_plugin_bypassed", bypassed, metrics.bypassed.clone());
-        metrics
-    }
-
-    fn changed(&self, bound: &Bound, entry: &mut Entry, was_tripped: bool) {
-        let (plugin, digest) = (&bound.name, bound.digest);
-        match (was_tripped, entry.breaker.is_tripped()) {
-            (false, true) => {
-                tracing::warn!(%plugin, %digest, on_fault = ?bound.on_fault, "a plugin fails too often: it is tripped");
-                self.trips.get_or_create(&Labels { plugin: plugin.to_string() }).inc();
-                self.tripped(plugin, 1);
-            }
-            (true, false) => {
-                tracing::info!(%plugin, %digest, "a plugin that was tripped is well again");
-                self.tripped(plugin, if entry.retired { 0 } else { -1 });
-                entry.retired = false;
-            }
-            _ => {}
-        }
-    }
-
-    fn forgotten(&self, plugin: &Name, entry: &Entry) {
-        if entry.breaker.is_tripped() && !entry.retired {
-            self.tripped(plugin, -1);
-        }
-    }
-
-    fn tripped(&self, plugin: &Name, by: i64) {
-        self.tripped.get_or_create(&Labels { plugin: plugin.to_string() }).inc_by(by);
-    }
-
-    fn bypassed(&self, plugin: &Name) {
-        self.bypassed.get_or_create(&Labels { plugin: plugin.to_string() }).inc();
-    }
 }

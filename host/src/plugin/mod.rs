@@ -14,6 +14,7 @@ mod about;
 mod accept;
 mod aot;
 mod breaker;
+mod breaker_metrics;
 mod breakers;
 mod call;
 mod canary;
