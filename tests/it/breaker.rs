@@ -124,6 +124,29 @@ async fn what_is_held_outlives_a_restart_and_goes_on_with_another_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_joins_a_batch_of_the_rule_as_it_is_now() {
+    let (receiver, time) = (Receiver::start().await, Time::new());
+    let host = Host::start_with(time.rules()).await;
+    let bad = bad(&host, "").await;
+    host.apply(&hub(&bad, &receiver)).await;
+    trip(&host).await;
+    let held = host.post("open", &[], "[1]").await;
+    host.run_in_state(&held, "all", "held").await;
+
+    // The old rule neither batches nor knows this destination. The run that tripped the breaker was held too.
+    let good = good(&host).await;
+    let new = destination("new", &format!("{}/new", receiver.url()));
+    let rule = "[rules.all]\nplugins = [\"guest\"]\ndestinations = [\"new\"]\nbatch = { max_events = 2 }\n";
+    host.apply(&format!("{OPEN_SOURCE}[plugins.guest]\n{good}\n{new}{rule}")).await;
+    let batch = receiver.wait_for("/new", 1).await.remove(0);
+    let mut members: Vec<serde_json::Value> = serde_json::from_slice(&batch.body).expect("an array");
+    members.sort_by_key(|member| member[0].as_u64());
+    assert_eq!(members, [serde_json::json!([0]), serde_json::json!([1])]);
+    assert!(receiver.received("/out").is_empty());
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_probe_that_goes_well_lets_all_go_on() {
     let (receiver, time) = (Receiver::start().await, Time::new());
     let host = Host::start_with(time.rules()).await;
