@@ -245,6 +245,23 @@ async fn a_canary_gets_its_share_of_the_events_and_every_rule_agrees_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_has_nothing_to_call_on_events_is_refused() {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    let one = host.upload(first()).await.expect("a component");
+    // It verifies requests and does nothing else.
+    let verifies = host.upload(guests::component("discord-verify")).await.expect("a component");
+    let plugin = format!(
+        "[plugins.redact]\ndigest = \"{one}\"\nconfig = {{ fields = [\"a\"] }}\ncanary = {{ digest = \"{verifies}\", percent = 50 }}\n"
+    );
+    let out = destination("out", &format!("{}/out", receiver.url()));
+    let rule = "[rules.all]\nplugins = [\"redact\"]\ndestinations = [\"out\"]\n";
+    let refused = host.try_apply(&format!("{OPEN_SOURCE}{plugin}{out}{rule}")).await;
+    let problem = refused.json["problems"][0].to_string();
+    assert!(refused.status == 422 && problem.contains("/canary/digest") && problem.contains("uncalled"), "{}", refused.json);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nothing_uses_is_collected_and_what_work_is_pinned_to_is_not() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let (data, receiver) = (folder.path().join("data"), Receiver::start().await);
