@@ -111,7 +111,7 @@ async fn fold(parts: &Parts, batch: &Batch) -> BatchEnd {
             fate::after(after, fault, standing)
         }
     };
-    let again_at = state::again_at((parts.clock)(), batch.conflicts, random());
+    let again_at = state::again_at(batch.opened_at, (parts.clock)(), batch.conflicts, random());
     let state = state::end(report.state, &outcome, now, again_at);
     BatchEnd { revision, stages, state, ..untouched(batch, outcome) }
 }

@@ -84,7 +84,7 @@ impl Runs {
             }
         };
         let saw = state::saw(&report.state, &outcome, now, run.attempt);
-        let again_at = state::again_at((self.parts.clock)(), run.conflicts, random());
+        let again_at = state::again_at(run.created_at, (self.parts.clock)(), run.conflicts, random());
         let state = state::end(report.state, &outcome, now, again_at);
         RunEnd { revision, stages, state, saw, ..untouched(run, outcome) }
     }

@@ -127,11 +127,11 @@ pub(super) fn saw(uses: &[StateUse], outcome: &Outcome, now: Timestamp, attempt:
     Some(saw)
 }
 
-/// When work is run again that conflicted: at once, or, where it has conflicted before, after a pause that differs from that of
-/// those whom it meets. `random` is in `0.0..1.0`.
-pub(super) fn again_at(now: Timestamp, conflicts: u32, random: f64) -> Timestamp {
+/// When work is run again that conflicted: at once and before what is younger, or, where it has conflicted before, after a pause that
+/// differs from that of those whom it meets. `random` is in `0.0..1.0`.
+pub(super) fn again_at(created_at: Timestamp, now: Timestamp, conflicts: u32, random: f64) -> Timestamp {
     if conflicts < CONFLICTS_AT_ONCE {
-        return now;
+        return created_at.min(now);
     }
     let doubled = CONFLICT_PAUSE_MS_FIRST.saturating_mul(1 << (conflicts - CONFLICTS_AT_ONCE).min(20));
     #[expect(
@@ -197,9 +197,10 @@ mod tests {
 
     #[test]
     fn the_pause_after_conflicts_is_none_at_first_and_never_long() {
-        assert_eq!([0, 1].map(|conflicts| again_at(NOW, conflicts, 0.9)), [NOW; 2]);
-        assert_eq!([2, 3, 4].map(|conflicts| again_at(NOW, conflicts, 0.5).0), [1_006, 1_011, 1_021]);
-        assert_eq!(again_at(NOW, u32::MAX, 0.5).0, 1_501);
-        assert_eq!(again_at(NOW, 2, 0.0).0, 1_001, "never at once again");
+        let again_at = |conflicts, random| super::again_at(Timestamp(7), NOW, conflicts, random).0;
+        assert_eq!([0, 1].map(|conflicts| again_at(conflicts, 0.9)), [7; 2], "before what is younger");
+        assert_eq!([2, 3, 4].map(|conflicts| again_at(conflicts, 0.5)), [1_006, 1_011, 1_021]);
+        assert_eq!(again_at(u32::MAX, 0.5), 1_501);
+        assert_eq!(again_at(2, 0.0), 1_001, "never at once again");
     }
 }
