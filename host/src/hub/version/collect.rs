@@ -1,5 +1,5 @@
-//! Collecting what nobody uses any more: versions beyond the kept ones, and then the files of components that no version, no document and
-//! no pending work names. What is being called stays whole, whoever removes its files: a call holds its component.
+//! Collecting what nobody uses any more: versions beyond the kept ones, and then the files of components that no version, no document of
+//! today and no pending work names; a kept record of an older revision does not hold them. What is being called stays whole, whoever removes its files: a call holds its component.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -32,19 +32,20 @@ impl Hub {
                 _ = &mut stopping => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            let Some(revisions) = pinned().await else { continue };
-            if let Err(error) = self.collect(revisions).await {
+            if let Err(error) = self.collect(&pinned).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "unused versions of plugins were not collected");
             }
         }
     }
 
-    /// Removes what is over. Nothing is applied meanwhile, so that nobody begins to use what goes.
-    async fn collect(&self, pinned: BTreeSet<u64>) -> Result<(), HubError> {
-        if pinned.len() > REVISIONS_MAX {
-            return Ok(());
-        }
+    /// Removes what is over. Nothing is applied meanwhile, so that nobody begins to use what goes: what work is pinned to is asked when that
+    /// is certain.
+    async fn collect<P: Future<Output = Option<BTreeSet<u64>>>>(&self, pinned: &impl Fn() -> P) -> Result<(), HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
+        let pinned = match pinned().await {
+            Some(pinned) if pinned.len() <= REVISIONS_MAX => pinned,
+            _ => return Ok(()),
+        };
         let collected = self.with_versions(move |inner| {
             let _turn = turn;
             inner.collect(&pinned)
@@ -96,8 +97,8 @@ impl Inner {
 }
 
 impl Line {
-    /// Forgets unused versions but for the newest `unused_max`, once they were unused for long enough; tells which, and since when they
-    /// were unused.
+    /// Forgets unused versions but for the newest `unused_max`, or all where there is no plugin, once they were unused for long enough; tells
+    /// which, and since when they were unused.
     fn collect(
         &mut self,
         used: &HashSet<Digest>,
@@ -105,10 +106,11 @@ impl Line {
         idle_ms_min: u64,
         now: Timestamp,
     ) -> Vec<(Digest, Timestamp)> {
-        let before = self.before.filter(|_| self.active.is_some());
+        // A plugin that is gone, or never was, needs none of them; this long they wait for it.
+        let unused_max = if self.active.is_some() { unused_max } else { 0 };
         for version in &mut self.versions {
             let waits = matches!(version.state, State::Queued | State::Compiling) || version.activate;
-            let stays = waits || used.contains(&version.digest) || before == Some(version.digest);
+            let stays = waits || used.contains(&version.digest) || self.before == Some(version.digest);
             version.idle_since = if stays { None } else { version.idle_since.or(Some(now)) };
         }
         let idle = self.versions.iter().filter(|version| version.idle_since.is_some()).count();
@@ -162,6 +164,18 @@ mod tests {
         assert_eq!(left(&line), ["used", "before", "new"].map(digest));
         line.collect(&used, 0, 10, Timestamp(110));
         assert_eq!(left(&line), ["used", "before"].map(digest), "a rollback has where to go");
+    }
+
+    #[test]
+    fn of_a_plugin_that_is_gone_nothing_stays() {
+        let mut line = line(&["new", "old"]);
+        line.follow(Some((Digest::of(b"old"), Exports::default())), 1, Timestamp(0));
+        line.follow(Some((Digest::of(b"new"), Exports::default())), 1, Timestamp(0));
+        line.follow(None, 0, Timestamp(0));
+        line.collect(&HashSet::new(), 10, 10, Timestamp(0));
+        assert_eq!(line.versions.len(), 2, "not at once");
+        line.collect(&HashSet::new(), 10, 10, Timestamp(10));
+        assert_eq!(line, Line::default());
     }
 
     #[test]
