@@ -87,7 +87,8 @@ async fn put(
     let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
     let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/wasm");
     if kind == Kind::Plugin && is_wasm {
-        return versions::upload(&parts, name, query.activate, read(request, &parts).await?).await;
+        let component = read(request, &parts).await?;
+        return versions::upload(parts, name, query.activate, component).await;
     }
     if query.activate {
         let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
@@ -110,8 +111,10 @@ struct PutQuery {
     activate: bool,
 }
 
-/// Compiling may take longer than whoever asked for it waits: what is begun is done all the same.
-async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Result<T, HubError>> + Send + 'static) -> Result<T, Problem> {
+/// Whoever asked may go away meanwhile: what is begun is done all the same.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, HubError>> + Send + 'static,
+) -> Result<T, Problem> {
     let done = tokio::spawn(work).await.map_err(|error| {
         tracing::error!(%error, "a request could not be handled");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")

@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 
 use super::{
     Parts,
-    documents::{Document, hub_problem, told},
+    documents::{Document, hub_problem, to_its_end, told},
     parsed,
     wire::{Activate, Applied, Canary, VersionTold, VersionsTold},
 };
@@ -31,10 +31,10 @@ pub(super) fn routes() -> Router<Parts> {
 }
 
 /// Takes a component in: 202 while there is something to wait for, 200 where it is ready already.
-pub(super) async fn upload(parts: &Parts, plugin: Name, activate: bool, component: Bytes) -> Result<Response, Problem> {
-    let uploaded = parts.hub.upload_version(&Name::default_workspace(), &plugin, component, activate).await;
-    let status = uploaded.map_err(|error| hub_problem(&error))?;
-    let place = format!("/v1/plugins/{plugin}/versions/{}", status.version.digest);
+pub(super) async fn upload(parts: Parts, plugin: Name, activate: bool, component: Bytes) -> Result<Response, Problem> {
+    let upload = async move { parts.hub.upload_version(&Name::default_workspace(), &plugin, component, activate).await };
+    let status = to_its_end(upload).await?;
+    let place = format!("/v1/plugins/{}/versions/{}", status.plugin, status.version.digest);
     let waits = matches!(status.version.state, hub::State::Queued | hub::State::Compiling) || status.version.activate;
     let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((code, [(header::LOCATION, place)], Json(VersionTold::of(&status))).into_response())

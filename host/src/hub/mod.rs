@@ -86,8 +86,8 @@ struct Inner {
     former: history::Former,
     versions: version::Versions,
     versioning: version::Versioning,
-    /// Held by the upload that is being compiled.
-    building: tokio::sync::Semaphore,
+    /// Uploads that wait to be compiled.
+    builds: version::Queue,
     clock: Clock,
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
@@ -28,7 +28,7 @@ use super::{
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
-    version::{Versioning, Versions},
+    version::{Queue, Versioning, Versions},
 };
 use crate::{
     event::{Clock, Digest, Name, Timestamp},
@@ -86,7 +86,7 @@ impl Hub {
             former: Former::default(),
             versions: loaded.versions,
             versioning: options.versioning.clone(),
-            building: Semaphore::new(1),
+            builds: Queue::default(),
             clock,
         };
         let hub = Arc::new(Self { inner: Arc::new(inner) });

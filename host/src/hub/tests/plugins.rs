@@ -6,7 +6,7 @@ use super::*;
 use crate::event::Digest;
 
 /// A filter; each version has bytes of its own.
-fn component(version: &str) -> Bytes {
+pub(super) fn component(version: &str) -> Bytes {
     wat::parse_str(include_str!("filter.wat").replace("VERSION", version)).expect("a component").into()
 }
 

@@ -1,5 +1,5 @@
 //! Uploads become versions that can be activated: one is compiled at a time, in the order of their coming, behind the caller's back. What a
-//! restart interrupts it begins again.
+//! stop interrupts the next start begins again, in the order of the uploads.
 
 use std::sync::Arc;
 
@@ -33,10 +33,15 @@ impl Inner {
 
 impl Hub {
     fn resume_builds(&self) {
+        let mut unfinished = Vec::new();
         for (place, line) in self.inner.versions.all() {
-            for version in line.versions.iter().filter(|version| version.state == State::Queued || version.activate) {
-                self.build(place.clone(), version.digest);
-            }
+            let waits = line.versions.iter().filter(|version| version.state == State::Queued || version.activate);
+            unfinished.extend(waits.map(|version| (version.uploaded_at, place.clone(), version.digest)));
+        }
+        // Stable: uploads of the same millisecond stay in their plugin's order.
+        unfinished.sort_by_key(|(uploaded_at, ..)| *uploaded_at);
+        for (_, place, digest) in unfinished {
+            self.build(place, digest);
         }
     }
 
@@ -45,6 +50,10 @@ impl Hub {
         let followed = self.with_versions(|inner| {
             for (workspace, documents) in &inner.state.load().workspaces {
                 inner.versions_follow(workspace, documents.keys());
+            }
+            // And what they do not say any more: a stop may have come right after a deletion.
+            for ((workspace, plugin), _) in inner.versions.all() {
+                inner.versions_follow(&workspace, [(Kind::Plugin, plugin)].iter());
             }
             Ok::<_, StoreError>(())
         });
@@ -55,23 +64,58 @@ impl Hub {
 
     /// Compiles a version as soon as it is its turn, and activates it where that was asked for.
     pub(super) fn build(&self, place: Place, digest: Digest) {
+        if !self.inner.builds.push(place, digest) {
+            return;
+        }
         let hub = Self { inner: Arc::clone(&self.inner) };
         tokio::spawn(async move {
-            let Ok(_turn) = hub.inner.building.acquire().await else { return };
-            if let Err(error) = hub.built(&place, digest).await {
-                let (error, plugin) = (&error as &dyn std::error::Error, &place.1);
-                tracing::error!(error, %plugin, %digest, "what became of an upload could not be kept");
+            while let Some((place, digest)) = hub.inner.builds.next() {
+                let (hub, plugin) = (Self { inner: Arc::clone(&hub.inner) }, place.1.clone());
+                // A task of its own: one that panics is not the end of those behind it.
+                let built = tokio::spawn(async move { hub.build_now(&place, digest).await });
+                if let Err(error) = built.await {
+                    tracing::error!(%error, %plugin, %digest, "an upload was not compiled: this is a bug in sluicebox");
+                }
             }
         });
     }
 
+    async fn build_now(&self, place: &Place, digest: Digest) {
+        let Err(error) = self.built(place, digest).await else { return };
+        let (error, plugin) = (&error as &dyn std::error::Error, &place.1);
+        tracing::error!(error, %plugin, %digest, "what became of an upload could not be kept: upload it again");
+    }
+
     async fn built(&self, place: &Place, digest: Digest) -> Result<(), HubError> {
-        if self.note(place, digest, |version| version.state = State::Compiling).await?.is_none() {
+        let begun = self.note(place, digest, |version| {
+            let is_ready = matches!(version.state, State::Ready(_));
+            if !is_ready {
+                version.state = State::Compiling;
+            }
+            (is_ready, version.activate)
+        });
+        let activate = match begun.await? {
             // It was collected meanwhile.
-            return Ok(());
+            None => return Ok(()),
+            // It was put behind itself, or became active meanwhile, or a stop came before it was activated.
+            Some((true, activate)) => activate,
+            Some((false, _)) => self.compile(place, digest).await?,
+        };
+        if activate {
+            return self.activate_built(place, digest).await;
         }
+        self.inner.release();
+        Ok(())
+    }
+
+    /// Whether it is to be activated.
+    async fn compile(&self, place: &Place, digest: Digest) -> Result<bool, HubError> {
         let outcome = self.compiled(&place.1, digest).await;
-        let activate = self.note(place, digest, move |version| {
+        let noted = self.note(place, digest, move |version| {
+            if matches!(version.state, State::Ready(_)) {
+                // An apply used it meanwhile.
+                return version.activate;
+            }
             match outcome {
                 Ok(exports) => (version.state, version.problem) = (State::Ready(exports), None),
                 Err(flaw) => (version.state, version.problem) = (State::Failed, Some(flaw)),
@@ -80,19 +124,19 @@ impl Hub {
             version.activate &= version.state != State::Failed;
             version.activate
         });
-        if activate.await? == Some(true) {
-            self.activate_built(place, digest).await?;
-        } else {
-            self.inner.release();
-        }
-        Ok(())
+        Ok(noted.await? == Some(true))
     }
 
-    async fn activate_built(&self, (workspace, plugin): &Place, digest: Digest) -> Result<(), HubError> {
-        let Err(error) = self.activate(workspace, plugin, digest).await else { return Ok(()) };
+    async fn activate_built(&self, place: &Place, digest: Digest) -> Result<(), HubError> {
+        let (workspace, plugin) = place;
+        let turn = self.inner.turn.clone().lock_owned().await;
+        // Another version was decided for meanwhile, which counts.
+        if !self.inner.versions.line(workspace, plugin).version(&digest).is_some_and(|version| version.activate) {
+            return Ok(());
+        }
+        let Err(error) = self.activate_in_turn(turn, workspace, plugin, digest).await else { return Ok(()) };
         let message = format!("it is ready, but was not activated: {error}");
-        let place = (workspace.clone(), plugin.clone());
-        let noted = self.note(&place, digest, move |version| {
+        let noted = self.note(place, digest, move |version| {
             version.activate = false;
             version.problem = Some(Flaw { code: "not-activated".to_owned(), message });
         });

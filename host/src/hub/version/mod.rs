@@ -7,15 +7,17 @@
 mod build;
 mod collect;
 mod diff;
+mod queue;
 mod record;
 mod request;
 
 pub use diff::{Trial, Tried};
+pub(super) use queue::Queue;
 pub use request::VersionStatus;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -59,7 +61,7 @@ pub struct Version {
     pub state: State,
     /// Why it failed, or why it was not activated although it is ready.
     pub problem: Option<Flaw>,
-    /// Whether it is to be activated as soon as it is ready.
+    /// Whether it is to be activated as soon as it is ready; of a plugin's versions at most the one for which that was asked last.
     pub activate: bool,
     /// Since when it was seen to be unused.
     pub(super) idle_since: Option<Timestamp>,
@@ -153,14 +155,19 @@ impl Versions {
         }
         let path = self.folder.join(format!("{}.{}.json", place.0, place.1));
         if line == Line::default() {
-            fs::remove_file(&path).map_err(FileSystemError::when("remove", &path))?;
-            durable::sync_folder(&self.folder)?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileSystemError::when("remove", &path)(error));
+                }
+                _ => durable::sync_folder(&self.folder)?,
+            }
+            self.lines.write().unwrap_or_else(PoisonError::into_inner).remove(place);
         } else {
             let record = serde_json::to_vec(&Record::of(place, &line));
             let bytes = record.map_err(|error| FileSystemError::when("write", &path)(error.into()))?;
             durable::write(&path, &bytes, durable::SHARED)?;
+            self.lines.write().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), Arc::new(line));
         }
-        self.lines.write().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), Arc::new(line));
         Ok(told)
     }
 
@@ -174,6 +181,12 @@ impl Versions {
         now: Timestamp,
     ) -> Result<(), FileSystemError> {
         self.change(&(workspace.clone(), plugin.clone()), |line| line.follow(active, bytes, now))
+    }
+
+    /// Takes a version in as if a stop came before it was compiled.
+    #[cfg(test)]
+    pub(super) fn interrupted(&self, place: &Place, digest: Digest, activate: bool) {
+        self.change(place, |line| line.take(digest, 1, activate, Timestamp(0))).expect("written");
     }
 
     /// The version of a plugin that is meant.
@@ -211,11 +224,15 @@ impl Line {
 
     fn follow(&mut self, active: Option<(Digest, Exports)>, bytes: u64, now: Timestamp) {
         let Some((digest, exports)) = active else {
-            self.active = None;
+            // Nothing is left to go back to: a plugin of this name would be another one.
+            (self.active, self.before) = (None, None);
             return;
         };
-        if let Some(before) = self.active.replace(digest).filter(|before| *before != digest) {
-            self.before = Some(before);
+        let before = self.active.replace(digest);
+        if before != Some(digest) {
+            self.before = before.or(self.before);
+            // This decision is newer than the wish for another version, which is compiled all the same.
+            self.versions.iter_mut().for_each(|version| version.activate = false);
         }
         if self.version(&digest).is_none() {
             let state = State::Queued;

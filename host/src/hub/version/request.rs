@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
-use super::{State, Version};
+use super::{Place, State, Version};
 use crate::{
     event::{Digest, Name, Timestamp},
     hub::{
-        Applied, Draft, Hub, HubError, Kind, StoreError, component,
+        Applied, Draft, Hub, HubError, Inner, Kind, StoreError, component,
         snapshot::{Part, Workspace},
     },
     plugin::{self, Pin},
@@ -51,26 +52,16 @@ impl Hub {
         let read = tokio::task::spawn_blocking(move || plugins.examine(&label, &unread));
         let digest = read.await.map_err(StoreError::Stopped)??;
         let place = (workspace.clone(), plugin.clone());
-        let is_new =
-            self.inner.versions.line(workspace, plugin).version(&digest).is_none_or(|known| known.state == State::Failed);
-        if is_new && self.uploads_waiting() >= self.inner.versioning.uploads_waiting_max {
-            return Err(HubError::Busy { waiting: self.inner.versioning.uploads_waiting_max });
-        }
-        let now = (self.inner.clock)();
-        let (length, kept_for) = (bytes.len() as u64, place.clone());
-        let kept = self.with_versions(move |inner| {
-            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || inner.named())?;
-            let queued =
-                kept.then(|| inner.versions.change(&kept_for, |line| line.take(digest, length, activate, now))).transpose()?;
-            Ok::<_, StoreError>(queued)
-        });
-        match kept.await? {
-            None => return Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
-            Some(true) => self.build(place, digest),
-            Some(false) if activate && self.inner.versions.line(workspace, plugin).is_ready(&digest) => {
-                self.activate(workspace, plugin, digest).await?;
-            }
-            Some(false) => {}
+        // What is to be activated is a decision like an apply: it comes after those before it, and is not undone by them.
+        let turn = if activate { Some(self.inner.turn.clone().lock_owned().await) } else { None };
+        let upload = Upload { place: place.clone(), digest, bytes, activate, at: (self.inner.clock)() };
+        let taken = self.with_versions(move |inner| Ok::<_, StoreError>((inner.take(upload)?, turn)));
+        match taken.await? {
+            (Taken::NoRoom, _) => return Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
+            (Taken::Busy { waiting }, _) => return Err(HubError::Busy { waiting }),
+            (Taken::Ready, Some(turn)) => drop(self.activate_in_turn(turn, workspace, plugin, digest).await?),
+            (Taken::Ready, None) => {}
+            (Taken::Waits, _) => self.build(place, digest),
         }
         self.version(workspace, plugin, &digest.into())
     }
@@ -111,16 +102,32 @@ impl Hub {
     /// # Errors
     /// [`HubError::NoVersion`] and [`HubError::NotReady`]; else as of [`apply`](Self::apply), and the version before stays active.
     pub async fn activate(&self, workspace: &Name, plugin: &Name, digest: Digest) -> Result<Applied, HubError> {
+        let turn = self.inner.turn.clone().lock_owned().await;
+        self.activate_in_turn(turn, workspace, plugin, digest).await
+    }
+
+    pub(super) async fn activate_in_turn(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        workspace: &Name,
+        plugin: &Name,
+        digest: Digest,
+    ) -> Result<Applied, HubError> {
         self.check_ready(workspace, plugin, &digest)?;
-        self.edit_plugin(workspace, plugin, |document| make_active(document, digest)).await
+        let draft = self.edited(workspace, plugin, |document| make_active(document, digest));
+        self.apply_in_turn(turn, workspace, draft).await
     }
 
     /// Makes the version active that was before this one. Twice is back again.
     ///
     /// # Errors
-    /// [`HubError::NoVersion`] where none was; else as of [`apply`](Self::apply).
+    /// [`HubError::NotFound`] where there is no such plugin, [`HubError::NoVersion`] where none was before; else as of
+    /// [`apply`](Self::apply).
     pub async fn roll_back(&self, workspace: &Name, plugin: &Name) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
+        if self.get(workspace, Kind::Plugin, plugin).is_none() {
+            return Err(HubError::NotFound { kind: Kind::Plugin, name: plugin.clone() });
+        }
         let before = self.inner.versions.line(workspace, plugin).before;
         let none = || no_version(plugin, &format!("no other version of plugin `{plugin}` was active before this one"));
         let digest = before.ok_or_else(none)?;
@@ -185,36 +192,73 @@ impl Hub {
         };
         Err(HubError::NotReady { plugin: plugin.clone(), digest: *digest, why })
     }
+}
+
+/// A component that came.
+struct Upload {
+    place: Place,
+    digest: Digest,
+    bytes: Bytes,
+    activate: bool,
+    at: Timestamp,
+}
+
+/// What became of it.
+enum Taken {
+    /// There are as many components as may be.
+    NoRoom,
+    /// So many wait to be compiled.
+    Busy { waiting: usize },
+    /// It is to be compiled, or is: that it is in the queue has to be made sure.
+    Waits,
+    /// It was compiled before.
+    Ready,
+}
+
+impl Inner {
+    /// Keeps an upload. Uploads do this one after the other, so that none passes by the limit beside another.
+    fn take(&self, Upload { place, digest, bytes, activate, at }: Upload) -> Result<Taken, StoreError> {
+        let waiting = self.versioning.uploads_waiting_max;
+        let is_new = self.versions.line(&place.0, &place.1).version(&digest).is_none_or(|known| known.state == State::Failed);
+        if is_new && self.uploads_waiting() >= waiting {
+            return Ok(Taken::Busy { waiting });
+        }
+        if !self.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || self.named())? {
+            return Ok(Taken::NoRoom);
+        }
+        let is_ready = self.versions.change(&place, |line| line.take(digest, bytes.len() as u64, activate, at))?;
+        Ok(if is_ready { Taken::Ready } else { Taken::Waits })
+    }
 
     fn uploads_waiting(&self) -> usize {
         let waits = |version: &&Version| matches!(version.state, State::Queued | State::Compiling);
-        self.inner.versions.all().iter().map(|(_, line)| line.versions.iter().filter(waits).count()).sum()
+        self.versions.all().iter().map(|(_, line)| line.versions.iter().filter(waits).count()).sum()
     }
 }
 
 impl super::Line {
-    /// Takes an upload in. True: it has to be compiled.
-    fn take(&mut self, digest: Digest, bytes: u64, activate: bool, now: Timestamp) -> bool {
-        match self.version_mut(&digest) {
-            Some(known) => {
-                let again = known.state == State::Failed;
-                if again {
-                    (known.state, known.problem, known.uploaded_at) = (State::Queued, None, now);
-                }
-                known.idle_since = None;
-                known.activate |= activate && !matches!(known.state, State::Ready(_));
-                again
-            }
-            None => {
-                let (state, problem, idle_since) = (State::Queued, None, None);
-                self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate, idle_since });
-                true
-            }
+    /// Takes an upload in. True: it is ready.
+    pub(super) fn take(&mut self, digest: Digest, bytes: u64, activate: bool, now: Timestamp) -> bool {
+        if self.version(&digest).is_none() {
+            let (state, problem, idle_since) = (State::Queued, None, None);
+            self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate: false, idle_since });
         }
-    }
-
-    fn is_ready(&self, digest: &Digest) -> bool {
-        self.version(digest).is_some_and(|version| matches!(version.state, State::Ready(_)))
+        if activate {
+            // The wish that came last counts.
+            self.versions.iter_mut().for_each(|version| version.activate = false);
+        }
+        let Some(version) = self.version_mut(&digest) else { return false };
+        version.idle_since = None;
+        if let State::Ready(_) = version.state {
+            // What became of an older wish is no news of this upload.
+            version.problem = None;
+            return true;
+        }
+        if version.state == State::Failed {
+            (version.state, version.problem, version.uploaded_at) = (State::Queued, None, now);
+        }
+        version.activate |= activate;
+        false
     }
 }
 
