@@ -12,11 +12,13 @@ use crate::event::Invalid;
 pub struct Options {
     /// OS threads that run guests; where there are several, the same plugins never have all of them.
     pub workers: usize,
-    /// Chains that may wait for a worker, those of the same plugins at most half of them; who comes after them waits to be let into the queue.
+    /// Chains that may wait for a worker, those of the same plugins at most a quarter of them, beside one of each; who comes after them waits
+    /// to be let into the queue.
     pub queue_max: usize,
     /// OS threads that only verify requests, while their senders wait: what the others do never holds these up.
     pub verify_workers: usize,
-    /// Requests that may wait for one of those, for the same plugin at most half of them; one more is told to come again.
+    /// Requests that may wait for one of those, for the same plugin at most a quarter of them, beside one of each; one more is told to come
+    /// again.
     pub verify_queue_max: usize,
     /// The largest component; more than 64 MiB is as good as that.
     pub component_bytes_max: usize,

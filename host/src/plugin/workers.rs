@@ -1,8 +1,9 @@
 //! The threads that guests run on. They are not tokio's: a guest that spins would hold up timers and sockets with it.
 //!
 //! Whoever has work waits for a slot of the queue without holding a thread, then for the answer. Work whose asker has gone away
-//! is not begun. Work of different plugins is in different lanes: none of them may have all workers or all slots, so that plugins that
-//! are slow, or never come back before their limit, have nobody wait for them but their own events.
+//! is not begun. Work of different plugins is in different lanes: none of them may have all workers, or more than a quarter of the slots,
+//! and one that has nothing waiting needs no slot, however many others are full. So plugins that are slow, or never come back before their
+//! limit, have nobody wait for them but their own events.
 
 use std::{
     collections::HashMap,
@@ -17,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use wasmtime::Engine;
 
 use super::{Bound, LoadError, load_error, turns::Turns};
+
+/// A lane has at most this part of the slots.
+const SHARE: usize = 4;
 
 /// How many threads there are, and how much may wait for them.
 pub(super) struct Size {
@@ -41,7 +45,7 @@ pub(super) struct Workers {
     /// As many permits as the queue has slots.
     slots: Arc<Semaphore>,
     /// The permits of each lane that anybody has or waits for one of: taken before one of `slots`, so that a lane with more work
-    /// than its share waits behind itself.
+    /// than its share waits behind itself. Whoever has a lane's only one needs none of `slots`.
     shares: Mutex<HashMap<Lane, Weak<Semaphore>>>,
     share_max: usize,
 }
@@ -49,8 +53,16 @@ pub(super) struct Workers {
 struct Job {
     work: Box<dyn FnOnce() + Send>,
     since: Instant,
-    /// Of the lane and of all; given back when a worker takes the job.
-    slots: [OwnedSemaphorePermit; 2],
+    /// Given back when a worker takes the job.
+    place: Place,
+}
+
+/// A place in the queue.
+struct Place {
+    /// Of the lane.
+    _share: OwnedSemaphorePermit,
+    /// Of all; `None`: nothing else of the lane was waiting.
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Workers {
@@ -68,7 +80,7 @@ impl Workers {
             queue: Arc::clone(&queue),
             slots: Arc::new(Semaphore::new(slots_max)),
             shares: Mutex::default(),
-            share_max: (slots_max / 2).max(1),
+            share_max: (slots_max / SHARE).max(1),
         };
         for index in 0..workers {
             let (queue, waited) = (Arc::clone(&queue), waited.clone());
@@ -81,9 +93,10 @@ impl Workers {
     /// Has this done by a worker. `None` where that was not to be had: the work itself panicked, which is a bug of the host.
     pub(super) async fn run<T: Send + 'static>(&self, lane: Lane, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let since = Instant::now();
-        let share = self.share(&lane).acquire_owned().await.ok()?;
-        let slots = [share, Arc::clone(&self.slots).acquire_owned().await.ok()?];
-        self.push(lane, since, slots, work).await.ok()
+        let all = self.share(&lane);
+        let share = Arc::clone(&all).acquire_owned().await.ok()?;
+        let slot = if self.is_only(&all) { None } else { Some(Arc::clone(&self.slots).acquire_owned().await.ok()?) };
+        self.push(lane, since, Place { _share: share, _slot: slot }, work).await.ok()
     }
 
     /// The same where nobody can wait for a slot. The inner `None` is as with [`run`](Self::run).
@@ -96,15 +109,27 @@ impl Workers {
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Option<T>, TryAcquireError> {
-        let slots = [self.share(&lane).try_acquire_owned()?, Arc::clone(&self.slots).try_acquire_owned()?];
-        Ok(self.push(lane, Instant::now(), slots, work).await.ok())
+        let place = self.try_place(&lane)?;
+        Ok(self.push(lane, Instant::now(), place, work).await.ok())
+    }
+
+    fn try_place(&self, lane: &Lane) -> Result<Place, TryAcquireError> {
+        let all = self.share(lane);
+        let share = Arc::clone(&all).try_acquire_owned()?;
+        let slot = if self.is_only(&all) { None } else { Some(Arc::clone(&self.slots).try_acquire_owned()?) };
+        Ok(Place { _share: share, _slot: slot })
+    }
+
+    /// Whether one permit of a lane is taken, which is the caller's.
+    fn is_only(&self, share: &Semaphore) -> bool {
+        share.available_permits() + 1 >= self.share_max
     }
 
     fn push<T: Send + 'static>(
         &self,
         lane: Lane,
         since: Instant,
-        slots: [OwnedSemaphorePermit; 2],
+        place: Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (reply, answer) = oneshot::channel();
@@ -114,7 +139,7 @@ impl Workers {
                 let _ = reply.send(work());
             }
         });
-        self.queue.push(lane, Job { work, since, slots });
+        self.queue.push(lane, Job { work, since, place });
         answer
     }
 
@@ -186,8 +211,8 @@ impl Queue {
 fn serve(queue: &Queue, waited: &Histogram) {
     Engine::tls_eager_initialize();
     let mut done = None;
-    while let Some((lane, Job { work, since, slots })) = queue.next(done.take()) {
-        drop(slots);
+    while let Some((lane, Job { work, since, place })) = queue.next(done.take()) {
+        drop(place);
         waited.observe(since.elapsed().as_secs_f64());
         // A panic here is a bug of the host; it must cost its asker an answer and nobody a worker.
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
@@ -202,4 +227,28 @@ fn serve(queue: &Queue, waited: &Histogram) {
 /// Nothing panics while it holds one of these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::histogram::exponential_buckets;
+
+    use super::*;
+
+    #[test]
+    fn a_lane_has_its_share_and_one_that_is_empty_gets_in_whoever_filled_the_queue() {
+        let waited = Histogram::new(exponential_buckets(1.0, 2.0, 2));
+        let workers = Workers::start("test", &Size { workers: 1, queue_max: 8 }, &waited).expect("threads");
+        let lane = |number: usize| Lane([number].into());
+        let mut held: Vec<Place> = Vec::new();
+        for number in 0..8 {
+            held.extend((0..2).map(|_| workers.try_place(&lane(number)).expect("a share of two")));
+            assert!(workers.try_place(&lane(number)).is_err(), "the share is used up");
+        }
+        assert_eq!(workers.slots.available_permits(), 0);
+        held.push(workers.try_place(&lane(8)).expect("nothing of it waits"));
+        assert!(workers.try_place(&lane(8)).is_err(), "all slots are taken");
+        held.clear();
+        held.extend((0..2).map(|_| workers.try_place(&lane(8)).expect("given back")));
+    }
 }
