@@ -59,7 +59,11 @@ impl Bodies {
         }
         let share = self.share(declared.unwrap_or(max))?;
         match timeout(self.timeout, Limited::new(body, max).collect()).await {
-            Ok(Ok(collected)) => Ok((collected.to_bytes(), share)),
+            Ok(Ok(collected)) => {
+                let body = collected.to_bytes();
+                let share = share.of(body.len());
+                Ok((body, share))
+            }
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max)),
             Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-broken", "the body ended before it was complete")),
             Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body took too long to arrive")),
@@ -74,6 +78,21 @@ impl Bodies {
         })?;
         self.held.inc_by(i64::from(permits));
         Ok(Share { permit, held: self.held.clone() })
+    }
+}
+
+impl Share {
+    /// As much of it as is needed: what is left is given back.
+    fn of(mut self, bytes: usize) -> Self {
+        let more = self.bytes().saturating_sub(bytes);
+        if let Some(more) = self.permit.split(more) {
+            drop(Self { permit: more, held: self.held.clone() });
+        }
+        self
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.permit.num_permits()
     }
 }
 
@@ -138,6 +157,13 @@ mod tests {
         let _share = bodies.share(3).expect("three bytes");
         let unknown = Body::new(Unsized(Body::from("1")));
         assert_eq!(read(&bodies, unknown).await.expect_err("eight are needed and seven are left"), "busy");
+    }
+
+    #[tokio::test]
+    async fn a_body_keeps_only_what_it_came_to() {
+        let bodies = bodies();
+        let (_, share) = read(&bodies, Body::new(Unsized(Body::from("12")))).await.expect("there is space for eight");
+        assert_eq!((share.bytes(), bodies.held.get(), bodies.budget.available_permits()), (2, 2, 8));
     }
 
     #[tokio::test]

@@ -1,9 +1,14 @@
 //! Is this request from its source? By the source's scheme, or by the plugin that it names instead; a plugin that fails accepts nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{StatusCode, header, request};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Options, Problem, Source, extract::text_of_header};
 use crate::{
@@ -17,11 +22,18 @@ const RETRY_SECS: u64 = 5;
 /// The longest that a plugin may have a sender wait.
 const RETRY_SECS_MAX: u64 = 24 * 3_600;
 
+/// The part of all bodies' budget that the requests for one plugin may hold.
+const PLUGIN_SHARE: usize = 8;
+
 /// Says which requests are from their sources.
 pub(super) struct Verifier {
     plugins: Arc<Plugins>,
     public_url: Option<String>,
     timeout: Duration,
+    /// For each plugin that judges something, by where it is in memory: how many bytes of bodies may wait for it beside those that do. A
+    /// slow one must not use up what the bodies of all sources share.
+    waiting: Mutex<HashMap<usize, Weak<Semaphore>>>,
+    waiting_bytes_max: usize,
 }
 
 /// What a request is that was not refused.
@@ -34,7 +46,13 @@ pub(super) enum Verified {
 
 impl Verifier {
     pub(super) fn new(options: &Options, plugins: Arc<Plugins>) -> Self {
-        Self { plugins, public_url: options.public_url.clone(), timeout: Duration::from_millis(options.verify_timeout_ms) }
+        Self {
+            plugins,
+            public_url: options.public_url.clone(),
+            timeout: Duration::from_millis(options.verify_timeout_ms),
+            waiting: Mutex::default(),
+            waiting_bytes_max: (options.body_bytes_in_flight_max / PLUGIN_SHARE).min(Semaphore::MAX_PERMITS),
+        }
     }
 
     /// Judges a request. `name` is the source's.
@@ -56,12 +74,14 @@ impl Verifier {
     }
 
     async fn ask(&self, name: &Name, plugin: &Arc<Bound>, request: plugin::Request) -> Result<Verified, Problem> {
-        let asked = self.plugins.verify(Arc::clone(plugin), request);
-        let Ok(Ok(Judged { stages, result })) = tokio::time::timeout(self.timeout, asked).await else {
+        let busy = || {
             tracing::warn!(source = %name, plugin = %plugin.name, "more requests came than the plugin verifies in time");
             let detail = "more is coming in than can be verified at once; try again";
-            return Err(unavailable("verifier-busy", detail).retry_after(RETRY_SECS));
+            unavailable("verifier-busy", detail).retry_after(RETRY_SECS)
         };
+        let _share = self.share(plugin, request.body.len()).ok_or_else(busy)?;
+        let asked = self.plugins.verify(Arc::clone(plugin), request);
+        let Ok(Ok(Judged { stages, result })) = tokio::time::timeout(self.timeout, asked).await else { return Err(busy()) };
         // Whoever sends may cause them, so they are not for every log.
         for line in stages.iter().flat_map(|stage| &stage.logs) {
             tracing::debug!(source = %name, plugin = %plugin.name, line, "said while verifying");
@@ -69,9 +89,23 @@ impl Verifier {
         match result {
             Ok(Decision::Accepted(attributes)) => Ok(Verified::Event(attributes)),
             Ok(Decision::Answered(response)) => Ok(Verified::Handshake(response)),
-            Ok(Decision::Refused(reason)) => Err(refused(name, &reason)),
+            Ok(Decision::Refused(reason)) => Err(refused_by(name, &plugin.name, "refused", &reason)),
             Err(fault) => Err(failed(name, &fault)),
         }
+    }
+
+    /// Room for a body among those that wait for the plugin; one that is larger than all of it has it to itself.
+    fn share(&self, plugin: &Arc<Bound>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Arc::as_ptr(plugin).addr();
+        let room = waiting.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
+            waiting.retain(|_, room| room.strong_count() > 0);
+            let room = Arc::new(Semaphore::new(self.waiting_bytes_max));
+            waiting.insert(key, Arc::downgrade(&room));
+            room
+        });
+        let permits = u32::try_from(bytes.min(self.waiting_bytes_max)).unwrap_or(u32::MAX);
+        room.try_acquire_many_owned(permits).ok()
     }
 
     /// The URL as the sender called it: some schemes sign it.
@@ -105,17 +139,30 @@ fn request(head: &request::Parts, url: String, body: Bytes, received_at: Timesta
 fn failed(name: &Name, fault: &Fault) -> Problem {
     let Fault { plugin, kind, failure } = fault;
     let after_ms = match kind {
-        FaultKind::Rejected => return refused(name, &format!("{}: {}", failure.code, failure.message)),
+        FaultKind::Rejected => return refused_by(name, plugin, &failure.code, &failure.message),
         FaultKind::RetryAsked { after_ms } => *after_ms,
         _ => None,
     };
-    tracing::warn!(source = %name, %plugin, code = failure.code, text = failure.message, "a request could not be verified");
+    tracing::warn!(source = %name, %plugin, code = failure.code, "a request could not be verified");
+    tracing::debug!(source = %name, %plugin, text = failure.message, "why it could not");
     let secs = after_ms.map_or(RETRY_SECS, |ms| ms.div_ceil(1_000).clamp(1, RETRY_SECS_MAX));
     unavailable("verifier-failed", "whether the request is its source's could not be told; try again").retry_after(secs)
 }
 
+/// By a plugin, whose words may quote the request, credentials and all: they are not for every log.
+fn refused_by(name: &Name, plugin: &Name, code: &str, reason: &str) -> Problem {
+    tracing::warn!(source = %name, %plugin, code, "a request was not its source's");
+    tracing::debug!(source = %name, %plugin, reason, "why it was not");
+    not_verified()
+}
+
+/// By a scheme.
 fn refused(name: &Name, reason: &str) -> Problem {
     tracing::warn!(source = %name, reason, "a request was not its source's");
+    not_verified()
+}
+
+fn not_verified() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "not-verified", "the request could not be verified")
 }
 

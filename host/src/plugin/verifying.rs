@@ -49,7 +49,7 @@ pub enum Decision {
 pub struct Response {
     /// 200 to 299, or 400 to 499.
     pub status: u16,
-    /// `content-type`, `x-*` and `webhook-*`, fit for HTTP.
+    /// One `content-type`, `x-*` but for what proxies obey, and `webhook-*`, fit for HTTP.
     pub headers: Vec<Header>,
     /// At most 16 KiB.
     pub body: Bytes,
@@ -133,13 +133,24 @@ fn answer(response: Response) -> Result<Response, Cause> {
     small("limit-answer", "body", body.len(), ANSWER_BYTES_MAX)?;
     // RFC 9110, sections 15.3.5 and 15.3.6: these have none.
     let body = if matches!(status, 204 | 205) { Bytes::new() } else { body };
-    Ok(Response { status, headers: headers.into_iter().filter_map(own_header).collect(), body })
+    let mut own: Vec<Header> = Vec::with_capacity(headers.len());
+    for header in headers.into_iter().filter_map(own_header) {
+        // RFC 9110, section 8.3: one body is of one type.
+        if header.name != "content-type" || own.iter().all(|other| other.name != "content-type") {
+            own.push(header);
+        }
+    }
+    Ok(Response { status, headers: own, body })
 }
+
+/// How headers begin that proxies take for orders: to send a file of theirs, or to ask another server.
+const PROXY_HEADERS: [&str; 4] = ["x-accel-", "x-sendfile", "x-lighttpd-", "x-reproxy-"];
 
 /// What a handshake may say of itself; everything else is between the server and the connection.
 fn own_header(header: Header) -> Option<Header> {
     let name = header.name.to_ascii_lowercase();
-    let own = name == "content-type" || name.starts_with("x-") || name.starts_with("webhook-");
+    let is_order = PROXY_HEADERS.iter().any(|prefix| name.starts_with(prefix));
+    let own = name == "content-type" || (name.starts_with("x-") && !is_order) || name.starts_with("webhook-");
     let sendable = http::HeaderName::from_bytes(name.as_bytes()).is_ok() && http::HeaderValue::from_str(&header.value).is_ok();
     (own && sendable).then_some(Header { name, value: header.value })
 }
@@ -205,8 +216,10 @@ mod tests {
         for status in [0, 100, 199, 301, 500, 999] {
             assert_eq!(label(answered(status, Vec::new())), "status-not-allowed", "{status}");
         }
-        let names = ["Content-Type", "X-Token", "webhook-id", "set-cookie", "location", "content-length", "x- y"];
-        let headers = names.into_iter().map(|name| header(name, "v")).chain([header("x-b", "1\r\nset-cookie: a")]).collect();
+        let names = ["Content-Type", "content-type", "X-Token", "webhook-id", "set-cookie", "location", "content-length", "x- y"];
+        let orders = ["X-Accel-Redirect", "x-sendfile", "X-Sendfile2", "x-lighttpd-send-file", "X-Reproxy-URL"];
+        let names = names.into_iter().chain(orders);
+        let headers = names.map(|name| header(name, "v")).chain([header("x-b", "1\r\nset-cookie: a")]).collect();
         let response = answer(Response { status: 204, headers, body: "x".into() }).expect("accepted");
         let kept: Vec<&str> = response.headers.iter().map(|header| header.name.as_str()).collect();
         assert_eq!((kept.as_slice(), response.body.len()), (["content-type", "x-token", "webhook-id"].as_slice(), 0));
