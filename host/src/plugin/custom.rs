@@ -41,6 +41,8 @@ pub(super) struct Owned {
     plugin: Name,
     all: CustomMetrics,
     series: Mutex<Vec<Series>>,
+    /// The versions that somebody holds to run them: several where there is a canary, or rules pin some.
+    running: Mutex<Vec<Weak<Digest>>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,7 @@ struct Series {
     name: String,
     labels: Labels,
     value: Value,
-    /// The version that told it last: what only a former one told gives way.
+    /// The version that told it last: what a former one told, which nothing runs any more, gives way.
     digest: Digest,
 }
 
@@ -97,7 +99,8 @@ impl CustomMetrics {
             return owned;
         }
         all.retain(|_, owned| owned.strong_count() > 0);
-        let owned = Arc::new(Owned { plugin: plugin.clone(), all: self.clone(), series: Mutex::default() });
+        let owned =
+            Arc::new(Owned { plugin: plugin.clone(), all: self.clone(), series: Mutex::default(), running: Mutex::default() });
         all.insert(plugin.clone(), Arc::downgrade(&owned));
         owned
     }
@@ -125,6 +128,20 @@ impl Owned {
         Teller { plugin: plugin.to_string(), owned: owned.cloned(), digest, series_max, had_no_room: false }
     }
 
+    /// A version is run for as long as somebody holds this.
+    pub(super) fn running(&self, digest: Digest) -> Arc<Digest> {
+        let version = Arc::new(digest);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|version| version.strong_count() > 0);
+        running.push(Arc::downgrade(&version));
+        version
+    }
+
+    fn is_running(&self, digest: &Digest) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter().filter_map(Weak::upgrade).any(|version| *version == *digest)
+    }
+
     /// The series, made where there is none yet and room for one.
     fn find(&self, name: &str, labels: Labels, kind: Kind, digest: Digest, series_max: usize) -> Result<Value, Refused> {
         if let Some(known) = known(&mut self.lock(), name, &labels, kind, digest) {
@@ -147,7 +164,7 @@ impl Owned {
         }
         if series.len() >= series_max {
             let plugin = &self.plugin;
-            let former = series.iter().position(|one| one.digest != digest);
+            let former = series.iter().position(|one| one.digest != digest && !self.is_running(&one.digest));
             let Some(former) = former else {
                 let setting = format!("plugins.{plugin}.limits.metric_series_max");
                 return Err(Refused::NoRoom(format!(
@@ -391,6 +408,9 @@ mod tests {
         let refused = first.count("d", 1, labels(&[])).expect_err("no room");
         assert!(refused.contains("plugins.shop.limits.metric_series_max") && first.had_no_room, "{refused}");
         first.count("a", 1, labels(&[])).expect("what is there is counted on");
+        let running = world.metrics.of(&"shop".parse().expect("a name")).running(Digest::of(b"1"));
+        second.count("d", 1, labels(&[])).expect_err("a canary, or what is pinned, is no former version");
+        drop(running);
         second.count("d", 1, labels(&[])).expect("what a former version told gives way");
         assert_eq!(world.page().matches("# TYPE").count(), 3);
     }

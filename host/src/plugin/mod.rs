@@ -3,9 +3,10 @@
 //!
 //! A plugin can do nothing but what its interface says, under limits on memory, fuel, time and output. Every call has a fresh
 //! instance, on threads of this part's own; guest code never runs on one of tokio's workers. What is called stays what it was:
-//! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, whatever is unloaded.
+//! components are known by the digest of their bytes, and whoever holds a [`Bound`] holds its component, once that was loaded, whatever is
+//! unloaded. A large one that a start found compiled is loaded when it is first called.
 //!
-//! Inwards: `load` makes a component ready, which `aot` compiles and keeps; `chain` runs several on an event by way of `call`, one
+//! Inwards: `load` makes a component ready, which `aot` compiles and keeps, at once or `late`; `chain` runs several on an event by way of `call`, one
 //! instance at a time, where `breakers` let them; `verifying` judges a request by one call; `track_0_1` translates for the guest; `workers`
 //! give each its `turns`; `custom` has the plugins' own metrics; `meter`, `limits`, `room` and `accept` say no; `fault` tells why. `encode`,
 //! `inspect` and `about` are for the client.
@@ -133,6 +134,8 @@ pub struct Bound {
     grants: Arc<Grants>,
     /// Its own metrics, where they are granted.
     custom: Option<Arc<custom::Owned>>,
+    /// Keeps this version's among them.
+    _running: Option<Arc<Digest>>,
     limits: Limits,
     /// The version that some of the events meet in this one's place.
     canary: Option<Canary>,
@@ -245,8 +248,19 @@ impl Plugins {
         let settings = Arc::new(Settings::of(&spec.config));
         let on_fault = spec.on_fault()?;
         let custom = spec.grants.metrics.then(|| self.custom.of(&name));
-        let mut bound =
-            Bound { name, digest, exports: loaded.exports, on_fault, loaded, settings, grants, custom, limits, canary: None };
+        let mut bound = Bound {
+            name,
+            digest,
+            exports: loaded.exports,
+            on_fault,
+            loaded,
+            settings,
+            grants,
+            _running: custom.as_ref().map(|owned| owned.running(digest)),
+            custom,
+            limits,
+            canary: None,
+        };
         if let Some(canary) = &spec.canary {
             let in_canary = |invalid: Invalid| Invalid { pointer: "/canary/digest".to_owned(), ..invalid };
             let other = self.rebind(&bound, &canary.refine()?).map_err(in_canary)?;
@@ -285,6 +299,7 @@ impl Plugins {
             settings: Arc::clone(&other.settings),
             grants: Arc::clone(&other.grants),
             custom: other.custom.clone(),
+            _running: other.custom.as_ref().map(|owned| owned.running(*digest)),
             limits: other.limits,
             canary: None,
         }))
@@ -298,8 +313,8 @@ impl Plugins {
 
     /// Has the plugin check its settings, under its limits, on a worker. Empty: they are right, or it has no check.
     pub async fn check_settings(&self, plugin: Arc<Bound>) -> Vec<Invalid> {
-        if let Err(error) = self.ready(std::slice::from_ref(&plugin)).await {
-            return vec![Invalid::at("/digest", error.to_string())];
+        if let Err(not_ready) = self.ready(std::slice::from_ref(&plugin)).await {
+            return vec![Invalid::at("/digest", not_ready.error.to_string())];
         }
         if !plugin.loaded.guest.validates() {
             return Vec::new();
@@ -330,8 +345,8 @@ impl Plugins {
                 result: Ok(Ended::Messages(vec![Piece { message, batch_key: None }])),
             };
         };
-        if let Err(error) = self.ready(&chain).await {
-            return not_loaded(&first.name, &error);
+        if let Err(not_ready) = self.ready(&chain).await {
+            return not_ready.report("transform");
         }
         let (engine, metrics) = (self.engine.clone(), Arc::clone(&self.metrics));
         let report = self.workers.run(Lane::of(&chain), move || chain::run(&engine, &metrics, &chain, &call, told)).await;
@@ -340,8 +355,8 @@ impl Plugins {
 
     /// Folds a batch.
     pub async fn fold(&self, plugin: Arc<Bound>, fold: Fold) -> Report {
-        if let Err(error) = self.ready(std::slice::from_ref(&plugin)).await {
-            return not_loaded(&plugin.name, &error);
+        if let Err(not_ready) = self.ready(std::slice::from_ref(&plugin)).await {
+            return not_ready.report("batch");
         }
         let (engine, metrics, name) = (self.engine.clone(), Arc::clone(&self.metrics), plugin.name.clone());
         let lane = Lane::of(std::slice::from_ref(&plugin));
@@ -428,11 +443,6 @@ async fn in_turn<T: Send + 'static>(
         work()
     });
     work.await.map_err(|error| load_error::compiler_stopped(label, &error))
-}
-
-/// What is reported of work whose plugin could not be loaded when it was first used: it may be another time.
-fn not_loaded(plugin: &Name, error: &LoadError) -> Report {
-    Report { stages: Vec::new(), state: Vec::new(), result: Err(Cause::host(error.to_string()).into_fault(plugin)) }
 }
 
 /// What is reported of work that no worker finished.

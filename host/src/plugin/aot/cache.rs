@@ -63,7 +63,7 @@ impl Cache {
     pub(in crate::plugin) fn read(&self, digest: &Digest) -> Option<Artefact> {
         let path = self.path(digest);
         match read_touched(&path) {
-            Ok(file) => match self.checked(digest, &file) {
+            Ok(file) => match self.checked(digest, file) {
                 Ok(artefact) => Some(artefact),
                 Err(why) => {
                     self.discard(digest, &why);
@@ -93,6 +93,7 @@ impl Cache {
     /// What the head of the component's file tells of it, and how large its artefact is; the artefact itself is not looked at.
     pub(in crate::plugin) fn facts(&self, digest: &Digest) -> Option<(Facts, u64)> {
         let mut file = File::open(self.path(digest)).ok()?;
+        touch(&file);
         let length = file.metadata().ok()?.len();
         let mut head = [0; HEAD_BYTES];
         file.read_exact(&mut head).ok()?;
@@ -116,7 +117,7 @@ impl Cache {
     }
 
     /// The artefact in a file, if all of it is what [`keep`](Self::keep) wrote under this name and key.
-    fn checked(&self, digest: &Digest, file: &[u8]) -> Result<Artefact, &'static str> {
+    fn checked(&self, digest: &Digest, mut file: Vec<u8>) -> Result<Artefact, &'static str> {
         let Some((header, artefact)) = file.split_at_checked(HEADER_BYTES) else { return Err("it is cut off") };
         if !header.starts_with(MAGIC) {
             return Err("it is of another version");
@@ -125,12 +126,17 @@ impl Cache {
         let (head_mac, mac) = macs.split_at(MAC_BYTES);
         let checked = self.mac(digest, facts).verify_slice(head_mac).and_then(|()| self.mac(digest, artefact).verify_slice(mac));
         match checked {
-            Ok(()) => Ok(Artefact(artefact.to_vec())),
+            Ok(()) => {
+                // In its place: a second copy would be up to half a gigabyte more.
+                file.drain(..HEADER_BYTES);
+                Ok(Artefact(file))
+            }
             Err(_) => Err("it is damaged, or was not written by the host of this data folder"),
         }
     }
 
-    /// Of an artefact, or of the facts, which are shorter than any artefact and cannot be taken for one. Over the name too: an artefact that is renamed to another component's is not that component.
+    /// Of an artefact, or of the facts, which cannot be taken for one: so few bytes are no native code, and the engine refuses them. Over the
+    /// name too: an artefact that is renamed to another component's is not that component.
     fn mac(&self, digest: &Digest, artefact: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&*self.key).expect("HMAC takes a key of any length");
         let name = self.name(digest);
@@ -211,9 +217,13 @@ fn read_touched(path: &Path) -> io::Result<Vec<u8>> {
     if file.metadata()?.len() > ARTEFACT_BYTES_MAX + HEADER_BYTES as u64 {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any artefact"));
     }
-    // Only orders what is removed first.
-    let _ = file.set_modified(SystemTime::now());
+    touch(&file);
     fs::read(path)
+}
+
+/// Marks a file as just used, which only orders what is removed first.
+fn touch(file: &File) {
+    let _ = file.set_modified(SystemTime::now());
 }
 
 /// Writes a file beside its place, syncs it and moves it there.

@@ -30,7 +30,8 @@ impl Artefact {
     pub(super) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
         // SAFETY: the bytes are what `Engine::precompile_component` gave. The field is private to this module, and only two places
         // fill it: `Compiler::compile`, with what it has just been given, and `Cache::read`, after `Cache::checked` has found the
-        // HMAC over name and bytes to be this data folder's, which is only put over what `Compiler::compile` gave.
+        // HMAC over name and bytes to be this data folder's. That is put over what `Compiler::compile` gave, and by the same key over a
+        // file's facts: nine bytes, which are no ELF file, so that the engine refuses them where they are put in an artefact's place.
         unsafe { Component::deserialize(engine, &self.0) }
     }
 }

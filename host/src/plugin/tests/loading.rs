@@ -145,3 +145,14 @@ fn only_a_module_that_names_its_interfaces_becomes_a_component() {
     assert_eq!(code(r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)))"#), "P005");
     assert_eq!(componentize(b"PK").expect_err("no plugin").code, "P001");
 }
+
+#[tokio::test]
+async fn of_what_cannot_be_loaded_only_what_stays_so_is_the_plugins_fault() {
+    let plugin = World::new().plugin("p", &Guest::filter(KEEP), json!({})).await;
+    let reported = |error: LoadError| {
+        let report = late::NotReady { plugin: Arc::clone(&plugin), error }.report("filter");
+        (report.stages.len(), fault(&report).0)
+    };
+    assert_eq!(reported(load_error::compiler("p", &"killed")), (0, FaultKind::Host));
+    assert_eq!(reported(load_error::malformed("p", &"cut off")), (1, FaultKind::Trapped));
+}
