@@ -73,7 +73,7 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
     let found = parts.hub.get(&workspace, kind, &name);
     let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
     if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
-        document["breaker"] = wire::breaker(&breaker);
+        document["breaker"] = wire::health(&breaker);
     }
     Ok(Json(document))
 }

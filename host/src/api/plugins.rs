@@ -15,11 +15,11 @@ pub(super) fn routes() -> Router<Parts> {
     Router::new().route("/v1/plugins/{name}/enable", post(enable))
 }
 
-/// Closes the breaker of a plugin: what was held goes on.
+/// Closes the breakers of a plugin, of all its versions in use: what was held goes on.
 async fn enable(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let name: Name = parsed("name", &name)?;
     let closed = parts.hub.enable_plugin(&Name::default_workspace(), &name);
     let breaker =
         closed.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("no plugin is called `{name}`")))?;
-    Ok(Json(json!({ "breaker": wire::breaker(&breaker) })))
+    Ok(Json(json!({ "breaker": wire::health(&breaker) })))
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     dispatch::Repeated,
     event::{Attribute, Event, Failure, Header, Name, Stage, Timestamp},
-    hub::{self, Kind},
+    hub::{self, Kind, PluginHealth},
     journal::{
         AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
         RunRecord, RunState, Saw, SawState,
@@ -429,8 +429,17 @@ fn attempt(record: &AttemptRecord) -> Value {
     })
 }
 
-/// A plugin's breaker.
-pub(super) fn breaker(breaker: &BreakerStatus) -> Value {
+/// A plugin's breaker, and those of its other versions in use that are not closed.
+pub(super) fn health(health: &PluginHealth) -> Value {
+    let mut shown = breaker(&health.active);
+    if !health.tripped.is_empty() {
+        let tripped = health.tripped.iter().map(|(digest, status)| (digest.to_string(), breaker(status)));
+        shown["other_versions"] = tripped.collect::<Map<_, _>>().into();
+    }
+    shown
+}
+
+fn breaker(breaker: &BreakerStatus) -> Value {
     json!({
         "state": breaker.state,
         "since": breaker.since.map(time),

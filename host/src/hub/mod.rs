@@ -39,6 +39,7 @@ mod tests;
 pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
+pub use health::PluginHealth;
 pub use keys::KeysError;
 pub use open::{Opened, Options};
 pub use revision::FormatError;
@@ -244,15 +245,14 @@ impl Hub {
     pub async fn put_component(&self, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
         let catalogue = &self.inner.catalogue;
         let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
-        let inner = Arc::clone(&self.inner);
-        let put = tokio::task::spawn_blocking(move || {
+        let put = self.with_versions(move |inner| {
             let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || inner.named());
             if !matches!(kept, Ok(true)) {
                 inner.release();
             }
             kept
         });
-        match put.await.map_err(StoreError::Stopped)?.map_err(StoreError::from)? {
+        match put.await? {
             true => Ok((digest, exports)),
             false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
         }

@@ -91,3 +91,22 @@ async fn a_plugin_that_is_gone_has_nowhere_to_go_back_to() {
     let refused = world.hub.roll_back(&workspace, &redact).await;
     assert!(matches!(refused, Err(HubError::NoVersion { .. })), "{refused:?}");
 }
+
+#[tokio::test]
+async fn in_use_are_the_active_version_the_canary_and_what_rules_pin() {
+    let world = World::new().await;
+    let mut digests = Vec::new();
+    for version in ["active", "canary", "pinned", "unused"] {
+        digests.push(world.hub.put_component(component(version)).await.expect("stored").0);
+    }
+    let [active, canary, pinned] = [0, 1, 2].map(|at| digests[at]);
+    let document = json!({ "digest": active.to_string(), "canary": { "digest": canary.to_string(), "percent": 5 } });
+    let rule = json!({ "plugins": [format!("redact@{pinned}")], "destinations": ["crm"] });
+    let entries = [(Kind::Plugin, "redact", document), destination("https://crm.example"), (Kind::Rule, "issues", rule)];
+    world.apply(put(&entries)).await.expect("applied");
+    let mut found: Vec<_> =
+        world.hub.in_use(&Name::default_workspace(), &name("redact")).iter().map(|bound| bound.digest).collect();
+    assert_eq!((found.remove(0), found.len()), (active, 2));
+    assert!(found.contains(&canary) && found.contains(&pinned), "{found:?}");
+    assert!(world.hub.enable_plugin(&Name::default_workspace(), &name("redact")).is_some_and(|health| health.tripped.is_empty()));
+}

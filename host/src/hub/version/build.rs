@@ -164,8 +164,8 @@ impl Hub {
         self.with_versions(move |inner| inner.versions.change(&place, |line| line.version_mut(&digest).map(change))).await
     }
 
-    /// Works on the versions' files, off the threads that serve sockets, and only while the folder is this process's.
-    pub(super) async fn with_versions<T: Send + 'static, E: Into<StoreError> + Send + 'static>(
+    /// Works on the files of versions and components, off the threads that serve sockets, and only while the folder is this process's.
+    pub(in crate::hub) async fn with_versions<T: Send + 'static, E: Into<StoreError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
     ) -> Result<T, HubError> {
