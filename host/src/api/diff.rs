@@ -32,6 +32,12 @@ const EVENTS_MAX: usize = 1_000;
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// The most places that are told of one difference.
 const PATHS_MAX: usize = 20;
+/// The most differences that are shown; more are counted.
+const SHOWN_MAX: usize = 100;
+/// The most that the shown ones are together, in bytes of JSON.
+const SHOWN_BYTES_MAX: usize = 4 << 20;
+/// A longer body is left out of what is shown, in bytes of JSON.
+const BODY_BYTES_MAX: usize = 16 << 10;
 
 pub(super) fn routes() -> Router<Parts> {
     Router::new().route("/v1/plugins/{name}/diff", post(diff))
@@ -77,8 +83,10 @@ async fn diff(
         let found = parts.journal.event(Name::default_workspace(), *id).await.map_err(|error| store_problem(&error))?;
         // One that is gone meanwhile has nothing to be compared.
         let Some((record, ..)) = found else { continue };
-        for tried in trial.run(&record.event, &state).await {
-            tally.add(&trial, &record.event, &tried);
+        tally.out_of_time =
+            trial.run(&record.event, &state, begun + TIME_MAX, |tried| tally.add(&trial, &record.event, &tried)).await;
+        if tally.out_of_time {
+            break;
         }
     }
     Ok(Json(tally.told(&trial, events.len())))
@@ -100,7 +108,10 @@ async fn chosen(parts: &Parts, filter: Filter) -> Result<Vec<crate::event::Event
 #[derive(Default)]
 struct Tally {
     same: usize,
+    different: usize,
+    /// Of those that differ, as many as are shown.
     differences: Vec<Value>,
+    shown_bytes: usize,
     fuel_active: Vec<u64>,
     fuel_other: Vec<u64>,
     out_of_time: bool,
@@ -115,15 +126,31 @@ impl Tally {
             self.same += 1;
             return;
         }
+        self.different += 1;
+        if self.differences.len() >= SHOWN_MAX || self.shown_bytes >= SHOWN_BYTES_MAX {
+            return;
+        }
         let mut paths = Vec::new();
         differing("", &active.shown, &other.shown, &mut paths);
         if paths.is_empty() {
             // The same JSON in other bytes: they are what is signed and sent.
             paths.push("/messages".to_owned());
         }
-        self.differences.push(json!({
-            "event": event.id.to_string(), "rule": tried.rule, "paths": paths, "active": active.shown, "other": other.shown,
-        }));
+        let [active, other] = [active, other].map(|outcome| without_long_bodies(outcome.shown));
+        let difference =
+            json!({ "event": event.id.to_string(), "rule": tried.rule, "paths": paths, "active": active, "other": other });
+        self.show(difference);
+    }
+
+    fn show(&mut self, difference: Value) {
+        let bytes = difference.to_string().len();
+        if self.shown_bytes + bytes > SHOWN_BYTES_MAX {
+            // No further one is tried: what is shown is the first of them.
+            self.shown_bytes = SHOWN_BYTES_MAX;
+            return;
+        }
+        self.shown_bytes += bytes;
+        self.differences.push(difference);
     }
 
     fn told(self, trial: &Trial, events: usize) -> Value {
@@ -132,14 +159,27 @@ impl Tally {
             "other": trial.other.to_string(),
             "rules": trial.rules().collect::<Vec<_>>(),
             "events": events,
-            "compared": self.same + self.differences.len(),
+            "compared": self.same + self.different,
             "same": self.same,
-            "different": self.differences.len(),
+            "different": self.different,
+            "not_shown": self.different - self.differences.len(),
             "out_of_time": self.out_of_time,
             "fuel_median": { "active": median(self.fuel_active), "other": median(self.fuel_other) },
             "differences": self.differences,
         })
     }
+}
+
+/// What came of a run, in which a long body is only told of.
+fn without_long_bodies(mut shown: Value) -> Value {
+    let messages = shown.get_mut("messages").and_then(Value::as_array_mut);
+    for message in messages.into_iter().flatten() {
+        let bytes = message["body"].to_string().len();
+        if bytes > BODY_BYTES_MAX {
+            message["body"] = json!({ "omitted_bytes": bytes });
+        }
+    }
+    shown
 }
 
 fn median(mut numbers: Vec<u64>) -> Option<u64> {
@@ -174,6 +214,19 @@ fn differing(at: &str, one: &Value, other: &Value, paths: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_much_is_shown_and_the_rest_is_counted() {
+        let body = |bytes: usize| json!({ "messages": [{ "body": { "text": "x".repeat(bytes) } }], "outcome": "messages" });
+        assert_eq!(without_long_bodies(body(100)), body(100));
+        let long = without_long_bodies(body(BODY_BYTES_MAX));
+        assert!(long["messages"][0]["body"]["omitted_bytes"].as_u64() > Some(16 << 10), "{long}");
+        assert_eq!(without_long_bodies(json!({ "outcome": "dropped" })), json!({ "outcome": "dropped" }));
+
+        let mut tally = Tally::default();
+        (0..5).for_each(|_| tally.show(body(1 << 20)));
+        assert_eq!((tally.differences.len(), tally.shown_bytes), (3, SHOWN_BYTES_MAX));
+    }
 
     #[test]
     fn the_places_are_told_where_two_values_differ() {

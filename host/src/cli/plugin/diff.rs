@@ -55,13 +55,10 @@ fn filter(query: &str) -> anyhow::Result<Value> {
 
 fn tell(told: &Value) {
     for difference in told["differences"].as_array().into_iter().flatten() {
-        let text = |key: &str| difference[key].as_str().unwrap_or_default().to_owned();
-        println!("{}  {}", text("event"), text("rule"));
-        let paths = difference["paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for path in paths {
-            let side = |side: &str| difference[side].pointer(path).unwrap_or(&Value::Null).to_string();
-            println!("  {path}: {} -> {}", side("active"), side("other"));
-        }
+        lines(difference).iter().for_each(|line| println!("{line}"));
+    }
+    if told["not_shown"].as_u64() > Some(0) {
+        println!("and {} more that differ: narrow --events or --rule to see them", told["not_shown"]);
     }
     let rules = told["rules"].as_array().map_or(0, Vec::len);
     println!("{} of {} the same, in {rules} rules, over {} events", told["same"], told["compared"], told["events"]);
@@ -74,9 +71,54 @@ fn tell(told: &Value) {
     println!("fuel, median: {} -> {}", told["fuel_median"]["active"], told["fuel_median"]["other"]);
 }
 
+/// Where one differs. Keys and values may be a stranger's, and steer no terminal.
+fn lines(difference: &Value) -> Vec<String> {
+    let text = |key: &str| difference[key].as_str().unwrap_or_default();
+    let paths = difference["paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let line = |path: &str| {
+        let side = |side: &str| match shown(&difference[side], path) {
+            Ok(value) => plain(&value.to_string()),
+            Err(bytes) => format!("({bytes} bytes, not shown)"),
+        };
+        format!("  {}: {} -> {}", plain(path), side("active"), side("other"))
+    };
+    [format!("{}  {}", text("event"), text("rule"))].into_iter().chain(paths.map(line)).collect()
+}
+
+/// With control characters as their numbers.
+fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(plain).collect()
+}
+
+/// What is at a place, or how long the body is that is left out around it.
+fn shown<'v>(outcome: &'v Value, path: &str) -> Result<&'v Value, &'v Value> {
+    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+    let around = ends.filter_map(|end| outcome.pointer(&path[..end]));
+    match around.filter_map(|value| value.get("omitted_bytes")).next() {
+        Some(bytes) => Err(bytes),
+        None => Ok(outcome.pointer(path).unwrap_or(&Value::Null)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_strangers_keys_and_values_steer_no_terminal() {
+        let message = |value: &str| json!({ "messages": [{ "body": { "json": { "a\u{1b}[2J": value } } }] });
+        let path = "/messages/0/body/json/a\u{1b}[2J";
+        let difference =
+            json!({ "event": "evt_1", "rule": "all", "paths": [path], "active": message("x\u{9b}"), "other": message("y") });
+        let lines = lines(&difference);
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| !line.contains(char::is_control)), "{lines:?}");
+        assert!(lines[1].ends_with("-> \"y\""), "{lines:?}");
+        let left_out = json!({ "messages": [{ "body": { "omitted_bytes": 20_000 } }] });
+        assert_eq!(shown(&left_out, path), Err(&json!(20_000)));
+        assert_eq!(shown(&left_out, "/outcome"), Ok(&Value::Null));
+    }
 
     #[test]
     fn a_query_is_read_and_what_is_none_is_told() {

@@ -63,7 +63,8 @@ pub(super) async fn run(replay: &Replay, bench: &Bench) -> anyhow::Result<()> {
         let mut given = fixture::of_event(event);
         given.config.clone_from(&config);
         let trial = bench.run(&given).await.with_context(|| format!("event {id}"))?;
-        println!("event   {id}  {event_type}  {}", told::line(&trial, None));
+        // A stranger's text: nothing of it may steer the terminal.
+        println!("event   {id}  {}  {}", event_type.escape_debug(), told::line(&trial, None));
     }
     Ok(())
 }

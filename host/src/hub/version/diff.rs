@@ -1,7 +1,7 @@
 //! What another version would have made of events that came before: each rule that runs the active one is run with both, and nothing
 //! that comes of it is kept. The runs take their turns on the plugins' workers like all others.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
     dispatch,
@@ -98,16 +98,24 @@ impl Trial {
     }
 
     /// Runs the rules that match the event, each with both versions: as if it had just come, at the same time for both, which read this
-    /// state and leave nothing in it.
-    pub async fn run(&self, event: &Arc<Event>, state: &Arc<dyn StateStore>) -> Vec<Tried> {
-        let mut tried = Vec::new();
+    /// state and leave nothing in it. `each` is told at once, for a report may be large. True: `until` came before all were run.
+    pub async fn run(
+        &self,
+        event: &Arc<Event>,
+        state: &Arc<dyn StateStore>,
+        until: Instant,
+        mut each: impl FnMut(Tried),
+    ) -> bool {
         for rule in self.index.matches(event).into_iter().filter_map(|number| self.rules.get(number)) {
+            if Instant::now() >= until {
+                return true;
+            }
             let call = Call { event: Arc::clone(event), attempt: 1, now: self.now, state: Some(Arc::clone(state)) };
             let active = self.plugins.rehearse(Arc::clone(&rule.active), call.clone()).await;
             let other = self.plugins.rehearse(Arc::clone(&rule.other), call).await;
-            tried.push(Tried { rule: rule.name.clone(), active, other });
+            each(Tried { rule: rule.name.clone(), active, other });
         }
-        tried
+        false
     }
 
     /// What the compared plugin alone used in a report.
