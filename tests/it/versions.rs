@@ -129,10 +129,20 @@ async fn a_new_plugin_is_made_by_its_first_activation() {
     let version = push(&host, first(), "").await;
     assert_eq!(host.get("/v1/plugins/redact").await.status, 404, "there is a version, and no plugin yet");
     assert_eq!((versions(&host).await.len(), activate(&host, digest_of(&version)).await.status), (1, 200));
-    assert_eq!(host.get("/v1/plugins/redact").await.json, serde_json::json!({ "digest": version["digest"] }));
+    let mut made = host.get("/v1/plugins/redact").await.json;
+    assert_eq!(made["breaker"].take()["state"], "closed", "shown beside the document: {made}");
+    assert_eq!(made, serde_json::json!({ "digest": version["digest"], "breaker": null }));
     assert_eq!(host.send("/v1/plugins/redact/rollback", &serde_json::Value::Null).await.status, 404, "nothing was before it");
     let second = push(&host, second(), "?activate=true").await;
     assert_eq!((&second["active"], &second["problem"]), (&true.into(), &serde_json::Value::Null), "{second}");
+    assert_eq!(host.delete("/v1/plugins/redact").await.status, 200);
+    let nowhere = host.send("/v1/plugins/redact/rollback", &serde_json::Value::Null).await;
+    assert_eq!(
+        (nowhere.status, &nowhere.json["type"]),
+        (404, &"urn:sluicebox:problem:unknown-name".into()),
+        "a rollback makes no plugin: {}",
+        nowhere.json
+    );
     host.stop().await;
 }
 
@@ -347,7 +357,8 @@ async fn a_version_is_compared_on_stored_events_and_nothing_is_stored() {
     };
     assert_eq!(call(&alike).0, Some(0));
     let (code, said) = call(&other);
-    assert!(code == Some(1) && said.contains("/messages/0/body/json/a") || said.contains("/outcome"), "{code:?}: {said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/messages/0/body/json/a") || said.contains("/outcome"), "{said}");
     host.stop().await;
 }
 
