@@ -142,10 +142,14 @@ impl Response {
         self
     }
 
-    /// Adds a header; the host sends `x-*` and `webhook-*` beside the content type.
+    /// Adds a header; the host sends `x-*` and `webhook-*` beside the content type, of which there is one: the last that was set.
     #[must_use]
     pub fn with_header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
-        self.headers.push((name.as_ref().to_ascii_lowercase(), value.into()));
+        let name = name.as_ref().to_ascii_lowercase();
+        if name == "content-type" {
+            self.headers.retain(|(name, _)| name != "content-type");
+        }
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -211,6 +215,14 @@ fn byte(digits: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_has_one_content_type() {
+        let answer =
+            Response::text("{}").with_header("Content-Type", "application/json").with_header("x-a", "1").with_header("x-a", "2");
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(answer.headers, [header("content-type", "application/json"), header("x-a", "1"), header("x-a", "2")]);
+    }
 
     #[test]
     fn a_header_that_stands_twice_is_none() {

@@ -183,7 +183,7 @@ async fn python_asks_the_host_and_fails_with_its_own_words() {
     assert_eq!(signed.body, "410b06d72cf493723497a77313a0849d0240553df010faf2717deeb7c9b3d2f2", "HMAC-SHA256 by `key`");
 
     let dead = [
-        ("raise", "panic", "panicked at plugin.py:35: KeyError: 'no such key'"),
+        ("raise", "panic", "panicked at plugin.py:46: KeyError: 'no such key'"),
         ("dive", "panic", "RecursionError: maximum recursion depth exceeded"),
         ("urandom", "panic", "use sluicebox_sdk.random"),
         ("wait", "panic", "use sluicebox_sdk.retry_after"),

@@ -126,6 +126,8 @@ async fn a_version_is_uploaded_compiled_activated_and_rolled_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_plugin_is_made_by_its_first_activation() {
     let host = Host::start().await;
+    // It has no settings that somebody would have to give first.
+    let first = || guests::component("only-humans");
     let version = push(&host, first(), "").await;
     assert_eq!(host.get("/v1/plugins/redact").await.status, 404, "there is a version, and no plugin yet");
     assert_eq!((versions(&host).await.len(), activate(&host, digest_of(&version)).await.status), (1, 200));
@@ -133,7 +135,7 @@ async fn a_new_plugin_is_made_by_its_first_activation() {
     assert_eq!(made["breaker"].take()["state"], "closed", "shown beside the document: {made}");
     assert_eq!(made, serde_json::json!({ "digest": version["digest"], "breaker": null }));
     assert_eq!(host.send("/v1/plugins/redact/rollback", &serde_json::Value::Null).await.status, 404, "nothing was before it");
-    let second = push(&host, second(), "?activate=true").await;
+    let second = push(&host, padded(first(), "second", 8), "?activate=true").await;
     assert_eq!((&second["active"], &second["problem"]), (&true.into(), &serde_json::Value::Null), "{second}");
     assert_eq!(host.delete("/v1/plugins/redact").await.status, 200);
     let nowhere = host.send("/v1/plugins/redact/rollback", &serde_json::Value::Null).await;

@@ -48,7 +48,7 @@ const SUITES: [Suite; 4] = [
         prefix: JAVASCRIPT,
         what: "plugins in JavaScript and TypeScript",
         mend: "needs Node.js 18 or later with npm, as in apt-get install nodejs npm",
-        probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 18)"],
+        probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"],
         // What the shipped plugin in TypeScript needs is all that any of them needs; the others find it in the cache.
         install: |folder| {
             let mut npm = Command::new("npm");
