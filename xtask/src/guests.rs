@@ -27,7 +27,7 @@ pub(crate) const PLUGINS: [&str; 11] = [
 pub(crate) const TEST_GUESTS: [&str; 5] = ["misbehave", "wrong-interface", "capable", "doorkeeper", "remember"];
 
 /// Guests that benchmarks call.
-pub(crate) const BENCH_GUESTS: [&str; 3] = ["bench-empty", "bench-json", "misbehave"];
+pub(crate) const BENCH_GUESTS: [&str; 4] = ["bench-empty", "bench-json", "misbehave", "redact"];
 
 /// The plugin that the README shows, built as the README says.
 pub(crate) const README_GUEST: &str = "big-orders";

@@ -7,6 +7,7 @@
 mod calls;
 mod cases;
 mod neighbours;
+mod restart;
 mod table;
 
 /// How often every case takes its turn.
@@ -17,6 +18,7 @@ async fn main() {
     let cases = cases::all();
     calls::one_at_a_time(&cases).await.print();
     calls::scaling(&cases).await.print();
+    restart::with_many_plugins().await.print();
     neighbours::beside_one_that_spins().await.print();
 }
 
