@@ -33,7 +33,7 @@ const DOORS: [(&str, &[&str]); 16] = [
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["plugin/aot/"]),
+    ("rustix", &["plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/"]),

@@ -93,6 +93,8 @@ use load::{Loaded, Loader};
 use metrics::Metrics;
 use workers::{Lane, Size, Workers};
 
+/// How much less urgent chains are than the host's own threads. Requests are verified at the host's own urgency: their senders wait.
+const NICENESS: i32 = 5;
 /// Components that are taken from the cache at once.
 const FOUND_AT_ONCE: usize = 2;
 
@@ -150,8 +152,8 @@ impl Plugins {
     pub fn start(options: &Options, registry: &mut Registry) -> Result<Arc<Self>, LoadError> {
         let engine = engine::start(options)?;
         let metrics = Arc::new(Metrics::register(registry));
-        let size = Size { workers: options.workers, queue_max: options.queue_max };
-        let verify_size = Size { workers: options.verify_workers, queue_max: options.verify_queue_max };
+        let size = Size { workers: options.workers, queue_max: options.queue_max, niceness: NICENESS };
+        let verify_size = Size { workers: options.verify_workers, queue_max: options.verify_queue_max, niceness: 0 };
         Ok(Arc::new(Self {
             loader: Arc::new(Loader::new(engine.clone(), options, &metrics)?),
             catalogue: RwLock::default(),

@@ -26,6 +26,9 @@ const SHARE: usize = 4;
 pub(super) struct Size {
     pub(super) workers: usize,
     pub(super) queue_max: usize,
+    /// How much less urgent the threads are than the host's own, as `nice` counts: one that computes all the time takes no turn from
+    /// those that have a request to answer or a delivery to send.
+    pub(super) niceness: i32,
 }
 
 /// The plugins that work is for, by where they are in memory: it stays theirs for as long as the work holds them. Rules that run
@@ -84,7 +87,12 @@ impl Workers {
         };
         for index in 0..workers {
             let (queue, waited) = (Arc::clone(&queue), waited.clone());
-            let worker = thread::Builder::new().name(format!("{name}-{index}")).spawn(move || serve(&queue, &waited));
+            let niceness = size.niceness;
+            let work = move || {
+                yield_to_the_host(niceness);
+                serve(&queue, &waited);
+            };
+            let worker = thread::Builder::new().name(format!("{name}-{index}")).spawn(work);
             worker.map_err(|error| load_error::engine(&error))?;
         }
         Ok(started)
@@ -207,6 +215,16 @@ impl Queue {
     }
 }
 
+/// Linux counts niceness by thread. Elsewhere it would be the whole process that becomes less urgent.
+fn yield_to_the_host(niceness: i32) {
+    if cfg!(target_os = "linux")
+        && niceness > 0
+        && let Err(error) = rustix::process::nice(niceness)
+    {
+        tracing::warn!(%error, "plugin workers are as urgent as everything else");
+    }
+}
+
 /// One worker's life.
 fn serve(queue: &Queue, waited: &Histogram) {
     Engine::tls_eager_initialize();
@@ -238,7 +256,7 @@ mod tests {
     #[test]
     fn a_lane_has_its_share_and_one_that_is_empty_gets_in_whoever_filled_the_queue() {
         let waited = Histogram::new(exponential_buckets(1.0, 2.0, 2));
-        let workers = Workers::start("test", &Size { workers: 1, queue_max: 8 }, &waited).expect("threads");
+        let workers = Workers::start("test", &Size { workers: 1, queue_max: 8, niceness: 0 }, &waited).expect("threads");
         let lane = |number: usize| Lane([number].into());
         let mut held: Vec<Place> = Vec::new();
         for number in 0..8 {
