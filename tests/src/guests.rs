@@ -17,6 +17,12 @@ pub fn plain_module(name: &str) -> Vec<u8> {
     read(&folder().with_file_name("release"), name)
 }
 
+/// The component of a guest that was built for speed, where it was.
+#[must_use]
+pub fn fast_component(name: &str) -> Vec<u8> {
+    sluicebox::plugin::componentize(&read(&folder().with_file_name("guest-speed"), name)).expect("a component")
+}
+
 fn read(folder: &Path, name: &str) -> Vec<u8> {
     let file = folder.join(format!("{}.wasm", name.replace('-', "_")));
     fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask test`", file.display()))

@@ -74,6 +74,11 @@ pub(crate) fn build(packages: &[&str]) -> anyhow::Result<()> {
     run(cargo.args(exact.flat_map(|package| ["--package".to_owned(), package])))
 }
 
+/// Builds a package as a guest for speed.
+pub(crate) fn build_for_speed(package: &str) -> anyhow::Result<()> {
+    run(cargo().args(["build", "--profile", "guest-speed", "--target", TARGET, "--lib", "--package", package]))
+}
+
 /// Builds a package as an author does who knows of no profile.
 pub(crate) fn build_plainly(package: &str) -> anyhow::Result<()> {
     run(cargo().args(["build", "--release", "--target", TARGET, "--package", package]))

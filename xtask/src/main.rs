@@ -97,6 +97,7 @@ fn build_guests() -> anyhow::Result<()> {
 fn guests() -> anyhow::Result<()> {
     build_guests()?;
     guests::build(&guests::BENCH_GUESTS)?;
+    guests::build_for_speed("bench-json")?;
     let suites = official::install();
     step("building the hub, whose tools build the others");
     run(cargo().args(["build", "--package", "sluicebox", "--bins"]))?;

@@ -20,6 +20,7 @@ pub(crate) struct Case {
 /// All rows.
 pub(crate) fn all() -> Vec<Case> {
     let (empty, json) = (Bytes::from(guests::component("bench-empty")), Bytes::from(guests::component("bench-json")));
+    let fast = Bytes::from(guests::fast_component("bench-json"));
     let (kib, kib16) = (event(1 << 10), event(16 << 10));
     let rust = |name, component: &Bytes, event: &Arc<Event>, native| Case {
         name,
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = vec![
         rust("Rust, empty, 1 KiB", &empty, &kib, native_empty),
         rust("Rust, JSON, 1 KiB", &json, &kib, native_json),
+        rust("Rust, JSON, 1 KiB, opt-level 3", &fast, &kib, native_json),
         rust("Rust, JSON, 16 KiB", &json, &kib16, native_json),
     ];
     let slow = |name, component: &Bytes, event: &Arc<Event>, calls| Case {
