@@ -52,7 +52,7 @@ fn demo(arguments: &[&str]) -> anyhow::Result<()> {
     step("building the demo's plugins");
     guests::build(&guests::PLUGINS)?;
     step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
-    run(cargo().args(["build", "--package", "sluicebox", "--package", "sluicebox-tests", "--bins"]))?;
+    run(cargo().args(["build", "--workspace", "--bins"]))?;
     run(Command::new(debug_folder().join("demo")).args(arguments).env("SLUICEBOX_GUESTS", guests::folder()))
 }
 
@@ -62,7 +62,7 @@ fn soak(arguments: &[&str]) -> anyhow::Result<()> {
     guests::build(&guests::PLUGINS)?;
     guests::build(&guests::TEST_GUESTS)?;
     step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
-    run(cargo().args(["build", "--package", "sluicebox", "--package", "sluicebox-tests", "--bins"]))?;
+    run(cargo().args(["build", "--workspace", "--bins"]))?;
     let mut soak = Command::new(debug_folder().join("soak"));
     run(soak.args(arguments).env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox")))
 }
