@@ -1,255 +1,45 @@
-//! What plugins remember: one chain's view of it. The chain reads what is stored, each key once, and sees what it wrote itself on top of
-//! that; nothing is stored here. What it read and what it leaves goes out with the chain's report, and whoever stores the outcome
-//! stores it all or finds that it rests on what is not so any more.
-//!
-//! Reading holds a worker's thread, within bounds; that time is the host's, not the plugin's.
+//! What one call of a guest may do with its plugin's state: the grant, the number of operations, sizes and expectations.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
+use std::time::Duration;
+
+use super::{Answer, Refused, view::View};
+use crate::{
+    event::{Name, StateChange, StateEntry, Timestamp},
+    plugin::limits::{STATE_KEY_BYTES_MAX, STATE_OPERATIONS_MAX, STATE_VALUE_BYTES_MAX},
 };
-
-use sha2::{Digest as _, Sha256};
-
-use super::limits::{CHAIN_STATE_KEYS_MAX, STATE_KEY_BYTES_MAX, STATE_OPERATIONS_MAX, STATE_VALUE_BYTES_MAX, STATE_WAIT_MAX};
-use crate::event::{KeyUse, Name, StateChange, StateEntry, StateUse, Timestamp};
-
-/// Where state is read from. Who implements it knows the workspace.
-pub trait StateStore: fmt::Debug + Send + Sync {
-    /// What is stored under a key of a plugin. It may hold the thread, for `limit` at most.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot tell, or not in time.
-    fn read(&self, plugin: &Name, key: &str, now: Timestamp, limit: Duration) -> Result<StateFound, StateUnavailable>;
-
-    /// Whose work this is, where several work on the same event at once: what they write must not pass for the same.
-    fn worker(&self) -> &str {
-        ""
-    }
-}
-
-/// What a store has under a key.
-#[derive(Clone, Debug, Default)]
-pub struct StateFound {
-    /// The entry, as long as its time is not over.
-    pub entry: Option<StateEntry>,
-    /// What all keys and values of the plugin have together.
-    pub bytes: u64,
-}
-
-/// The store could not be read: the host's fault, so it ends the call, and the chain is run again.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the state of plugins cannot be read now: {0}")]
-pub struct StateUnavailable(pub String);
-
-/// Why a plugin is refused; it goes on, and may do without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// The entry is at another version than the plugin expects.
-    Conflict,
-    TooLarge,
-    Quota,
-    Denied(String),
-    /// There is none here.
-    Unavailable(&'static str),
-}
-
-impl Refused {
-    /// For the operator's metrics; a conflict is nothing out of the ordinary.
-    fn label(&self) -> Option<&'static str> {
-        match self {
-            Self::TooLarge => Some("too-large"),
-            Self::Quota => Some("quota"),
-            Self::Denied(_) => Some("denied"),
-            Self::Conflict | Self::Unavailable(_) => None,
-        }
-    }
-}
-
-/// What an operation comes to: the outer error ends the call.
-pub(super) type Answer<T> = Result<Result<T, Refused>, StateUnavailable>;
-
-/// What a chain sees of the state of its plugins.
-#[derive(Debug, Default)]
-pub(super) struct View {
-    /// `None`: there is none here.
-    store: Option<Arc<dyn StateStore>>,
-    now: Timestamp,
-    /// What the versions of this chain's writes are made of, beside what was there.
-    salt: String,
-    plugins: BTreeMap<Name, Seen>,
-    keys: usize,
-    writes: u64,
-    /// How long the worker was held by reading.
-    waited: Duration,
-}
-
-/// What the chain knows of one plugin's state.
-#[derive(Debug, Default)]
-struct Seen {
-    bytes_max: u64,
-    /// Stored, when it was last read.
-    bytes: u64,
-    keys: BTreeMap<String, Touched>,
-}
-
-#[derive(Debug)]
-struct Touched {
-    seen: Option<StateEntry>,
-    left: Option<StateChange>,
-}
-
-impl Touched {
-    fn current(&self, now: Timestamp) -> Option<&StateEntry> {
-        let entry = match &self.left {
-            None => self.seen.as_ref(),
-            Some(StateChange::Put(entry)) => Some(entry),
-            Some(StateChange::Removed) => None,
-        };
-        entry.filter(|entry| entry.is_there_at(now))
-    }
-
-    /// What is stored under the key, and what would be.
-    fn bytes(&self, key: &str) -> (u64, u64) {
-        let size = |entry: Option<&StateEntry>| entry.map_or(0, |entry| (key.len() + entry.value.len()) as u64);
-        let seen = size(self.seen.as_ref());
-        match &self.left {
-            None => (seen, seen),
-            Some(StateChange::Put(entry)) => (seen, size(Some(entry))),
-            Some(StateChange::Removed) => (seen, 0),
-        }
-    }
-}
-
-impl Seen {
-    /// What the plugin would have stored with the chain's writes and this one.
-    fn bytes_with(&self, key: &str, value_bytes: usize) -> u64 {
-        let (mut before, mut after) = (0, 0);
-        for (other, touched) in &self.keys {
-            let (was, is) = touched.bytes(other);
-            before += was;
-            after += if other == key { (key.len() + value_bytes) as u64 } else { is };
-        }
-        self.bytes.saturating_sub(before).saturating_add(after)
-    }
-}
-
-impl View {
-    /// Of a chain on what has this id, at its try and time: a repeat gives its writes the same versions again, and another rule on the same
-    /// event others.
-    pub(super) fn of(store: Option<Arc<dyn StateStore>>, id: &str, attempt: u32, now: Timestamp) -> Self {
-        let worker = store.as_ref().map_or("", |store| store.worker());
-        let salt = format!("{id} {worker} {attempt} {}", now.0);
-        Self { store, now, salt, ..Self::default() }
-    }
-
-    /// How long the worker was held by reading.
-    pub(super) fn waited(&self) -> Duration {
-        self.waited
-    }
-
-    /// What the chain read, and what it leaves.
-    pub(super) fn into_uses(self) -> Vec<StateUse> {
-        let of_plugin = |(plugin, seen): (Name, Seen)| {
-            let keys = seen.keys.into_iter().map(|(key, Touched { seen, left })| KeyUse { key, seen, left });
-            StateUse { plugin, bytes_max: seen.bytes_max, keys: keys.collect() }
-        };
-        self.plugins.into_iter().map(of_plugin).filter(|of_plugin| !of_plugin.keys.is_empty()).collect()
-    }
-
-    /// Reads a key that the chain has not seen yet.
-    fn load(&mut self, plugin: &Name, bytes_max: u64, key: &str) -> Answer<()> {
-        let Some(store) = &self.store else { return Ok(Err(Refused::Unavailable("there is no state here"))) };
-        let seen = self.plugins.entry(plugin.clone()).or_default();
-        seen.bytes_max = bytes_max;
-        if seen.keys.contains_key(key) {
-            return Ok(Ok(()));
-        }
-        if self.keys >= CHAIN_STATE_KEYS_MAX {
-            return Ok(Err(Refused::Quota));
-        }
-        let left = STATE_WAIT_MAX.saturating_sub(self.waited);
-        let begun = Instant::now();
-        let found = store.read(plugin, key, self.now, left);
-        self.waited += begun.elapsed();
-        let StateFound { entry, bytes } = found?;
-        seen.bytes = bytes;
-        seen.keys.insert(key.to_owned(), Touched { seen: entry, left: None });
-        self.keys += 1;
-        Ok(Ok(()))
-    }
-
-    fn seen(&self, plugin: &Name) -> Option<&Seen> {
-        self.plugins.get(plugin)
-    }
-
-    fn current(&self, plugin: &Name, key: &str) -> Option<&StateEntry> {
-        self.seen(plugin)?.keys.get(key)?.current(self.now)
-    }
-
-    fn change(&mut self, plugin: &Name, key: &str, change: StateChange) {
-        if let Some(touched) = self.plugins.get_mut(plugin).and_then(|seen| seen.keys.get_mut(key)) {
-            touched.left = Some(change);
-        }
-    }
-
-    /// The version of the next write: not 0, and not met again, for what was there goes into it. No counter could do that: an entry
-    /// may be removed and made anew, and the plugin is told the version before anything is stored.
-    fn next_version(&mut self, plugin: &Name, key: &str) -> u64 {
-        self.writes += 1;
-        let seen = self.seen(plugin).and_then(|seen| seen.keys.get(key)?.seen.as_ref()).map_or(0, |entry| entry.version);
-        let hash = Sha256::new()
-            .chain_update(&self.salt)
-            .chain_update([0])
-            .chain_update(plugin.as_str())
-            .chain_update([0])
-            .chain_update(key)
-            .chain_update([0])
-            .chain_update(seen.to_le_bytes())
-            .chain_update(self.writes.to_le_bytes())
-            .finalize();
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash[..8]);
-        // A store may have signed integers only.
-        (u64::from_le_bytes(first) >> 1).max(1)
-    }
-}
 
 /// One call's access to the state of its plugin.
 #[derive(Debug, Default)]
-pub(super) struct StateCall {
+pub(in crate::plugin) struct StateCall {
     view: View,
     plugin: Option<Name>,
     granted: bool,
     bytes_max: u64,
     operations: usize,
     /// What was refused, by label.
-    pub(super) refused: Vec<&'static str>,
+    pub(in crate::plugin) refused: Vec<&'static str>,
 }
 
 impl StateCall {
-    pub(super) fn of(view: View, plugin: &Name, granted: bool, bytes_max: u64) -> Self {
+    pub(in crate::plugin) fn of(view: View, plugin: &Name, granted: bool, bytes_max: u64) -> Self {
         Self { view, plugin: Some(plugin.clone()), granted, bytes_max, ..Self::default() }
     }
 
     /// The view, with what this call did.
-    pub(super) fn into_view(self) -> View {
+    pub(in crate::plugin) fn into_view(self) -> View {
         self.view
     }
 
     /// How long the chain's worker was held by reading.
-    pub(super) fn waited(&self) -> Duration {
+    pub(in crate::plugin) fn waited(&self) -> Duration {
         self.view.waited()
     }
 
-    pub(super) fn get(&mut self, key: &str) -> Answer<Option<StateEntry>> {
+    pub(in crate::plugin) fn get(&mut self, key: &str) -> Answer<Option<StateEntry>> {
         self.operate(key, |view, plugin| Ok(view.current(plugin, key).cloned()))
     }
 
-    pub(super) fn put(&mut self, key: &str, value: Vec<u8>, expect: Option<u64>, ttl_ms: Option<u64>) -> Answer<u64> {
+    pub(in crate::plugin) fn put(&mut self, key: &str, value: Vec<u8>, expect: Option<u64>, ttl_ms: Option<u64>) -> Answer<u64> {
         self.operate(key, |view, plugin| {
             expected(view.current(plugin, key), expect)?;
             let expires_at = ttl_ms.map(|ms| view.now.plus_ms(ms));
@@ -257,7 +47,7 @@ impl StateCall {
         })
     }
 
-    pub(super) fn delete(&mut self, key: &str, expect: Option<u64>) -> Answer<()> {
+    pub(in crate::plugin) fn delete(&mut self, key: &str, expect: Option<u64>) -> Answer<()> {
         self.operate(key, |view, plugin| {
             if expected(view.current(plugin, key), expect)? != 0 {
                 view.change(plugin, key, StateChange::Removed);
@@ -266,7 +56,7 @@ impl StateCall {
         })
     }
 
-    pub(super) fn add(&mut self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Answer<i64> {
+    pub(in crate::plugin) fn add(&mut self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Answer<i64> {
         self.operate(key, |view, plugin| {
             let (number, expires_at) = match view.current(plugin, key) {
                 None => (0, ttl_ms.map(|ms| view.now.plus_ms(ms))),
@@ -335,9 +125,16 @@ fn number(value: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
-    use super::*;
+    use super::{
+        super::{StateFound, StateStore, StateUnavailable},
+        *,
+    };
+    use crate::{
+        event::{KeyUse, StateUse},
+        plugin::limits::CHAIN_STATE_KEYS_MAX,
+    };
 
     /// A store that has one entry, or none and fails.
     #[derive(Debug)]
