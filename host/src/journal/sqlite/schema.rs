@@ -12,8 +12,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Options, error::StoreError};
 
-/// The layout this program knows. 1 was never released.
-const VERSION: i64 = 2;
+/// The layout this program knows. Those before it were never released.
+const VERSION: i64 = 3;
 
 /// Measured to be the best for events of 1 KiB. Fixed when the file is made.
 pub(super) const PAGE_BYTES: u64 = 8192;
