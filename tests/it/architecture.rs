@@ -28,7 +28,7 @@ const PARTS: [(&str, &[&str]); 15] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 16] = [
+const DOORS: [(&str, &[&str]); 17] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
@@ -41,6 +41,7 @@ const DOORS: [(&str, &[&str]); 16] = [
     ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),
     ("hyper_rustls", &["net/"]),
+    ("hickory_resolver", &["net/resolver.rs"]),
     ("rustls", &["net/"]),
     ("hyper_util", &["net/", "ingest/accept.rs"]),
     // `lib.rs` joins the routers of both.

@@ -227,7 +227,8 @@ mod tests {
     #[tokio::test]
     async fn a_handshake_that_never_ends_is_a_timeout_of_the_connection() {
         let address = server(Vec::new(), true).await;
-        let options = Options { allow_networks: vec!["127.0.0.0/8".parse().expect("a network")], connect_timeout_ms: 50 };
+        let allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        let options = Options { allow_networks, connect_timeout_ms: 50, ..Options::default() };
         let request = http::Request::post(format!("https://{address}/")).body(Bytes::new()).expect("a request");
         let error = Client::new(&options).send(request, BOUNDS).await.expect_err("nobody answers");
         assert_eq!(error.class, Class::Timeout);

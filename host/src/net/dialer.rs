@@ -6,6 +6,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,13 +20,15 @@ use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
 use super::{
-    Options,
+    Options, UrlError,
     address::{Refused, vet},
+    connect::{Connect, Connected, Direct, Proxied},
     resolver::Resolver,
+    target::{Host, Target, target},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+pub(super) type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// How many of a name's addresses are tried; they share the connect timeout evenly, so that a dead one leaves time for the next.
 const ADDRESSES_TRIED_MAX: usize = 4;
@@ -34,8 +37,11 @@ const ADDRESSES_TRIED_MAX: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
     /// The URL cannot be dialled.
-    #[error("the URL {0}")]
-    Url(&'static str),
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The port is closed.
+    #[error("port {0} is closed to deliveries; if it is meant, name it in `allow_ports` (`--allow-port`)")]
+    Port(u16),
     /// The name did not resolve.
     #[error("`{host}` did not resolve")]
     Lookup { host: String, source: Arc<io::Error> },
@@ -57,26 +63,52 @@ pub(super) enum DialError {
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     resolver: Resolver,
-    allowed: Arc<[IpNet]>,
+    connect: Arc<dyn Connect>,
+    networks: Arc<[IpNet]>,
+    ports: Arc<[RangeInclusive<u16>]>,
     timeout: Duration,
 }
 
 impl Dialer {
     pub(super) fn new(options: &Options) -> Self {
+        let connect: Arc<dyn Connect> = match &options.proxy {
+            Some(proxy) => Arc::new(Proxied::new(proxy, &options.allow_networks)),
+            None => Arc::new(Direct),
+        };
+        Self::through(connect, options)
+    }
+
+    /// A dialer whose connections are made by `connect`.
+    pub(super) fn through(connect: Arc<dyn Connect>, options: &Options) -> Self {
         Self {
-            resolver: Resolver::default(),
-            allowed: options.allow_networks.as_slice().into(),
+            resolver: Resolver::new(&options.dns_servers),
+            connect,
+            networks: options.allow_networks.as_slice().into(),
+            ports: options.allow_ports.as_slice().into(),
             timeout: Duration::from_millis(options.connect_timeout_ms),
         }
     }
 
-    async fn dial(self, uri: Uri) -> Result<TcpStream, DialError> {
-        let (host, port) = host_and_port(&uri)?;
-        let addresses = self.resolver.lookup(host).await.map_err(|source| DialError::Lookup { host: host.to_owned(), source })?;
-        for &address in addresses.iter() {
-            vet(address, &self.allowed).map_err(|source| DialError::Forbidden { host: host.to_owned(), source })?;
+    pub(super) async fn dial(self, uri: Uri) -> Result<TcpStream, DialError> {
+        let Target { host, port } = target(&uri)?;
+        if !self.ports.iter().any(|range| range.contains(&port)) {
+            return Err(DialError::Port(port));
         }
-        self.connect(host, &addresses, port).await
+        let (host, addresses) = match host {
+            Host::Address(address) => (address.to_string(), Arc::from([address])),
+            Host::Name(name) => {
+                let found = self.resolver.lookup(name).await;
+                (name.to_owned(), found.map_err(|source| DialError::Lookup { host: name.to_owned(), source })?)
+            }
+        };
+        for &address in addresses.iter() {
+            self.vet(&host, address)?;
+        }
+        self.connect(&host, &addresses, port).await
+    }
+
+    fn vet(&self, host: &str, address: IpAddr) -> Result<(), DialError> {
+        vet(address, &self.networks).map_err(|source| DialError::Forbidden { host: host.to_owned(), source })
     }
 
     /// Connects to the first of the vetted `addresses` that answers.
@@ -86,8 +118,8 @@ impl Dialer {
         for &ip in tried {
             let address = SocketAddr::new(ip, port);
             let share = self.timeout / u32::try_from(tried.len()).unwrap_or(1);
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return self.checked(host, address, stream),
+            match timeout(share, self.connect.connect(address)).await {
+                Ok(Ok(connected)) => return self.checked(host, address, connected),
                 Ok(Err(source)) => failure = DialError::Connect { address, source },
                 Err(_) => failure = DialError::Connect { address, source: io::ErrorKind::TimedOut.into() },
             }
@@ -96,12 +128,13 @@ impl Dialer {
     }
 
     /// Makes sure that the other end is what was dialled: some addresses stand for others (`0.0.0.0` for loopback).
-    fn checked(&self, host: &str, address: SocketAddr, stream: TcpStream) -> Result<TcpStream, DialError> {
-        let failed = |source| DialError::Connect { address, source };
-        let peer = stream.peer_addr().map_err(failed)?;
-        vet(peer.ip(), &self.allowed).map_err(|source| DialError::Forbidden { host: host.to_owned(), source })?;
+    fn checked(&self, host: &str, address: SocketAddr, connected: Connected) -> Result<TcpStream, DialError> {
+        let Connected { stream, peer } = connected;
+        if let Some(peer) = peer {
+            self.vet(host, peer)?;
+        }
         // Requests are written whole; waiting to fill a packet only delays them.
-        stream.set_nodelay(true).map_err(failed)?;
+        stream.set_nodelay(true).map_err(|source| DialError::Connect { address, source })?;
         Ok(stream)
     }
 }
@@ -157,19 +190,6 @@ where
     }
 }
 
-/// What to dial. A user name is refused, since `http://public.example@10.0.0.1/` shows another host than it means.
-fn host_and_port(uri: &Uri) -> Result<(&str, u16), DialError> {
-    let authority = uri.authority().ok_or(DialError::Url("has no host"))?;
-    if authority.as_str().contains('@') {
-        return Err(DialError::Url("carries a user name or password; send credentials in a header"));
-    }
-    let by_scheme = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
-    match authority.host() {
-        "" => Err(DialError::Url("has no host")),
-        host => Ok((host, authority.port_u16().unwrap_or(by_scheme))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
@@ -186,13 +206,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_spelling_of_the_inside_is_refused() {
+    async fn the_inside_is_refused() {
         for url in [
             "http://127.0.0.1/",
-            "http://127.1/",
-            "http://2130706433/",
-            "http://0x7f.1/",
-            "http://0177.0.0.1/",
             "http://0.0.0.0/",
             "http://[::1]/",
             "http://[::ffff:127.0.0.1]/",
@@ -217,6 +233,32 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         let stream = dial(dialer(&["127.0.0.0/8"]), &format!("http://{address}/")).await.expect("loopback is allowed");
         assert_eq!(stream.peer_addr().expect("it is connected"), address);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_not_of_the_web_is_closed() {
+        for url in ["http://9.9.9.9:22/", "https://9.9.9.9:25/", "http://9.9.9.9:1023/"] {
+            let refused = dial(dialer(&[]), url).await;
+            assert!(matches!(refused, Err(DialError::Port(_))), "{url}: {refused:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_other_end_is_vetted_once_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let elsewhere = Elsewhere(listener.local_addr().expect("it is bound"));
+        let refused = dial(Dialer::through(Arc::new(elsewhere), &Options::default()), "http://9.9.9.9/").await;
+        assert!(matches!(refused, Err(DialError::Forbidden { .. })), "{refused:?}");
+    }
+
+    /// Whatever it is asked for, it connects to this.
+    #[derive(Debug)]
+    struct Elsewhere(SocketAddr);
+
+    impl Connect for Elsewhere {
+        fn connect(&self, _: SocketAddr) -> BoxFuture<Connected, io::Error> {
+            Direct.connect(self.0)
+        }
     }
 
     #[tokio::test]

@@ -56,7 +56,7 @@ impl SendError {
 fn class_of(error: &DialError) -> Class {
     match error {
         DialError::Lookup { .. } | DialError::NoAddress { .. } => Class::Dns,
-        DialError::Url(_) | DialError::Forbidden { .. } => Class::Forbidden,
+        DialError::Url(_) | DialError::Port(_) | DialError::Forbidden { .. } => Class::Forbidden,
         DialError::Connect { .. } => Class::Connect,
         DialError::TimedOut { .. } => Class::Timeout,
     }

@@ -1,35 +1,52 @@
-//! Names to addresses, by the system's resolver.
+//! Names to addresses, by the system's resolver, or by name servers of the operator's choice.
 //!
 //! The system's lookup blocks a thread and cannot be called off, so a name server that does not answer could use up all threads, and
 //! with them the lookups of everybody else. Therefore a name has at most one lookup under way, and all who ask for it meanwhile share its
-//! answer. Nothing is kept after the answer: caching is the business of the system's resolver, which knows how long an answer is good for.
+//! answer. Nothing is kept after the answer: caching is the business of the system's resolver, or of the library that asks the chosen
+//! servers; both know how long an answer is good for.
 
 use std::{
     collections::HashMap,
-    io,
-    net::IpAddr,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::{NetError, runtime::TokioRuntimeProvider},
+};
 use tokio::sync::watch;
 
 /// What a lookup found; shared, since many may wait for it.
 pub(super) type Answer = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 
 /// Looks names up, each once at a time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolver {
+    asked: Arc<Asked>,
     /// The lookups under way. An entry is removed by the task that answers it.
     under_way: Arc<Mutex<HashMap<String, watch::Receiver<Option<Answer>>>>>,
 }
 
+/// Who is asked.
+enum Asked {
+    System,
+    Servers(Box<TokioResolver>),
+    /// The library could not be set up; it says why at each lookup.
+    Nobody(NetError),
+}
+
 impl Resolver {
-    /// All addresses of `host`, which may be an address itself (in brackets where it is IPv6).
+    /// Asks these name servers, or the system's resolver where there are none.
+    pub(super) fn new(servers: &[SocketAddr]) -> Self {
+        let asked = if servers.is_empty() { Asked::System } else { asked_of(servers) };
+        Self { asked: Arc::new(asked), under_way: Arc::default() }
+    }
+
+    /// All addresses of the name `host`.
     pub(super) async fn lookup(&self, host: &str) -> Answer {
-        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(Arc::from([address]));
-        }
         let mut answer = self.join(host);
         match answer.wait_for(Option::is_some).await {
             Ok(found) => found.clone().unwrap_or_else(given_up),
@@ -51,11 +68,46 @@ impl Resolver {
     }
 
     async fn answer(self, host: String, sender: watch::Sender<Option<Answer>>) {
-        // Port 0, as the addresses are what is asked for.
-        let found = tokio::net::lookup_host((host.as_str(), 0)).await;
-        let answer = found.map(|all| all.map(|address| address.ip()).collect()).map_err(Arc::new);
+        let answer = self.asked.lookup(&host).await.map_err(Arc::new);
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&host);
         sender.send_replace(Some(answer));
+    }
+}
+
+impl Asked {
+    async fn lookup(&self, host: &str) -> io::Result<Arc<[IpAddr]>> {
+        match self {
+            // Port 0, as the addresses are what is asked for.
+            Self::System => Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect()),
+            Self::Servers(resolver) => Ok(resolver.lookup_ip(host).await.map_err(io::Error::other)?.into_iter().collect()),
+            Self::Nobody(error) => Err(io::Error::other(error.clone())),
+        }
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Servers(_) => "Servers",
+            Self::Nobody(_) => "Nobody",
+        })
+    }
+}
+
+/// By UDP, and by TCP where an answer does not fit.
+fn asked_of(servers: &[SocketAddr]) -> Asked {
+    let server = |address: &SocketAddr| {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = address.port();
+            connection
+        });
+        NameServerConfig::new(address.ip(), true, connections.into())
+    };
+    let config = ResolverConfig::from_parts(None, Vec::new(), servers.iter().map(server).collect());
+    match TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build() {
+        Ok(resolver) => Asked::Servers(Box::new(resolver)),
+        Err(error) => Asked::Nobody(error),
     }
 }
 
@@ -69,17 +121,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn addresses_need_no_lookup() {
-        let resolver = Resolver::default();
-        for (host, address) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("[::ffff:10.0.0.1]", "::ffff:10.0.0.1")] {
-            let found = resolver.lookup(host).await.expect("an address resolves to itself");
-            assert_eq!(found.as_ref(), [address.parse::<IpAddr>().expect("an address")]);
-        }
-    }
-
-    #[tokio::test]
     async fn one_lookup_answers_all_who_wait_and_is_forgotten() {
-        let resolver = Resolver::default();
+        let resolver = Resolver::new(&[]);
         let (first, second) = (resolver.join("localhost"), resolver.join("localhost"));
         assert!(first.same_channel(&second));
         let found = resolver.lookup("localhost").await.expect("localhost is in the hosts file");
