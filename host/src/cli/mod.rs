@@ -34,7 +34,7 @@ enum Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a host.
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
     /// List events, or show one with what became of it.
@@ -90,7 +90,7 @@ fn on_runtime(command: Command) -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Events(arguments) => show::events(arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,

@@ -4,6 +4,7 @@ use std::{
     env,
     io::IsTerminal,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 use crate::{
     Host,
     config::Config,
+    net,
     plugin::{self, CompileLimits},
 };
 
@@ -28,6 +30,17 @@ pub(super) struct Arguments {
     /// A network to deliver to although it is private or special, as in 127.0.0.0/8. May be given several times.
     #[arg(long, value_name = "NETWORK")]
     allow_network: Vec<ipnet::IpNet>,
+    /// A port, or a range as in 9000-9100, that may be delivered to. May be given several times; only these are open then, else 80, 443 and
+    /// all from 1024.
+    #[arg(long, value_name = "PORT", value_parser = ports)]
+    allow_port: Vec<RangeInclusive<u16>>,
+    /// A name server to ask, as in 192.0.2.53:53, instead of the system's resolver. May be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    dns_server: Vec<SocketAddr>,
+    /// A proxy to deliver through: http://host:port, with user:password@ before the host where it asks for them. Networks that
+    /// `--allow-network` opens are reached without it. No proxy is taken from HTTPS_PROXY and the like.
+    #[arg(long, env = "SLUICEBOX_PROXY", value_name = "URL", hide_env_values = true)]
+    proxy: Option<net::Proxy>,
     /// The URL that senders call this host by; some providers sign it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
@@ -63,6 +76,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .init();
     let mut config = Config::at(arguments.data);
     config.net.allow_networks = arguments.allow_network;
+    if !arguments.allow_port.is_empty() {
+        config.net.allow_ports = arguments.allow_port;
+    }
+    config.net.dns_servers = arguments.dns_server;
+    config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
@@ -97,9 +115,31 @@ fn tell_admin_key(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `443` or `9000-9100`.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse(), last.parse()) {
+        (Ok(first @ 1..), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err("write a port from 1 to 65535, or two with `-` between them, the smaller first".to_owned()),
+    }
+}
+
 /// The program that is running, also where an upgrade has put another in its place: native code is only good for the engine that
 /// compiled it.
 fn this_program() -> anyhow::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if running.exists() { Ok(running.to_owned()) } else { env::current_exe().context("cannot tell which program this is") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_one_or_a_range() {
+        assert_eq!((ports("443"), ports("9000-9100")), (Ok(443..=443), Ok(9000..=9100)));
+        for bad in ["", "0", "65536", "9100-9000", "80-", "web"] {
+            assert!(ports(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{Duration, Invalid, Secret, is_host_owned},
-    sign,
+    net, sign,
 };
 
 const URL_BYTES_MAX: usize = 2048;
@@ -174,17 +174,7 @@ fn refine_url(text: &str) -> Result<Uri, Invalid> {
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err(refused("a URL begins with `https://` or `http://`"));
     }
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    if authority.contains('@') {
-        return Err(refused("a URL holds no user name or password; send them as an `authorization` header in `headers`"));
-    }
-    let host = url.host().unwrap_or_default();
-    if host.is_empty() {
-        return Err(refused("the URL has no host"));
-    }
-    if authority.len() > host.len() && !matches!(url.port_u16(), Some(1..)) {
-        return Err(refused("the port is a number from 1 to 65535"));
-    }
+    net::check_url(&url).map_err(|error| refused(&error.to_string()))?;
     Ok(url)
 }
 
@@ -272,6 +262,8 @@ mod tests {
             "https://example.com:/",
             "https://exa mple.com/",
             "https://exämple.com/",
+            "http://0x7f.0.0.1/",
+            "http://[fe80::1%25eth0]/",
         ] {
             assert_eq!(refine_url(bad).expect_err(bad).pointer, "/url");
         }
