@@ -17,8 +17,8 @@ use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
     journal::{
         self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord, DeliveryState,
-        EventFilter, EventRecord, Feed, JournalError, Lane, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Saw,
-        Settled, StoredState, Unrouted, WorkFilter,
+        EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord,
+        RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
     },
 };
 
@@ -130,6 +130,10 @@ impl journal::Journal for Journal {
     }
 
     fn append(&self, _: Vec<Event>) -> Pending<()> {
+        absent()
+    }
+
+    fn append_once(&self, _: Vec<(Event, Once)>) -> Pending<Vec<EventId>> {
         absent()
     }
 

@@ -7,6 +7,15 @@ use bytes::Bytes;
 use super::{Lane, Saw, StateEnd};
 use crate::event::{BatchId, Event, Failure, Header, Message, MessageId, Name, RunId, Stage, Timestamp};
 
+/// What makes two events of a source the same, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// A hash of what the sender calls the event by.
+    pub key: [u8; 32],
+    /// When the key is forgotten, counted from the event that is stored.
+    pub until: Timestamp,
+}
+
 /// What one event's matching found: the runs it makes, frozen with the revision of the rules.
 #[derive(Clone, Debug)]
 pub struct Routed {

@@ -150,7 +150,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
             if fits {
                 state::store(writing, &workspace, &end.state)?;
             } else {
-                writing.conflicts += 1;
+                writing.told.conflicts += 1;
             }
             writing.ended.batches.push(end.seq);
             if matches!(ending.state, RunState::Pending | RunState::Held) {

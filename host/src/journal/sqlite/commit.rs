@@ -13,10 +13,10 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, error::StoreError, events, lease::Ended, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs};
 use crate::{
-    event::{Event, Timestamp},
-    journal::{BatchEnd, Feed, JournalError, Lane, Routed, RunEnd, Settled},
+    event::{Event, EventId, Timestamp},
+    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
 };
 
 /// What is to be stored.
@@ -24,6 +24,8 @@ use crate::{
 pub(super) enum Work {
     /// New events.
     Append(Vec<Event>),
+    /// New events, unless their keys are on record.
+    AppendOnce(Vec<(Event, Once)>),
     /// What matched.
     Route(Vec<Routed>),
     /// Ended runs.
@@ -55,6 +57,7 @@ impl Work {
     fn weight(&self) -> usize {
         match self {
             Self::Append(events) => events.len(),
+            Self::AppendOnce(events) => events.len(),
             Self::Route(routed) => routed.len(),
             Self::EndRuns(ends) => ends.len(),
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
@@ -66,6 +69,7 @@ impl Work {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), StoreError> {
         match self {
             Self::Append(events) => events::append(writing, events),
+            Self::AppendOnce(events) => duplicates::append(writing, events),
             Self::Route(routed) => runs::route(writing, routed),
             Self::EndRuns(ends) => runs::end(writing, ends),
             Self::ReleaseRuns { lane, max } => runs::release(writing, lane, *max),
@@ -92,14 +96,26 @@ pub(super) enum Answer {
     Done(oneshot::Sender<Result<(), JournalError>>),
     /// How many of the ends were put off, because the state that they rest on was changed.
     Conflicts(oneshot::Sender<Result<usize, JournalError>>),
+    /// Which events are on record for those that were to be stored once.
+    Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
+}
+
+/// What a command came to, beside that it is stored.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Ends that were put off, because the state that they rest on was changed.
+    pub(super) conflicts: usize,
+    /// The events on record, one for each that was to be stored once.
+    pub(super) ids: Vec<EventId>,
 }
 
 impl Answer {
     /// Who went away needs no answer.
-    fn tell(self, conflicts: Result<usize, JournalError>) {
+    fn tell(self, told: Result<Told, JournalError>) {
         match self {
-            Self::Done(sender) => drop(sender.send(conflicts.map(drop))),
-            Self::Conflicts(sender) => drop(sender.send(conflicts)),
+            Self::Done(sender) => drop(sender.send(told.map(drop))),
+            Self::Conflicts(sender) => drop(sender.send(told.map(|told| told.conflicts))),
+            Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
         }
     }
 }
@@ -123,8 +139,8 @@ pub(super) struct Writing<'t> {
     pub(super) marks: Marks,
     /// Whose leases end with the commit.
     pub(super) ended: Ended,
-    /// Ends that were put off, because the state that they rest on was changed.
-    pub(super) conflicts: usize,
+    /// What the command that is being stored came to.
+    pub(super) told: Told,
 }
 
 /// What a transaction makes ready.
@@ -167,8 +183,8 @@ impl Marks {
 struct Stored {
     ended: Ended,
     marks: Marks,
-    /// Of each command.
-    conflicts: Vec<usize>,
+    /// To each command.
+    told: Vec<Told>,
 }
 
 /// The committing thread's own.
@@ -235,29 +251,31 @@ impl Committer {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing = Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), conflicts: 0 };
-        let mut conflicts = Vec::with_capacity(commands.len());
+        let mut writing =
+            Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), told: Told::default() };
+        let mut told = Vec::with_capacity(commands.len());
         for command in commands {
             command.work.apply(&mut writing)?;
-            conflicts.push(std::mem::take(&mut writing.conflicts));
+            told.push(std::mem::take(&mut writing.told));
         }
         let Writing { marks, ended, .. } = writing;
         transaction.commit()?;
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
+            Work::AppendOnce(events) => Some(events.len()),
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok(Stored { ended, marks, conflicts })
+        Ok(Stored { ended, marks, told })
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
     fn answer(&self, commands: Vec<Command>, stored: Stored) {
-        let Stored { ended, marks, conflicts } = stored;
+        let Stored { ended, marks, told } = stored;
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
-        for (command, conflicts) in commands.into_iter().zip(conflicts) {
-            command.answer.tell(Ok(conflicts));
+        for (command, told) in commands.into_iter().zip(told) {
+            command.answer.tell(Ok(told));
         }
         // Full: it is awake already.
         let _ = self.tidy.try_send(Tidy::Grown);

@@ -9,6 +9,7 @@ mod batches;
 mod checkpoint;
 mod commit;
 mod deliveries;
+mod duplicates;
 mod error;
 mod events;
 mod folder;
@@ -49,8 +50,8 @@ use self::{
 };
 use super::{
     Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState, Saw,
-    Settled, StoredState, Unrouted, WorkFilter,
+    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
+    Saw, Settled, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -95,6 +96,14 @@ impl SqliteJournal {
         let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
         let (lease_ms, claim_bytes_max) = (options.lease_ms, options.claim_bytes_max);
         Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms, claim_bytes_max })
+    }
+
+    /// Sends new events, but where the queue is nearly full: what ends work is still taken then.
+    fn admit<T>(&self, work: Work, answer: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Answer) -> Pending<T> {
+        if self.shared.metrics.queued.get() >= self.appends_max {
+            return Pending::ready(Err(JournalError::Busy));
+        }
+        send(&self.queues, &self.shared, work, answer)
     }
 
     fn write(&self, work: Work) -> Pending<()> {
@@ -156,10 +165,11 @@ impl Journal for SqliteJournal {
     }
 
     fn append(&self, events: Vec<Event>) -> Pending<()> {
-        if self.shared.metrics.queued.get() >= self.appends_max {
-            return Pending::ready(Err(JournalError::Busy));
-        }
-        self.write(Work::Append(events))
+        self.admit(Work::Append(events), Answer::Done)
+    }
+
+    fn append_once(&self, events: Vec<(Event, Once)>) -> Pending<Vec<EventId>> {
+        self.admit(Work::AppendOnce(events), Answer::Ids)
     }
 
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>> {

@@ -65,7 +65,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
             if fits {
                 state::store(writing, workspace, &end.state)?;
             } else {
-                writing.conflicts += 1;
+                writing.told.conflicts += 1;
             }
             writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
             mark_waiting(writing, &ending, &end.lane.workspace, &end.lane.name);

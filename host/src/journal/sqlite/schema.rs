@@ -1,7 +1,7 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! one partial index that answers what is asked across workspaces: which events are not routed.
+//! two indexes that answer what is asked across workspaces: which events are not routed, and which keys are over.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -51,6 +51,16 @@ CREATE UNIQUE INDEX events_id ON events (workspace, id);
 CREATE INDEX events_listed ON events (workspace);
 CREATE INDEX events_of_source ON events (workspace, source);
 CREATE INDEX events_unrouted ON events (seq) WHERE routed = 0;
+
+CREATE TABLE duplicates (
+    workspace TEXT NOT NULL,
+    source TEXT NOT NULL,
+    key BLOB NOT NULL,
+    event BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (workspace, source, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX duplicates_expiring ON duplicates (expires_at);
 
 CREATE TABLE runs (
     workspace TEXT NOT NULL,

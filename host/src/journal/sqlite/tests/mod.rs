@@ -2,6 +2,7 @@
 
 mod batches;
 mod commits;
+mod duplicates;
 mod listings;
 mod state;
 mod work;
