@@ -56,6 +56,16 @@ async fn the_readmes_plugin_and_hub_file_work() {
     host.stop().await;
 }
 
+/// The hub files of the page on sources are good ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_files_on_sources_are_applied() {
+    let host = Host::start().await;
+    for hub in blocks(&page("docs/sources.md"), "toml") {
+        host.apply(&hub.replace("${GITHUB_WEBHOOK_SECRET}", "geheim")).await;
+    }
+    host.stop().await;
+}
+
 /// The README's plugin is, word for word, one that is built and run by these tests.
 #[test]
 fn the_readmes_plugin_is_one_that_is_tested() {

@@ -15,6 +15,7 @@ mod documents;
 mod door;
 mod fairness;
 mod guests;
+mod idempotency;
 mod javascript;
 mod kill;
 mod official;

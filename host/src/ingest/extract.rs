@@ -34,12 +34,16 @@ impl<'a> Facts<'a> {
 
     /// The fact, cut to 1,024 characters; `None` where it is not there or is no text, number or boolean.
     pub(super) fn find(&mut self, place: Option<&Extract>) -> Option<String> {
-        let found = match place? {
+        Some(self.find_whole(place?)?.chars().take(FACT_CHARS_MAX).collect())
+    }
+
+    /// The fact, however long.
+    pub(super) fn find_whole(&mut self, place: &Extract) -> Option<String> {
+        Some(match place {
             Extract::Header(name) => text_of_header(self.headers.get(name)?.as_bytes()),
             Extract::Json(path) => text_of_json(self.json(path)?)?,
             Extract::Fixed(value) => value.clone(),
-        };
-        Some(found.chars().take(FACT_CHARS_MAX).collect())
+        })
     }
 
     fn json(&mut self, path: &[String]) -> Option<&Value> {

@@ -6,6 +6,7 @@
 mod accept;
 mod body;
 mod extract;
+mod idempotency;
 mod idle;
 mod problem;
 mod receive;
@@ -13,6 +14,7 @@ mod spec;
 mod verifier;
 
 pub use accept::serve;
+pub use idempotency::IdempotencySpec;
 pub use problem::{Problem, method_not_allowed};
 pub use receive::{Parts, router};
 pub use spec::{ExtractSpec, Source, Spec};

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
-    journal::{Journal, JournalError},
+    journal::{Journal, JournalError, Once, Pending},
     plugin::{self, Plugins},
 };
 
@@ -59,6 +59,8 @@ struct ReceivedLabels {
 /// What became of a request that was not refused.
 enum Received {
     Event(EventId),
+    /// It was there already.
+    Duplicate(EventId),
     Handshake(plugin::Response),
 }
 
@@ -105,12 +107,14 @@ impl Ingest {
         let received = self.try_receive(workspace, source, request).await;
         let outcome = match &received {
             Ok(Received::Event(_)) => "accepted",
+            Ok(Received::Duplicate(_)) => "duplicate",
             Ok(Received::Handshake(_)) => "answered",
             Err(problem) => problem.kind,
         };
         self.received.get_or_create(&labels(workspace, source, outcome)).inc();
         match received {
-            Ok(Received::Event(id)) => (StatusCode::ACCEPTED, Json(json!({ "id": id.to_string() }))).into_response(),
+            Ok(Received::Event(id)) => accepted(&json!({ "id": id.to_string() })),
+            Ok(Received::Duplicate(id)) => accepted(&json!({ "id": id.to_string(), "duplicate": true })),
             Ok(Received::Handshake(response)) => handshake(response),
             Err(problem) => problem.into_response(),
         }
@@ -140,12 +144,18 @@ impl Ingest {
             Verified::Event(_) if head.method != Method::POST => return Err(method_not_allowed(head.method).await.allow("POST")),
             Verified::Event(attributes) => attributes,
         };
-        let mut event = event(key, &source, &head.headers, body, received_at)?;
+        let (mut event, once) = event(key, &source, &head.headers, body, received_at)?;
         event.attributes = attributes;
         let id = event.id;
-        self.append(event).await?;
-        tracing::debug!(event = %id, "accepted");
-        Ok(Received::Event(id))
+        let stored = match once {
+            None => self.until_stored(self.parts.journal.append(vec![event])).await.map(|()| id)?,
+            Some(once) => {
+                let stored = self.until_stored(self.parts.journal.append_once(vec![(event, once)])).await?;
+                stored.first().copied().unwrap_or(id)
+            }
+        };
+        tracing::debug!(event = %stored, duplicate = stored != id, "accepted");
+        Ok(if stored == id { Received::Event(id) } else { Received::Duplicate(stored) })
     }
 
     fn source(&self, workspace: &str, source: &str) -> Result<((Name, Name), Arc<Source>), Problem> {
@@ -156,11 +166,10 @@ impl Ingest {
         Ok((key, source))
     }
 
-    async fn append(&self, event: Event) -> Result<(), Problem> {
+    async fn until_stored<T>(&self, appending: Pending<T>) -> Result<T, Problem> {
         let unavailable = |kind, detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail);
-        let appending = self.parts.journal.append(vec![event]);
         match tokio::time::timeout(Duration::from_millis(self.options.append_timeout_ms), appending).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(stored)) => Ok(stored),
             Ok(Err(JournalError::Full)) => {
                 Err(unavailable("storage-full", "no space to store the event; try again later").retry_after(60))
             }
@@ -168,10 +177,16 @@ impl Ingest {
                 tracing::error!(error = &error as &dyn std::error::Error, "an event could not be stored");
                 Err(unavailable("storage-unavailable", "the event could not be stored; try again").retry_after(5))
             }
-            // It may yet be stored; the sender's repeat is then a duplicate, which at-least-once allows.
+            // It may yet be stored; the sender's repeat is then a duplicate: known as one where the source has `idempotency`, and
+            // otherwise what at-least-once allows.
             Err(_) => Err(unavailable("storage-slow", "the event was not stored in time; try again").retry_after(5)),
         }
     }
+}
+
+/// It is on disk.
+fn accepted(told: &serde_json::Value) -> Response {
+    (StatusCode::ACCEPTED, Json(told)).into_response()
 }
 
 /// A plugin's answer to a handshake. It may repeat what a stranger sent, on the address where operators are at home: no browser is to
@@ -196,7 +211,14 @@ fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabel
     ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
 }
 
-fn event(key: (Name, Name), source: &Source, headers: &HeaderMap, body: Bytes, now: Timestamp) -> Result<Event, Problem> {
+/// The event of a request, and by what it is the same as others.
+fn event(
+    key: (Name, Name),
+    source: &Source,
+    headers: &HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+) -> Result<(Event, Option<Once>), Problem> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| {
         tracing::error!(%error, "the system gives no random bytes");
@@ -205,7 +227,8 @@ fn event(key: (Name, Name), source: &Source, headers: &HeaderMap, body: Bytes, n
     let mut facts = Facts::new(headers, &body);
     let (event_type, subject) = (facts.find(source.event_type.as_ref()), facts.find(source.subject.as_ref()));
     let external_id = facts.find(source.id.as_ref());
-    Ok(Event {
+    let once = source.idempotency.as_ref().and_then(|idempotency| idempotency.once(&mut facts, now));
+    let event = Event {
         workspace: key.0,
         id: EventId::new(now, random),
         source: key.1,
@@ -218,7 +241,8 @@ fn event(key: (Name, Name), source: &Source, headers: &HeaderMap, body: Bytes, n
         headers: kept_headers(source, headers),
         body,
         attributes: Vec::new(),
-    })
+    };
+    Ok((event, once))
 }
 
 /// All headers but those that carry credentials: those never reach the journal, a plugin or a destination.

@@ -5,7 +5,10 @@ use std::{collections::HashMap, str::FromStr, sync::Arc};
 use http::HeaderName;
 use serde::Deserialize;
 
-use super::extract::Extract;
+use super::{
+    extract::Extract,
+    idempotency::{Idempotency, IdempotencySpec},
+};
 use crate::{
     event::{Invalid, Name},
     plugin::Bound,
@@ -25,6 +28,8 @@ pub struct Spec {
     pub subject: Option<ExtractSpec>,
     /// Where the provider's id of an event is; the scheme's preset otherwise.
     pub id: Option<ExtractSpec>,
+    /// Stores events with the same key once.
+    pub idempotency: Option<IdempotencySpec>,
     /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
     pub max_body_bytes: Option<usize>,
 }
@@ -54,6 +59,8 @@ pub struct Source {
     pub(super) subject: Option<Extract>,
     /// Finds the provider's id.
     pub(super) id: Option<Extract>,
+    /// By what events are the same.
+    pub(super) idempotency: Option<Idempotency>,
     /// The largest body.
     pub body_bytes_max: usize,
 }
@@ -76,10 +83,12 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
+        let id = extract(self.id.as_ref(), "/id", hints.id_header)?;
         Ok(Source {
             event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
             subject: extract(self.subject.as_ref(), "/subject", None)?,
-            id: extract(self.id.as_ref(), "/id", hints.id_header)?,
+            idempotency: self.idempotency.as_ref().map(|spec| spec.refine(id.as_ref())).transpose()?,
+            id,
             scheme,
             plugin,
             body_bytes_max,
@@ -96,7 +105,7 @@ fn verifier(name: &Name, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Arc<Boun
     Ok(Arc::clone(plugin))
 }
 
-fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -> Result<Option<Extract>, Invalid> {
+pub(super) fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -> Result<Option<Extract>, Invalid> {
     let Some(spec) = spec else {
         return Ok(preset.map(|name| Extract::Header(HeaderName::from_static(name))));
     };

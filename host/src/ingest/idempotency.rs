@@ -1,0 +1,128 @@
+//! By what two events of a source are the same: the sender's own key, or the provider's id of the event. A sender that is not sure whether an
+//! event was taken sends it again under the same key, and is answered with the id of the one that was.
+
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    extract::{Extract, Facts},
+    spec::{ExtractSpec, extract},
+};
+use crate::{
+    event::{Duration, Invalid, Timestamp},
+    journal::Once,
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const WINDOW_MS: RangeInclusive<u64> = 1_000..=30 * DAY_MS;
+/// Longer than most providers repeat for.
+const WINDOW_MS_DEFAULT: u64 = DAY_MS;
+
+/// Idempotency of a source as the hub file declares it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdempotencySpec {
+    /// Where the key is; the provider's id of the event (`id` of the source) otherwise.
+    pub key: Option<ExtractSpec>,
+    /// How long a key is known, from the event that was stored: `1s` to `30d`, else `1d`.
+    pub window: Option<Duration>,
+}
+
+/// Refined.
+#[derive(Clone, Debug)]
+pub(super) struct Idempotency {
+    key: Extract,
+    window_ms: u64,
+}
+
+impl IdempotencySpec {
+    /// Checks it; `id` is where the source's events have the provider's id.
+    pub(super) fn refine(&self, id: Option<&Extract>) -> Result<Idempotency, Invalid> {
+        let window_ms = self.window.map_or(WINDOW_MS_DEFAULT, |window| window.ms);
+        if !WINDOW_MS.contains(&window_ms) {
+            return Err(Invalid::at("/idempotency/window", "the window is out of bounds; write \"1s\" to \"30d\""));
+        }
+        let key = extract(self.key.as_ref(), "/idempotency/key", None)?.or_else(|| id.cloned());
+        match key {
+            Some(Extract::Fixed(_)) => {
+                Err(Invalid::at("/idempotency/key", "all events would have the same key; name a `header` or `json`"))
+            }
+            Some(key) => Ok(Idempotency { key, window_ms }),
+            None => Err(Invalid::at(
+                "/idempotency",
+                "this scheme has no id of its own; say where the key is, as in key = { header = \"idempotency-key\" }",
+            )),
+        }
+    }
+}
+
+impl Idempotency {
+    /// By what an event received at `now` is the same as others; `None` where it has no key, and is stored like any other.
+    pub(super) fn once(&self, facts: &mut Facts<'_>, now: Timestamp) -> Option<Once> {
+        let key = facts.find_whole(&self.key).filter(|key| !key.is_empty())?;
+        Some(Once { key: Sha256::digest(key).into(), until: now.plus_ms(self.window_ms) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use http::{HeaderMap, HeaderValue};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ingest::{Source, Spec};
+
+    fn refine(scheme: &str, idempotency: Value) -> Result<Source, Invalid> {
+        let verify = match scheme {
+            "none" => json!({ "scheme": "none" }),
+            scheme => json!({ "scheme": scheme, "secret": "geheim" }),
+        };
+        let spec: Spec = serde_json::from_value(json!({ "verify": verify, "idempotency": idempotency })).expect("a spec");
+        spec.refine(&HashMap::new())
+    }
+
+    fn once(source: &Source, header: (&'static str, &str), body: &str) -> Option<Once> {
+        let headers =
+            HeaderMap::from_iter([(header.0.parse().expect("a name"), HeaderValue::from_str(header.1).expect("a value"))]);
+        source.idempotency.as_ref().expect("it is there").once(&mut Facts::new(&headers, body.as_bytes()), Timestamp(1000))
+    }
+
+    #[test]
+    fn the_key_is_where_it_is_said_to_be_or_the_providers_id() {
+        let github = refine("github", json!({})).expect("it is good");
+        let first = once(&github, ("x-github-delivery", "a"), "{}").expect("a key");
+        assert_eq!(first.until, Timestamp(1000 + DAY_MS));
+        assert_eq!(once(&github, ("x-github-delivery", "a"), "other").map(|once| once.key), Some(first.key));
+        assert_ne!(once(&github, ("x-github-delivery", "b"), "{}").map(|once| once.key), Some(first.key));
+        assert_eq!(once(&github, ("x-other", "a"), "{}"), None);
+        let by_body = refine("none", json!({ "key": { "json": "order.id" }, "window": "1h" })).expect("it is good");
+        assert!(once(&by_body, ("x", "y"), r#"{"order":{"id":7}}"#).is_some());
+        assert_eq!(once(&by_body, ("x", "y"), r#"{"order":{"id":""}}"#), None);
+    }
+
+    #[test]
+    fn long_keys_that_begin_alike_are_not_the_same() {
+        let source = refine("none", json!({ "key": { "header": "idempotency-key" } })).expect("it is good");
+        let key = |end: &str| once(&source, ("idempotency-key", &format!("{}{end}", "k".repeat(5000))), "").expect("a key").key;
+        assert_ne!(key("1"), key("2"));
+    }
+
+    #[test]
+    fn what_is_refused_is_pointed_at() {
+        for (idempotency, pointer) in [
+            (json!({}), "/idempotency"),
+            (json!({ "key": { "value": "x" } }), "/idempotency/key"),
+            (json!({ "key": { "header": "a", "json": "b" } }), "/idempotency/key"),
+            (json!({ "key": { "header": "a b" } }), "/idempotency/key/header"),
+            (json!({ "key": { "header": "a" }, "window": "0s" }), "/idempotency/window"),
+            (json!({ "key": { "header": "a" }, "window": "31d" }), "/idempotency/window"),
+        ] {
+            let told = idempotency.to_string();
+            assert_eq!(refine("none", idempotency).expect_err("it is refused").pointer, pointer, "{told}");
+        }
+    }
+}
