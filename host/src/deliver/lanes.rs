@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::access::DynAccess;
 
 use super::{
-    Book,
+    Book, metrics,
     send::{Courier, DISABLED_AGAIN_MS, LEASE_MS},
 };
 use crate::{
@@ -21,6 +21,7 @@ pub(super) struct Deliveries {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) book: Arc<dyn DynAccess<Book> + Send + Sync>,
     pub(super) courier: Courier,
+    pub(super) places: metrics::Places,
 }
 
 impl Work for Deliveries {
@@ -50,6 +51,10 @@ impl Work for Deliveries {
 
     async fn work(&self, delivery: Delivery) -> Option<Timestamp> {
         self.courier.deliver(delivery).await
+    }
+
+    fn held(&self, all: usize, unproven: usize) {
+        self.places.held(all, unproven);
     }
 }
 
@@ -105,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_lane_that_hangs_delays_no_other() {
         let (hanging, healthy) = (fake::silent_server().await, fake::server("200 OK").await);
-        let options = Options { in_flight_max: 12, drain_ms: 0 };
+        let options = Options { in_flight_max: 12, in_flight_healthy_only: 6, drain_ms: 0, ..Options::default() };
         let mut world = world(&[("hanging", hanging), ("healthy", healthy)], &options);
         world.journal.plan((0..40).map(|n| fake::delivery("hanging", n)));
         world.journal.plan((40..80).map(|n| fake::delivery("healthy", n)));

@@ -99,6 +99,37 @@ impl Metrics {
     }
 }
 
+/// How the places for deliveries are used.
+#[derive(Debug)]
+pub(super) struct Places(Family<PlaceLabels, Gauge>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PlaceLabels {
+    /// `prompt`: lanes that give them back promptly; `unproven`: others, and those that nothing is known of yet.
+    lanes: &'static str,
+}
+
+impl Places {
+    /// The metrics, made known to `registry`.
+    pub(super) fn new(places_max: usize, registry: &mut Registry) -> Self {
+        let (held, max) = (Family::default(), Gauge::<i64>::default());
+        max.set(whole(places_max));
+        registry.register("sluicebox_delivery_places", "Places held, by the lanes that hold them", held.clone());
+        registry.register("sluicebox_delivery_places_max", "All places there are", max);
+        Self(held)
+    }
+
+    /// So many are held, and so many of them by unproven lanes.
+    pub(super) fn held(&self, all: usize, unproven: usize) {
+        self.0.get_or_create(&PlaceLabels { lanes: "prompt" }).set(whole(all.saturating_sub(unproven)));
+        self.0.get_or_create(&PlaceLabels { lanes: "unproven" }).set(whole(unproven));
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A delivery under way, also where it is called off.
 #[derive(Debug)]
 pub(super) struct UnderWay(Gauge);

@@ -2,8 +2,8 @@
 //!
 //! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
 //! have under way, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
-//! is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
-//! delays nobody else.
+//! is told. A lane holds at most its destination's `concurrency` of the places there are, and all that hang
+//! together hold a part of them, so that they delay nobody else.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
 
@@ -34,7 +34,7 @@ use crate::{
     net,
 };
 use lanes::Deliveries;
-use metrics::Metrics;
+use metrics::{Metrics, Places};
 use send::Courier;
 
 /// This part's piece of the snapshot.
@@ -47,15 +47,20 @@ pub struct Book {
 /// Settings of this part.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Deliveries under way at once, all lanes together. One lane holds at most half of them, whatever its concurrency.
+    /// Deliveries under way at once, all lanes together. One lane holds at most half of them, whatever its concurrency. 512.
     pub in_flight_max: usize,
+    /// As many of these are only for destinations whose last answer came promptly and that keep none waiting; one that nothing is known
+    /// of is tried with one delivery first. 256.
+    pub in_flight_healthy_only: usize,
+    /// A destination that takes longer for one delivery, its settlement included, is slow until its next prompt one. 2,000.
+    pub slow_ms: u64,
     /// How long deliveries under way may take to end when the host stops.
     pub drain_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { in_flight_max: 512, drain_ms: 10_000 }
+        Self { in_flight_max: 512, in_flight_healthy_only: 256, slow_ms: 2_000, drain_ms: 10_000 }
     }
 }
 
@@ -80,8 +85,14 @@ pub struct Parts {
 /// Outside a tokio runtime.
 pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
     let (clock, shutdown) = (Arc::clone(&parts.clock), parts.shutdown.clone());
-    let bounds = Bounds { pieces_max: options.in_flight_max, drain_ms: options.drain_ms };
+    let bounds = Bounds {
+        pieces_max: options.in_flight_max,
+        healthy_only: options.in_flight_healthy_only,
+        slow_ms: options.slow_ms,
+        drain_ms: options.drain_ms,
+    };
     let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
+    let places = Places::new(options.in_flight_max, registry);
     let courier = Courier::new(parts, Metrics::new(registry));
-    tokio::spawn(pump(Deliveries { journal, book, courier }, bounds, clock, shutdown))
+    tokio::spawn(pump(Deliveries { journal, book, courier, places }, bounds, clock, shutdown))
 }

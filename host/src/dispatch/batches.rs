@@ -21,7 +21,7 @@ const PER_RULE_MAX: usize = 2;
 
 /// Folds until the host stops.
 pub(super) async fn work_off(parts: Parts, options: Options, metrics: Metrics) {
-    let bounds = Bounds { pieces_max: options.batches_max, drain_ms: options.drain_ms };
+    let bounds = Bounds::alike(options.batches_max, options.drain_ms);
     let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
     pump(Batches { parts, metrics }, bounds, clock, shutdown).await;
 }

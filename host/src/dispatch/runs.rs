@@ -16,7 +16,7 @@ use crate::{
 
 /// Runs plugins until the host stops.
 pub(super) async fn work_off(parts: Parts, options: Options, metrics: Metrics) {
-    let bounds = Bounds { pieces_max: options.runs_max, drain_ms: options.drain_ms };
+    let bounds = Bounds::alike(options.runs_max, options.drain_ms);
     let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
     pump(Runs { parts, per_rule_max: options.runs_per_rule_max, metrics }, bounds, clock, shutdown).await;
 }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{Id, JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{Claim, JournalError, Lane, Lanes, Pending, schedule::Schedule};
@@ -41,6 +41,9 @@ pub trait Work: Send + Sync + 'static {
 
     /// Works on a piece until its end is in the journal; gives when its lane has to be looked at again for its sake.
     fn work(&self, piece: Self::Piece) -> impl Future<Output = Option<Timestamp>> + Send;
+
+    /// Told how many places are held, and how many of them by lanes that are not known to be prompt.
+    fn held(&self, _all: usize, _unproven: usize) {}
 }
 
 /// How many pieces of a lane may be under way at once.
@@ -60,19 +63,32 @@ pub enum Places {
 pub struct Bounds {
     /// Pieces under way at once, all lanes together. One lane holds at most half of them.
     pub pieces_max: usize,
+    /// As many of these are only for lanes that give their places back promptly; `schedule` says how the rest is shared. 0: all lanes are alike.
+    pub healthy_only: usize,
+    /// A lane of which a piece takes longer is not prompt.
+    pub slow_ms: u64,
     /// How long pieces under way may take to end when the host stops.
     pub drain_ms: u64,
+}
+
+impl Bounds {
+    /// Of lanes that are alike, however long their pieces take.
+    #[must_use]
+    pub fn alike(pieces_max: usize, drain_ms: u64) -> Self {
+        Self { pieces_max, healthy_only: 0, slow_ms: u64::MAX, drain_ms }
+    }
 }
 
 /// Works until `shutdown` becomes true, then gives what is under way `drain_ms` to end.
 pub async fn pump<W: Work>(work: W, bounds: Bounds, clock: Clock, mut shutdown: watch::Receiver<bool>) {
     let work = Arc::new(work);
-    let schedule = Schedule::new(bounds.pieces_max);
-    let mut pump = Pump { work: Arc::clone(&work), clock, schedule, tasks: JoinSet::new(), duties: HashMap::new() };
+    let schedule = Schedule::new(bounds.pieces_max, bounds.healthy_only, bounds.slow_ms);
+    let (tasks, duties, begun) = (JoinSet::new(), HashMap::new(), Instant::now());
+    let mut pump = Pump { work: Arc::clone(&work), clock, schedule, tasks, duties, begun };
     loop {
-        pump.schedule.ring((pump.clock)());
+        pump.look_at_the_clocks();
         pump.take_turns();
-        let alarm = pump.schedule.next_alarm().map(|at| at.ms_since((pump.clock)()));
+        let alarm = pump.next_alarm_ms();
         tokio::select! {
             lanes = work.marked().take() => lanes.iter().for_each(|lane| pump.schedule.mark(lane)),
             Some(ended) = pump.tasks.join_next_with_id() => pump.end(ended),
@@ -90,14 +106,16 @@ struct Pump<W: Work> {
     tasks: JoinSet<Done<W::Piece>>,
     /// What each task is for, kept here because a task that panics can no longer tell.
     duties: HashMap<Id, Duty>,
+    /// How long pieces take is told from here on, whatever becomes of the clock.
+    begun: Instant,
 }
 
 /// What a task is for.
 enum Duty {
     /// Claiming with so many places.
     Claim(Lane, usize),
-    /// A piece of work.
-    Work(Lane),
+    /// A piece of work, by its number in the schedule.
+    Work(Lane, u64),
 }
 
 /// What a task came to.
@@ -108,6 +126,22 @@ enum Done<P> {
 }
 
 impl<W: Work> Pump<W> {
+    fn look_at_the_clocks(&mut self) {
+        self.schedule.ring((self.clock)());
+        self.schedule.pass(self.elapsed_ms());
+    }
+
+    /// In how long the clocks have to be looked at again.
+    fn next_alarm_ms(&self) -> Option<u64> {
+        let alarm = self.schedule.next_alarm().map(|at| at.ms_since((self.clock)()));
+        let overdue = self.schedule.next_overdue_ms().map(|at| at.saturating_sub(self.elapsed_ms()));
+        alarm.into_iter().chain(overdue).min()
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Starts a claim for each lane in line, while there are places.
     fn take_turns(&mut self) {
         while let Some(lane) = self.schedule.next_in_line() {
@@ -119,6 +153,8 @@ impl<W: Work> Pump<W> {
                 },
             }
         }
+        let (all, unproven) = self.schedule.held();
+        self.work.held(all, unproven);
     }
 
     fn claim(&mut self, lane: Lane, places: usize) {
@@ -131,9 +167,11 @@ impl<W: Work> Pump<W> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         match (self.duties.remove(&id), ended) {
             (Some(Duty::Claim(lane, places)), Ok((_, Done::Claimed(Ok(claim))))) => self.start(&lane, places, claim),
-            (Some(Duty::Work(lane)), Ok((_, Done::Worked(again_at)))) => self.schedule.ended(&lane, again_at),
+            (Some(Duty::Work(_, piece)), Ok((_, Done::Worked(again_at)))) => {
+                self.schedule.ended(piece, again_at, self.elapsed_ms())
+            }
             (Some(Duty::Claim(lane, places)), other) => self.claim_failed(&lane, places, other),
-            (Some(Duty::Work(lane)), other) => self.work_failed(&lane, other.err()),
+            (Some(Duty::Work(lane, piece)), other) => self.work_failed(&lane, piece, other.err()),
             (None, _) => {}
         }
     }
@@ -147,7 +185,8 @@ impl<W: Work> Pump<W> {
         for piece in claim.items {
             let work = Arc::clone(&self.work);
             let task = self.tasks.spawn(async move { Done::Worked(work.work(piece).await) });
-            self.duties.insert(task.id(), Duty::Work(lane.clone()));
+            let piece = self.schedule.started(lane, self.elapsed_ms());
+            self.duties.insert(task.id(), Duty::Work(lane.clone(), piece));
         }
         self.schedule.claimed(lane, unused, next_due, now);
     }
@@ -164,9 +203,9 @@ impl<W: Work> Pump<W> {
     }
 
     /// What was not ended is claimed again when its lease is over.
-    fn work_failed(&mut self, lane: &Lane, error: Option<JoinError>) {
+    fn work_failed(&mut self, lane: &Lane, piece: u64, error: Option<JoinError>) {
         tracing::error!(lane = %lane.name, error = error.map(|error| error.to_string()), "one of the {} panicked", W::WHAT);
-        self.schedule.ended(lane, Some((self.clock)().plus_ms(self.work.lease_ms())));
+        self.schedule.ended(piece, Some((self.clock)().plus_ms(self.work.lease_ms())), self.elapsed_ms());
     }
 
     /// Claims nothing more and waits for what is under way. What does not end in time is called off; the next start repeats it.
