@@ -5,12 +5,16 @@
 
 mod id;
 mod name;
+mod order;
+mod path;
 mod secret;
 mod spec;
 mod state;
 
 pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
+pub use order::{Order, OrderKeys};
+pub use path::JsonPath;
 pub use secret::Secret;
 pub use spec::{Duration, Invalid};
 pub use state::{KeyUse, StateChange, StateEntry, StateUse};

@@ -3,13 +3,15 @@
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
+use crate::event::JsonPath;
+
 /// Where a fact is.
 #[derive(Clone, Debug)]
 pub(super) enum Extract {
     /// The first header of this name.
     Header(HeaderName),
-    /// Steps into the JSON body: keys, or places in arrays.
-    Json(Vec<String>),
+    /// In the JSON body.
+    Json(JsonPath),
     /// Always this.
     Fixed(String),
 }
@@ -23,7 +25,7 @@ pub(super) struct Facts<'a> {
 
 impl Extract {
     pub(super) fn json(path: &str) -> Self {
-        Self::Json(path.strip_prefix("$.").unwrap_or(path).split('.').map(str::to_owned).collect())
+        Self::Json(JsonPath::of(path))
     }
 }
 
@@ -41,18 +43,13 @@ impl<'a> Facts<'a> {
     pub(super) fn find_whole(&mut self, place: &Extract) -> Option<String> {
         Some(match place {
             Extract::Header(name) => text_of_header(self.headers.get(name)?.as_bytes()),
-            Extract::Json(path) => text_of_json(self.json(path)?)?,
+            Extract::Json(path) => path.find(self.json()?)?,
             Extract::Fixed(value) => value.clone(),
         })
     }
 
-    fn json(&mut self, path: &[String]) -> Option<&Value> {
-        let root = self.parsed.get_or_insert_with(|| serde_json::from_slice(self.body).ok()).as_ref()?;
-        path.iter().try_fold(root, |value, step| match value {
-            Value::Object(fields) => fields.get(step),
-            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            _ => None,
-        })
+    fn json(&mut self) -> Option<&Value> {
+        self.parsed.get_or_insert_with(|| serde_json::from_slice(self.body).ok()).as_ref()
     }
 }
 
@@ -62,15 +59,6 @@ const FACT_CHARS_MAX: usize = 1024;
 /// Header values are bytes: those above 0x7F are read as ISO-8859-1, so that none is lost.
 pub(super) fn text_of_header(value: &[u8]) -> String {
     value.iter().map(|&b| char::from(b)).collect()
-}
-
-fn text_of_json(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 #[cfg(test)]
