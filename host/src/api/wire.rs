@@ -402,6 +402,8 @@ pub(super) fn delivery(record: &DeliveryRecord) -> Value {
         "settled_at": record.settled_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "last_status": record.last_status,
+        "order_key": record.order_key,
+        "blocked": record.blocked,
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
-use crate::sign;
+use crate::{event::Order, sign};
 
 /// A refined destination.
 #[derive(Clone)]
@@ -21,6 +21,7 @@ pub struct Destination {
     pub(super) concurrency: usize,
     pub(super) retry: Retry,
     pub(super) format: Format,
+    pub(super) order: Option<Order>,
     pub(super) enabled: bool,
 }
 
@@ -56,6 +57,12 @@ impl Destination {
         self.format
     }
 
+    /// What it wants to have in order.
+    #[must_use]
+    pub fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
     /// Whether deliveries are made; while not, they wait.
     #[must_use]
     pub fn enabled(&self) -> bool {
@@ -75,6 +82,7 @@ impl fmt::Debug for Destination {
             .field("concurrency", &self.concurrency)
             .field("retry", &self.retry)
             .field("format", &self.format)
+            .field("order", &self.order)
             .field("enabled", &self.enabled)
             .finish()
     }

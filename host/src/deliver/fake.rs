@@ -62,6 +62,7 @@ pub(super) fn destination(url: &str) -> Destination {
         concurrency: 8,
         retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },
         format: Format::Raw,
+        order: None,
         enabled: true,
     }
 }

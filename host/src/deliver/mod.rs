@@ -15,6 +15,7 @@ mod encode;
 mod fake;
 mod lanes;
 mod metrics;
+mod order;
 mod send;
 mod settle;
 mod spec;
@@ -26,6 +27,7 @@ use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use destination::{Destination, Format};
+pub use order::OrderSpec;
 pub use spec::{RetrySpec, SECRETS, Spec};
 
 use crate::{

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     bounds::{DAY_MS, count_within, ms_within, written},
     destination::{Destination, Format, Retry},
+    order::OrderSpec,
 };
 use crate::{
     event::{Duration, Invalid, Secret, is_host_owned},
@@ -60,6 +61,8 @@ pub struct Spec {
     /// What it is sent.
     #[serde(default)]
     pub format: Format,
+    /// What it is sent in order; without it, nothing is.
+    pub order: Option<OrderSpec>,
     /// `false`: its deliveries wait. Else `true`.
     pub enabled: Option<bool>,
 }
@@ -96,6 +99,7 @@ impl Spec {
             concurrency: count_within("/concurrency", self.concurrency, CONCURRENCY_DEFAULT, CONCURRENCY)? as usize,
             retry: self.retry.refine()?,
             format: self.format,
+            order: self.order.as_ref().map(OrderSpec::refine).transpose()?,
             enabled: self.enabled.unwrap_or(true),
             keys: self.refine_keys()?,
         })
@@ -237,6 +241,7 @@ mod tests {
             (json!({ "retry": { "first": "1ms" } }), "/retry/first"),
             (json!({ "retry": { "first": "1m", "max": "30s" } }), "/retry/max"),
             (json!({ "retry": { "age_max": "31d" } }), "/retry/age_max"),
+            (json!({ "order": "fifo" }), "/order"),
             (json!({}), "/secret"),
             (json!({ "secret": "whsec_short" }), "/secret"),
         ] {

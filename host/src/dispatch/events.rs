@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use super::{Parts, STORE_PAUSE, metrics::Metrics, plan, store};
 use crate::{
-    event::{Message, RunId},
+    event::{Message, OrderKeys, RunId},
     journal::{NewRun, Routed, Unrouted},
     plugin::{Ended, Piece},
 };
@@ -52,6 +52,7 @@ fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
     let Some(rules) = book.workspaces.get(&event.workspace) else {
         return Routed { seq, generation, revision: 0, runs: Vec::new() };
     };
+    let mut keys = OrderKeys::of(event);
     let matched = rules.index.matches(event).into_iter().filter_map(|number| rules.rules.get(number));
     let runs = matched.map(|rule| {
         let plain = rule.chain.is_empty().then(|| {
@@ -59,7 +60,8 @@ fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
             let piece = Piece { message: Message::of(event), batch_key: None };
             plan::of_run(rule, run, event, Ended::Messages(vec![piece]))
         });
-        NewRun { rule: rule.name.clone(), outcome: plain }
+        let holds = if plain.is_none() { plan::holds(rule, &mut keys) } else { Vec::new() };
+        NewRun { rule: rule.name.clone(), outcome: plain, holds }
     });
     Routed { seq, generation, revision: rules.revision, runs: runs.collect() }
 }

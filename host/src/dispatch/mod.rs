@@ -20,7 +20,7 @@ mod state;
 
 pub use collect::Collected;
 pub use repeat::{NotRepeated, Repeated, Repeater};
-pub use rule::{BatchSpec, Rule, Spec, Target};
+pub use rule::{BatchSpec, Rule, Spec, Target, Wants};
 pub use state::stored_state;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};

@@ -5,8 +5,8 @@ use super::{
     rule::{Rule, Target},
 };
 use crate::{
-    event::{BatchId, Event, Failure, Header, Message, MessageId, RunId},
-    journal::{Batch, Join, Member, NewDelivery, Outcome},
+    event::{BatchId, Event, Failure, Header, Message, MessageId, Name, Order, OrderKeys, RunId},
+    journal::{Batch, Join, Member, NewDelivery, OrderHold, Outcome},
     plugin::{Ended, Piece},
 };
 
@@ -17,6 +17,7 @@ pub(super) fn of_run(rule: &Rule, run: RunId, event: &Event, ended: Ended) -> Ou
         Ended::Messages(pieces) => pieces,
     };
     let (mut joins, mut alone) = (Vec::new(), Vec::new());
+    let mut keys = OrderKeys::of(event);
     for (index, piece) in (0..).zip(pieces) {
         let Piece { mut message, batch_key } = piece;
         forward(rule, event, &mut message);
@@ -25,11 +26,37 @@ pub(super) fn of_run(rule: &Rule, run: RunId, event: &Event, ended: Ended) -> Ou
             Err(failure) => return Outcome::Dead(failure),
         };
         match (rule.batch, key(rule, batch_key)) {
-            (Some(limits), Some(key)) => joins.push(Join { key, index, message, limits, rule_hash: rule.hash }),
-            _ => alone.extend(deliveries(&targets, &message, |target| MessageId::of_run(run, &target.name, index))),
+            (Some(limits), Some(key)) => {
+                joins.push(Join { key, index, message, limits, rule_hash: rule.hash, ordered: ordered(rule) });
+            }
+            _ => alone.extend(targets.into_iter().map(|target| NewDelivery {
+                id: MessageId::of_run(run, &target.name, index),
+                destination: target.name.clone(),
+                message: message.clone(),
+                order_key: target.wants.order.as_ref().and_then(|order| keys.key(order)),
+            })),
         }
     }
     if joins.is_empty() { Outcome::Planned(alone) } else { Outcome::Joined { joins, alone } }
+}
+
+/// What later events have to wait behind until the rule's run on this one has ended: it may go to each of its destinations.
+pub(super) fn holds(rule: &Rule, keys: &mut OrderKeys<'_>) -> Vec<OrderHold> {
+    let hold = |target: &Target| {
+        let key = keys.key(target.wants.order.as_ref()?)?;
+        Some(OrderHold { destination: target.name.clone(), key })
+    };
+    rule.targets.iter().filter_map(hold).collect()
+}
+
+/// The destinations where a batch of this rule has its place in the line.
+fn ordered(rule: &Rule) -> Vec<Name> {
+    rule.targets.iter().filter(|target| batch_key(target).is_some()).map(|target| target.name.clone()).collect()
+}
+
+/// A batch has no key of its own, but is among all that a destination has in order.
+fn batch_key(target: &Target) -> Option<String> {
+    matches!(target.wants.order, Some(Order::All)).then(String::new)
 }
 
 /// The batch that a piece joins: the one its plugin named; without a batch plugin, the rule's only one.
@@ -46,9 +73,12 @@ pub(super) fn of_fold(rule: &Rule, batch: BatchId, ended: Ended) -> Outcome {
     let mut planned = Vec::new();
     for (index, piece) in (0..).zip(pieces) {
         match targets(rule, &piece.message) {
-            Ok(targets) => {
-                planned.extend(deliveries(&targets, &piece.message, |target| MessageId::of_batch(batch, &target.name, index)));
-            }
+            Ok(targets) => planned.extend(targets.into_iter().map(|target| NewDelivery {
+                id: MessageId::of_batch(batch, &target.name, index),
+                destination: target.name.clone(),
+                message: piece.message.clone(),
+                order_key: batch_key(target),
+            })),
             Err(failure) => return Outcome::Dead(failure),
         }
     }
@@ -66,12 +96,12 @@ pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
             continue;
         }
         // Destinations that get the same share the bytes.
-        let same = made.iter().find(|(how, of, _)| *how == target.collected && *of == members);
+        let same = made.iter().find(|(how, of, _)| *how == target.wants.collected && *of == members);
         let message = match same {
             Some((.., message)) => message.clone(),
             None => {
-                let message = target.collected.message(members.iter().map(|at| &batch.members[*at]));
-                made.push((target.collected, members, message.clone()));
+                let message = target.wants.collected.message(members.iter().map(|at| &batch.members[*at]));
+                made.push((target.wants.collected, members, message.clone()));
                 message
             }
         };
@@ -79,6 +109,7 @@ pub(super) fn of_collected(rule: &Rule, batch: &Batch) -> Outcome {
             id: MessageId::of_batch(batch.id, &target.name, 0),
             destination: target.name.clone(),
             message,
+            order_key: batch_key(target),
         });
     }
     Outcome::Planned(planned)
@@ -96,12 +127,6 @@ fn targets<'r>(rule: &'r Rule, message: &Message) -> Result<Vec<&'r Target>, Fai
     }
 }
 
-fn deliveries(targets: &[&Target], message: &Message, id: impl Fn(&Target) -> MessageId) -> Vec<NewDelivery> {
-    let planned =
-        targets.iter().map(|target| NewDelivery { id: id(target), destination: target.name.clone(), message: message.clone() });
-    planned.collect()
-}
-
 /// Adds the event's headers that the rule passes on, but where a plugin set one of the same name.
 fn forward(rule: &Rule, event: &Event, message: &mut Message) {
     let set: Vec<String> = message.headers.iter().map(|header| header.name.clone()).collect();
@@ -117,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        dispatch::Wants,
         event::{EventId, Name, Timestamp},
         journal::{BatchLimits, FlushReason, Lane},
     };
@@ -126,7 +152,7 @@ mod tests {
     }
 
     fn rule(batch: Option<BatchLimits>) -> Rule {
-        let target = |n: &str| Target { name: name(n), collected: Collected::JsonArray };
+        let target = |n: &str| Target { name: name(n), wants: Wants { collected: Collected::JsonArray, order: None } };
         Rule {
             name: name("r"),
             chain: Arc::new([]),
@@ -178,6 +204,30 @@ mod tests {
             matches!(routed("erp"), Outcome::Planned(planned) if planned.len() == 1 && planned[0].destination == name("erp"))
         );
         assert!(matches!(routed("elsewhere"), Outcome::Dead(failure) if failure.code == "unknown-route"));
+    }
+
+    #[test]
+    fn what_is_in_order_has_the_events_key_whatever_plugins_made_of_it() {
+        let mut rule = rule(None);
+        rule.targets[0].wants.order = Some(Order::Header("x-event".into()));
+        rule.targets[1].wants.order = Some(Order::Header("x-absent".into()));
+        let Outcome::Planned(planned) = run(&rule, Message { headers: Vec::new(), ..Message::of(&event()) }) else {
+            panic!("planned")
+        };
+        assert_eq!(planned.iter().map(|one| one.order_key.as_deref()).collect::<Vec<_>>(), [Some("v"), None]);
+        let holds = holds(&rule, &mut OrderKeys::of(&event()));
+        assert_eq!(holds, [OrderHold { destination: name("crm"), key: "v".into() }]);
+    }
+
+    #[test]
+    fn a_batch_is_in_order_with_all_where_all_is() {
+        let mut rule = rule(Some(BatchLimits { events_max: 2, bytes_max: 100, age_ms_max: 1000 }));
+        rule.targets[1].wants.order = Some(Order::All);
+        let Outcome::Joined { joins, .. } = run(&rule, Message::of(&event())) else { panic!("joined") };
+        assert_eq!(joins[0].ordered, [name("erp")]);
+        let folded = Ended::Messages(vec![Piece { message: Message::of(&event()), batch_key: None }]);
+        let Outcome::Planned(planned) = of_fold(&rule, BatchId::from_bytes([0; 16]), folded) else { panic!("planned") };
+        assert_eq!(planned.iter().map(|one| one.order_key.as_deref()).collect::<Vec<_>>(), [None, Some("")]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::collect::Collected;
 use crate::{
-    event::{Duration, Invalid, Name, is_host_owned},
+    event::{Duration, Invalid, Name, Order, is_host_owned},
     journal::BatchLimits,
     plugin::{Bound, Reference},
     route::Pattern,
@@ -57,8 +57,17 @@ pub struct BatchSpec {
 pub struct Target {
     /// The destination.
     pub name: Name,
-    /// What a batch without a plugin becomes on its way there.
+    /// What it wants.
+    pub wants: Wants,
+}
+
+/// What a destination wants of the messages that go there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// What a batch without a plugin becomes on its way.
     pub collected: Collected,
+    /// What has to come in order.
+    pub order: Option<Order>,
 }
 
 /// A refined rule; its pattern is in the index.
@@ -92,7 +101,7 @@ impl Spec {
         &self,
         name: &Name,
         plugins: &HashMap<Reference, Arc<Bound>>,
-        destinations: &BTreeMap<Name, Collected>,
+        destinations: &BTreeMap<Name, Wants>,
     ) -> Result<(Pattern, Rule), Invalid> {
         let pattern = Pattern::parse(&self.pattern).map_err(|e| Invalid::at(format!("/match{}", e.pointer), e.message))?;
         let chain = self.chain(plugins)?;
@@ -101,6 +110,7 @@ impl Spec {
         let forward_headers = self.forwarded()?;
         let mut rule = Rule { name: name.clone(), chain, targets, batch, forward_headers, hash: [0; 16] };
         check_batch_stage(&rule)?;
+        check_batch_order(&rule)?;
         rule.hash = hash(&rule);
         Ok((pattern, rule))
     }
@@ -122,7 +132,7 @@ impl Spec {
         bound.collect()
     }
 
-    fn targets(&self, destinations: &BTreeMap<Name, Collected>) -> Result<Vec<Target>, Invalid> {
+    fn targets(&self, destinations: &BTreeMap<Name, Wants>) -> Result<Vec<Target>, Invalid> {
         if self.destinations.is_empty() {
             return Err(Invalid::at("/destinations", "a rule sends somewhere: name at least one destination"));
         }
@@ -136,8 +146,8 @@ impl Spec {
         let mut targets = Vec::with_capacity(self.destinations.len());
         for (i, name) in self.destinations.iter().enumerate() {
             let at = format!("/destinations/{i}");
-            let collected = *destinations.get(name).ok_or_else(|| unknown(&at, "destination", name, destinations.keys()))?;
-            let target = Target { name: name.clone(), collected };
+            let wants = destinations.get(name).ok_or_else(|| unknown(&at, "destination", name, destinations.keys()))?.clone();
+            let target = Target { name: name.clone(), wants };
             if targets.contains(&target) {
                 return Err(Invalid::at(at, format!("`{name}` is named twice")));
             }
@@ -189,6 +199,18 @@ fn check_batch_stage(rule: &Rule) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// A batch has events of many keys, so it can be in no line of one of them.
+fn check_batch_order(rule: &Rule) -> Result<(), Invalid> {
+    let by_key = |target: &Target| matches!(target.wants.order, Some(Order::Json(_) | Order::Header(_)));
+    let Some(place) = rule.targets.iter().position(by_key).filter(|_| rule.batch.is_some()) else { return Ok(()) };
+    let message = format!(
+        "`{}` has its events in order by a key, and a batch has no one key: send batches to a destination with order = \"destination\", \
+         or without an order",
+        rule.targets[place].name
+    );
+    Err(Invalid::at(format!("/destinations/{place}"), message))
+}
+
 const EVENTS_MAX: u32 = 10_000;
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 const AGE_MS: std::ops::RangeInclusive<u64> = 100..=7 * 24 * 3_600_000;
@@ -224,7 +246,8 @@ fn hash(rule: &Rule) -> [u8; 16] {
     }
     for target in &rule.targets {
         part(target.name.as_str().as_bytes());
-        part(&[target.collected as u8]);
+        part(&[target.wants.collected as u8]);
+        part(format!("{:?}", target.wants.order).as_bytes());
     }
     for header in &rule.forward_headers {
         part(header.as_bytes());
@@ -241,7 +264,12 @@ mod tests {
 
     fn refine(spec: serde_json::Value) -> Result<(Pattern, Rule), Invalid> {
         let destinations = [("crm", Collected::JsonArray), ("erp", Collected::CloudEvents)];
-        let destinations = destinations.map(|(name, how)| (name.parse().expect("name"), how)).into();
+        let wants = |collected| Wants { collected, order: None };
+        let mut destinations: BTreeMap<Name, Wants> =
+            destinations.map(|(name, how)| (name.parse().expect("name"), wants(how))).into();
+        let in_order = |order| Wants { order: Some(order), ..wants(Collected::JsonArray) };
+        destinations.insert("ledger".parse().expect("name"), in_order(Order::All));
+        destinations.insert("by-key".parse().expect("name"), in_order(Order::Header("x-key".into())));
         let spec: Spec = serde_json::from_value(spec).expect("a spec");
         spec.refine(&"r".parse().expect("name"), &HashMap::new(), &destinations)
     }
@@ -272,6 +300,15 @@ mod tests {
         assert_eq!(limits, BatchLimits { events_max: 100, bytes_max: 1024 * 1024, age_ms_max: 60_000 });
         assert_eq!(with(serde_json::json!({"max_events": 0})).expect_err("none").pointer, "/batch/max_events");
         assert_eq!(with(serde_json::json!({"max_age": "1ms"})).expect_err("too short").pointer, "/batch/max_age");
+    }
+
+    #[test]
+    fn a_batch_goes_where_all_or_nothing_is_in_order() {
+        let to = |names: &[&str]| refine(serde_json::json!({"destinations": names, "batch": {}}));
+        to(&["crm", "ledger"]).expect("a rule");
+        let wrong = to(&["crm", "by-key"]).expect_err("a batch has no key");
+        assert_eq!(wrong.pointer, "/destinations/1");
+        refine(serde_json::json!({"destinations": ["by-key"]})).expect("single events have one");
     }
 
     #[test]

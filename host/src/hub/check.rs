@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     deliver, dispatch,
-    event::{Invalid, Name},
+    event::{Invalid, Name, Order},
     plugin,
 };
 
@@ -191,10 +191,10 @@ impl Check<'_> {
     }
 
     /// What rules have to know of the destinations that there would be; those that fail are missing.
-    fn destinations(&self) -> BTreeMap<Name, dispatch::Collected> {
+    fn destinations(&self) -> BTreeMap<Name, dispatch::Wants> {
         let stays = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.part));
         let all = stays.chain(self.parts.iter()).filter_map(|((_, name), part)| match part {
-            Part::Destination(destination) => Some((name.clone(), collected(destination.format()))),
+            Part::Destination(destination) => Some((name.clone(), wants(destination.format(), destination.order().cloned()))),
             _ => None,
         });
         all.collect()
@@ -219,12 +219,13 @@ impl Check<'_> {
     }
 }
 
-/// What a batch becomes on its way to a destination of this format.
-pub(super) fn collected(format: deliver::Format) -> dispatch::Collected {
-    match format {
+/// What a destination of this format and order wants of the messages that go there.
+pub(super) fn wants(format: deliver::Format, order: Option<Order>) -> dispatch::Wants {
+    let collected = match format {
         deliver::Format::Raw => dispatch::Collected::JsonArray,
         deliver::Format::CloudeventsBatch => dispatch::Collected::CloudEvents,
-    }
+    };
+    dispatch::Wants { collected, order }
 }
 
 /// The plugins and destinations that an entry names.

@@ -8,12 +8,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::{
     Hub,
-    check::collected,
+    check::wants,
     component::{BindError, Catalogue},
     entry::{Documents, Kind},
     revision::RecordsError,
@@ -138,7 +139,7 @@ impl Former {
 /// What a rule set is refined from.
 struct FormerSpecs {
     specs: Specs,
-    destinations: BTreeMap<Name, dispatch::Collected>,
+    destinations: BTreeMap<Name, dispatch::Wants>,
 }
 
 impl FormerSpecs {
@@ -148,7 +149,7 @@ impl FormerSpecs {
             match entry.kind {
                 Kind::Source => {}
                 // Its secrets are sealed, and of no concern to a rule.
-                Kind::Destination => drop(former.destinations.insert(entry.name.clone(), collected(format_of(document)))),
+                Kind::Destination => drop(former.destinations.insert(entry.name.clone(), wants_of(document))),
                 // What does not fit is missing, like the rest of what cannot be refined.
                 Kind::Rule => drop(former.specs.read(&entry.key(), document)),
                 // A plugin computes with its secrets.
@@ -206,6 +207,11 @@ impl Plugins {
     }
 }
 
-fn format_of(destination: &Value) -> deliver::Format {
-    destination.get("format").and_then(|format| serde_json::from_value(format.clone()).ok()).unwrap_or_default()
+fn wants_of(destination: &Value) -> dispatch::Wants {
+    let order: Option<deliver::OrderSpec> = field(destination, "order");
+    wants(field(destination, "format").unwrap_or_default(), order.and_then(|order| order.refine().ok()))
+}
+
+fn field<T: DeserializeOwned>(document: &Value, name: &str) -> Option<T> {
+    document.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
 }

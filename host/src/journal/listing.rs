@@ -154,6 +154,10 @@ pub struct DeliveryRecord {
     pub failure: Option<Failure>,
     /// The status of the last response.
     pub last_status: Option<u16>,
+    /// With what it is in order.
+    pub order_key: Option<String>,
+    /// It waits until what comes before it in that order is over, whenever it is due.
+    pub blocked: bool,
 }
 
 /// Where a delivery stands.

@@ -23,8 +23,8 @@ pub use listing::{
 };
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, Origin,
-    Outcome, Routed, Run, RunEnd, Settled, Verdict,
+    Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, OrderHold,
+    Origin, Outcome, Routed, Run, RunEnd, Settled, Verdict,
 };
 pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};

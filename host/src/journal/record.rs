@@ -36,6 +36,17 @@ pub struct NewRun {
     pub rule: Name,
     /// `None`: plugins have to run, so it is pending and due at once.
     pub outcome: Option<Outcome>,
+    /// What later events have to wait behind until the run has ended, where it is pending.
+    pub holds: Vec<OrderHold>,
+}
+
+/// A destination that a run may yet plan deliveries for, which are in order with others of this key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderHold {
+    /// Where to.
+    pub destination: Name,
+    /// In order with what.
+    pub key: String,
 }
 
 /// A claimed run.
@@ -132,6 +143,8 @@ pub struct NewDelivery {
     pub destination: Name,
     /// What; a body of `None` is stored as a reference to the event's.
     pub message: Message,
+    /// It is sent after all of earlier events that go there with this key, and before those of later ones. `None`: whenever it is due.
+    pub order_key: Option<String>,
 }
 
 /// A message that joins the open batch of its rule and key.
@@ -147,6 +160,8 @@ pub struct Join {
     pub limits: BatchLimits,
     /// A hash of the rule: where the open batch has another, it is closed (`rule-changed`) and a new one opened.
     pub rule_hash: [u8; 16],
+    /// Destinations of the rule that have all they are sent in order; the batch has its place there from its closing on.
+    pub ordered: Vec<Name>,
 }
 
 /// What a batch may hold, and how long it waits.

@@ -8,9 +8,10 @@ use super::{
     error::StoreError,
     events::Shelf,
     lease::{Bodies, Leases, Terms, Waiting},
+    order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
     state,
-    wire::{self, Columns, Whole},
+    wire::{self, Columns, Json, Whole},
 };
 use crate::{
     event::{BatchId, Name, Timestamp},
@@ -78,12 +79,13 @@ fn find_open(writing: &mut Writing<'_>, source: &Source<'_>, join: &Join, bytes:
 
 /// Opens a batch, pinned to the revision of its first member's run.
 fn start(writing: &mut Writing<'_>, source: &Source<'_>, join: &Join) -> Result<Open, StoreError> {
-    let sql = "INSERT INTO batches (workspace, rule, key, rule_hash, revision, opened_at, state, due_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING seq";
+    let sql = "INSERT INTO batches (workspace, rule, key, rule_hash, revision, opened_at, state, due_at, ordered) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING seq";
     let due_at = writing.now.plus_ms(join.limits.age_ms_max);
     let hash = &join.rule_hash[..];
     let revision = Whole(source.revision);
-    let values = params![source.workspace, source.rule, join.key, hash, revision, writing.now, BatchState::Open, due_at];
+    let ordered = Json(&join.ordered);
+    let values = params![source.workspace, source.rule, join.key, hash, revision, writing.now, BatchState::Open, due_at, ordered];
     let seq = writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole())?;
     writing.marks.batches.insert(Lane { workspace: source.workspace.clone(), name: source.rule.clone() });
     Ok(Open { seq, events: 0, bytes: 0 })
@@ -114,12 +116,19 @@ pub(super) fn close_aged(writing: &mut Writing<'_>, lane: &Lane, due: Timestamp,
     aged.into_iter().try_for_each(|seq| close(writing, seq, FlushReason::Age))
 }
 
-/// Fixes the members of a batch, and with them its id.
+/// Fixes the members of a batch, and with them its id; and where it goes in order, its place behind the newest event.
 fn close(writing: &mut Writing<'_>, seq: u64, reason: FlushReason) -> Result<(), StoreError> {
     let (lane, id) = lane_and_id(writing, seq)?;
-    let sql = "UPDATE batches SET state = ?2, id = ?3, reason = ?4, due_at = ?5 WHERE seq = ?1";
+    let sql = "UPDATE batches SET state = ?2, id = ?3, reason = ?4, due_at = ?5, place = (SELECT max(seq) FROM events) \
+               WHERE seq = ?1 RETURNING place, ordered";
     let values = params![Whole(seq), BatchState::Closed, id, reason, writing.now];
-    writing.sql.prepare_cached(sql)?.execute(values)?;
+    let (place, Json(ordered)) = writing.sql.prepare_cached(sql)?.query_row(values, |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.whole()?, columns.take::<Json<Vec<Name>>>()?))
+    })?;
+    for destination in &ordered {
+        order::hold(writing, &lane.workspace, Holder::Batch(seq), (destination, ""), place)?;
+    }
     writing.marks.batches.insert(lane);
     Ok(())
 }
@@ -153,11 +162,13 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
                 writing.told.conflicts += 1;
             }
             writing.ended.batches.push(end.seq);
-            if matches!(ending.state, RunState::Pending | RunState::Held) {
-                writing.marks.batches.insert(lane.clone());
-            }
             let of = SourceOf::Batch(end.seq);
             ending.follow(writing, &Source { workspace: &lane.workspace, rule: &lane.name, revision: end.revision, of })?;
+            if ending.is_open() {
+                writing.marks.batches.insert(lane);
+            } else {
+                order::release(writing, &lane.workspace, Holder::Batch(end.seq))?;
+            }
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use super::{
     error::StoreError,
     events::Shelf,
     lease::{Bodies, Leases, Terms, Waiting},
+    order,
     outcome::Source,
     wire::{self, Columns, Whole},
 };
@@ -19,8 +20,11 @@ use crate::{
 /// Plans a delivery. An id that is on record keeps what it has.
 pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDelivery) -> Result<(), StoreError> {
     let (event, batch) = source.of.columns();
-    let sql = "INSERT INTO deliveries (workspace, id, rule, destination, event, batch, state, created_at, due_at, message, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) ON CONFLICT (workspace, id) DO NOTHING";
+    // One with a key is blocked until it is lined up; its place is its event's, or its batch's.
+    let sql = "INSERT INTO deliveries (workspace, id, rule, destination, event, batch, state, created_at, due_at, message, body, \
+               order_key, place, blocked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, \
+               CASE WHEN ?11 IS NOT NULL THEN coalesce(?5, (SELECT place FROM batches WHERE seq = ?6)) END, ?11 IS NOT NULL) \
+               ON CONFLICT (workspace, id) DO NOTHING";
     let inserted = writing.sql.prepare_cached(sql)?.execute(params![
         source.workspace,
         new.id,
@@ -32,9 +36,13 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
         writing.now,
         wire::message(&new.message),
         new.message.body.as_deref(),
+        new.order_key,
     ])?;
-    if inserted > 0 {
-        writing.marks.deliveries.insert(Lane { workspace: source.workspace.clone(), name: new.destination.clone() });
+    let lane = Lane { workspace: source.workspace.clone(), name: new.destination.clone() };
+    match &new.order_key {
+        _ if inserted == 0 => {}
+        Some(key) => order::line_up(writing, &lane, key)?,
+        None => drop(writing.marks.deliveries.insert(lane)),
     }
     Ok(())
 }
@@ -93,14 +101,20 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
     let settled_at = (state != DeliveryState::Waiting).then_some(writing.now);
     let status = attempt.and_then(|attempt| attempt.status);
     let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, failure = ?6, \
-               last_status = coalesce(?7, last_status) WHERE seq = ?1";
+               last_status = coalesce(?7, last_status) WHERE seq = ?1 RETURNING order_key";
     let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status];
-    writing.sql.prepare_cached(sql)?.execute(values)?;
-    if state == DeliveryState::Waiting {
-        writing.marks.deliveries.insert(settled.lane.clone());
+    let key: Option<String> = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+    match key {
+        _ if state == DeliveryState::Waiting => drop(writing.marks.deliveries.insert(settled.lane.clone())),
+        Some(key) => order::line_up(writing, &settled.lane, &key)?,
+        None => {}
     }
     Ok(())
 }
+
+/// What may be sent to one destination. What is blocked stands in another part of the index, and is not even looked at.
+pub(super) const WAITING: &str = "SELECT seq, due_at FROM deliveries INDEXED BY deliveries_waiting \
+     WHERE workspace = ?1 AND destination = ?2 AND state = 0 AND blocked = 0 ORDER BY due_at, seq";
 
 impl Bodies for Delivery {
     fn body_bytes(&self) -> u64 {
@@ -111,7 +125,7 @@ impl Bodies for Delivery {
 /// Hands out deliveries of one destination.
 pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: &Terms) -> Result<Claim<Delivery>, StoreError> {
     let waiting = Waiting {
-        sql: "SELECT seq, due_at FROM deliveries WHERE workspace = ?1 AND destination = ?2 AND state = 0 ORDER BY due_at, seq",
+        sql: WAITING,
         params: params![lane.workspace, lane.name],
         key: &|row| {
             let mut columns = Columns::of(row);

@@ -1,6 +1,7 @@
 //! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `order` keeps what has the same key in order;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
 //! - `schema` is how it lies on disk, `wire` how values do.
@@ -16,6 +17,7 @@ mod folder;
 mod lease;
 mod metrics;
 mod options;
+mod order;
 mod outcome;
 mod query;
 mod reader;

@@ -53,6 +53,11 @@ impl<'o> Ending<'o> {
         }
     }
 
+    /// Whether something may still follow later.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, RunState::Pending | RunState::Held)
+    }
+
     /// What it rests on was changed by another: nothing of it is stored.
     pub(super) fn conflict(again_at: Timestamp) -> Self {
         let failure = Failure::new("state-conflict", "what its plugins had read was changed meanwhile: it is run again");

@@ -31,7 +31,7 @@ const BATCH: &str = "SELECT b.seq, b.id, b.rule, b.key, b.state, b.reason, b.rev
 
 /// Columns of `deliveries d`, its event's and its batch's id, as [`read_delivery`] reads them.
 const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d.state, d.attempts, d.created_at, d.due_at, \
-     d.settled_at, d.failure, d.last_status FROM deliveries d LEFT JOIN events e ON e.seq = d.event \
+     d.settled_at, d.failure, d.last_status, d.order_key, d.state = 0 AND d.blocked FROM deliveries d LEFT JOIN events e ON e.seq = d.event \
      LEFT JOIN batches b ON b.seq = d.batch";
 
 /// Events, without their bodies.
@@ -256,6 +256,8 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         settled_at: columns.take()?,
         failure: columns.take()?,
         last_status: columns.take()?,
+        order_key: columns.take()?,
+        blocked: columns.take()?,
     })
 }
 

@@ -1,20 +1,21 @@
 //! Runs: made when an event is routed, ended once. Whatever follows from an end is stored with it, so that a run that is ended has
 //! all its deliveries, and one that is not has none.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     commit::Writing,
     error::StoreError,
     events::{self, Shelf},
     lease::{Bodies, Leases, RunKey, Terms, Waiting},
+    order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
     state,
     wire::{self, Columns, Whole},
 };
 use crate::{
     event::{Name, RunId, Timestamp},
-    journal::{Claim, Lane, NewRun, Routed, Run, RunEnd, RunState},
+    journal::{Claim, Lane, NewRun, OrderHold, Routed, Run, RunEnd, RunState},
 };
 
 /// Freezes which rules matched. An event that was routed before keeps the runs it has.
@@ -33,8 +34,9 @@ pub(super) fn route(writing: &mut Writing<'_>, routed: &[Routed]) -> Result<(), 
 fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &NewRun) -> Result<(), StoreError> {
     let ending = run.outcome.as_ref().map_or_else(|| Ending::none_yet(writing.now), Ending::of);
     let sql = "INSERT INTO runs (workspace, event, generation, rule, revision, state, attempts, created_at, due_at, failure, stages) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '[]') ON CONFLICT (workspace, event, generation, rule) DO NOTHING";
-    let inserted = writing.sql.prepare_cached(sql)?.execute(params![
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '[]') ON CONFLICT (workspace, event, generation, rule) DO NOTHING \
+               RETURNING seq";
+    let values = params![
         workspace,
         Whole(routed.seq),
         routed.generation,
@@ -45,9 +47,13 @@ fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &Ne
         writing.now,
         ending.due_at,
         ending.failure,
-    ])?;
-    if inserted == 0 {
-        return Ok(());
+    ];
+    let inserted = writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?;
+    let Some(seq) = inserted else { return Ok(()) };
+    if ending.is_open() {
+        for OrderHold { destination, key } in &run.holds {
+            order::hold(writing, workspace, Holder::Run(seq), (destination, key), routed.seq)?;
+        }
     }
     mark_waiting(writing, &ending, workspace, &run.rule);
     let source = Source { workspace, rule: &run.rule, revision: routed.revision, of: SourceOf::Event(routed.seq) };
@@ -61,7 +67,7 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
         let workspace = &end.lane.workspace;
         let fits = state::fits(writing, workspace, &end.state)?;
         let ending = if fits { Ending::of(&end.outcome) } else { Ending::conflict(end.state.again_at) };
-        if update(writing, end, &ending)? {
+        if let Some(seq) = update(writing, end, &ending)? {
             if fits {
                 state::store(writing, workspace, &end.state)?;
             } else {
@@ -71,16 +77,19 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
             mark_waiting(writing, &ending, &end.lane.workspace, &end.lane.name);
             let of = SourceOf::Event(end.seq);
             ending.follow(writing, &Source { workspace, rule: &end.lane.name, revision: end.revision, of })?;
+            if !ending.is_open() {
+                order::release(writing, workspace, Holder::Run(seq))?;
+            }
         }
     }
     Ok(())
 }
 
-/// Whether it was still as claimed.
-fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<bool, StoreError> {
+/// Its place in the journal, if it was still as claimed.
+fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
     let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5, conflicts = conflicts + ?11, \
                saw = ?12, revision = ?13 \
-               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10";
+               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10 RETURNING seq";
     let values = params![
         ending.state,
         ending.counted,
@@ -96,7 +105,7 @@ fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<bo
         end.saw.as_ref().filter(|_| ending.conflicts == 0).map(wire::saw),
         Whole(end.revision),
     ];
-    Ok(writing.sql.prepare_cached(sql)?.execute(values)? > 0)
+    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Columns::of(row).whole()).optional()?)
 }
 
 /// Makes held runs pending, those held longest first; of those that are pending the oldest is due first.

@@ -24,7 +24,7 @@ pub(super) const PAGE_BYTES: u64 = 8192;
 const INCREMENTAL: i64 = 2;
 
 /// The statements of the engine are prepared once per connection; there are fewer than these, but for rare listings.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 96;
 
 /// How long a connection waits for another's short lock.
 const BUSY_MS: u64 = 5_000;
@@ -100,7 +100,9 @@ CREATE TABLE batches (
     attempts INTEGER NOT NULL DEFAULT 0,
     failure TEXT,
     conflicts INTEGER NOT NULL DEFAULT 0,
-    stages TEXT NOT NULL DEFAULT '[]'
+    stages TEXT NOT NULL DEFAULT '[]',
+    ordered TEXT NOT NULL DEFAULT '[]',
+    place INTEGER
 ) STRICT;
 CREATE INDEX batches_listed ON batches (workspace);
 CREATE UNIQUE INDEX batches_open ON batches (workspace, rule, key) WHERE state = 0;
@@ -133,6 +135,9 @@ CREATE TABLE deliveries (
     settled_at INTEGER,
     last_status INTEGER,
     failure TEXT,
+    order_key TEXT,
+    place INTEGER,
+    blocked INTEGER NOT NULL DEFAULT 0,
     message TEXT NOT NULL,
     body BLOB
 ) STRICT;
@@ -140,8 +145,23 @@ CREATE UNIQUE INDEX deliveries_id ON deliveries (workspace, id);
 CREATE INDEX deliveries_of_event ON deliveries (workspace, event) WHERE event IS NOT NULL;
 CREATE INDEX deliveries_listed ON deliveries (workspace);
 CREATE INDEX deliveries_to ON deliveries (workspace, destination);
-CREATE INDEX deliveries_waiting ON deliveries (workspace, destination, due_at) WHERE state = 0;
+CREATE INDEX deliveries_waiting ON deliveries (workspace, destination, blocked, due_at) WHERE state = 0;
+CREATE INDEX deliveries_in_order ON deliveries (workspace, destination, order_key, blocked, place)
+    WHERE state = 0 AND order_key IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (workspace) WHERE state = 2;
+
+CREATE TABLE order_holds (
+    workspace TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL,
+    order_key TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    run INTEGER,
+    batch INTEGER
+) STRICT;
+CREATE INDEX order_holds_in_line ON order_holds (workspace, destination, order_key, place);
+CREATE INDEX order_holds_of_run ON order_holds (workspace, run) WHERE run IS NOT NULL;
+CREATE INDEX order_holds_of_batch ON order_holds (workspace, batch) WHERE batch IS NOT NULL;
 
 CREATE TABLE attempts (
     workspace TEXT NOT NULL,

@@ -203,7 +203,7 @@ fn joined_of(world: &World, rule: &str, key: &str, body: &str, limits: BatchLimi
 }
 
 pub(super) fn join(key: &str, index: u32, unrouted: &Unrouted, limits: BatchLimits) -> Join {
-    Join { key: key.to_owned(), index, message: Message::of(&unrouted.event), limits, rule_hash: [1; 16] }
+    Join { key: key.to_owned(), index, message: Message::of(&unrouted.event), limits, rule_hash: [1; 16], ordered: Vec::new() }
 }
 
 fn joining(joins: Vec<Join>) -> Outcome {
@@ -219,7 +219,12 @@ fn folded(batch: BatchId) -> Outcome {
         attributes: Vec::new(),
         route: None,
     };
-    Outcome::Planned(vec![NewDelivery { id: MessageId::of_batch(batch, &name("d"), 0), destination: name("d"), message }])
+    Outcome::Planned(vec![NewDelivery {
+        id: MessageId::of_batch(batch, &name("d"), 0),
+        destination: name("d"),
+        message,
+        order_key: None,
+    }])
 }
 
 fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {

@@ -28,7 +28,7 @@ fn events_come_newest_first_in_pages_and_without_their_bodies() {
 fn the_runs_of_one_event_are_not_lost_between_pages() {
     let world = World::new();
     let unrouted = world.appended(&["a"]).remove(0);
-    let rules = ["r1", "r2", "r3"].map(|rule| NewRun { rule: name(rule), outcome: None });
+    let rules = ["r1", "r2", "r3"].map(|rule| NewRun { rule: name(rule), outcome: None, holds: Vec::new() });
     done(world.journal.route(vec![Routed { runs: rules.to_vec(), ..routed(&unrouted, "r", None) }]));
     let filter = |before| WorkFilter { before, limit: 2, ..all::<RunState>() };
     let first = done(world.journal.runs(filter(None)));
@@ -42,8 +42,9 @@ fn the_runs_of_one_event_are_not_lost_between_pages() {
 fn work_is_found_by_rule_destination_and_state() {
     let world = World::new();
     let unrouted = world.appended(&["a"]).remove(0);
-    let dead = NewRun { rule: name("dead"), outcome: Some(Outcome::Dead(Failure::new("trap", "unreachable"))) };
-    let good = NewRun { rule: name("r"), outcome: Some(planned(&unrouted, "r", &["d", "e"])) };
+    let dead =
+        NewRun { rule: name("dead"), outcome: Some(Outcome::Dead(Failure::new("trap", "unreachable"))), holds: Vec::new() };
+    let good = NewRun { rule: name("r"), outcome: Some(planned(&unrouted, "r", &["d", "e"])), holds: Vec::new() };
     done(world.journal.route(vec![Routed { runs: vec![dead, good], ..routed(&unrouted, "r", None) }]));
 
     let runs = |filter| done(world.journal.runs(filter)).items.len();
@@ -101,9 +102,16 @@ fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
             "SELECT workspace, rule FROM runs WHERE state = 0 AND (workspace, rule) > (?, ?) ORDER BY workspace, rule LIMIT 1",
             "runs_pending",
         ),
+        (crate::journal::sqlite::deliveries::WAITING, "deliveries_waiting"),
         (
-            "SELECT seq FROM deliveries WHERE workspace = ? AND destination = ? AND state = 0 ORDER BY due_at, seq",
+            "SELECT workspace, destination FROM deliveries WHERE state = 0 AND (workspace, destination) > (?, ?) \
+             ORDER BY workspace, destination LIMIT 1",
             "deliveries_waiting",
+        ),
+        (
+            "SELECT seq, place FROM deliveries WHERE workspace = ? AND destination = ? AND order_key = ? AND state = 0 AND blocked = ? \
+             ORDER BY place, seq LIMIT 1",
+            "deliveries_in_order",
         ),
         ("SELECT * FROM deliveries WHERE workspace = ? AND seq < ? ORDER BY seq DESC LIMIT 9", "deliveries_listed"),
         ("SELECT * FROM deliveries WHERE workspace = ? AND destination = ? ORDER BY seq DESC LIMIT 9", "deliveries_to"),

@@ -4,6 +4,7 @@ mod batches;
 mod commits;
 mod duplicates;
 mod listings;
+mod order;
 mod state;
 mod work;
 
@@ -126,8 +127,12 @@ fn event(body: &[u8]) -> Event {
 }
 
 fn routed(unrouted: &Unrouted, rule: &str, outcome: Option<Outcome>) -> Routed {
-    let runs = vec![NewRun { rule: name(rule), outcome }];
+    let runs = vec![new_run(rule, outcome)];
     Routed { seq: unrouted.seq, generation: unrouted.generation, revision: 3, runs }
+}
+
+fn new_run(rule: &str, outcome: Option<Outcome>) -> NewRun {
+    NewRun { rule: name(rule), outcome, holds: Vec::new() }
 }
 
 /// The event as it is, to these destinations.
@@ -137,6 +142,7 @@ fn planned(unrouted: &Unrouted, rule: &str, destinations: &[&str]) -> Outcome {
         id: MessageId::of_run(run, &name(destination), 0),
         destination: name(destination),
         message: Message::of(&unrouted.event),
+        order_key: None,
     };
     Outcome::Planned(destinations.iter().map(to).collect())
 }

@@ -201,8 +201,7 @@ fn a_claim_hands_out_no_more_bytes_than_it_may_but_always_one_piece() {
         unrouted.extend(claimed);
     }
     for one in &unrouted {
-        let runs =
-            vec![NewRun { rule: name("p"), outcome: None }, NewRun { rule: name("r"), outcome: Some(planned(one, "r", &["d"])) }];
+        let runs = vec![new_run("p", None), new_run("r", Some(planned(one, "r", &["d"])))];
         done(world.journal.route(vec![Routed { runs, ..routed(one, "r", None) }]));
     }
     for (count, next_due) in [(1, Some(START)), (2, Some(START)), (1, None)] {
