@@ -37,17 +37,22 @@ pub(super) struct Shares {
     first_only: usize,
 }
 
-/// What a lane that may take no place waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What kind of place a lane needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
-    /// Places of its own: of its concurrency, or the answer to its only piece.
-    Own,
-    /// New or slow, without a place: one of those for them.
+    /// Any: it is prompt and has none, or health does not count.
+    Any,
+    /// It is new or slow and has none: one of those for them.
     First,
-    /// Slow, with a place: that they hold fewer.
+    /// It is slow and has some: one of those for them, while they hold few.
     More,
-    /// Prompt, with a place: one that is not kept for first ones.
+    /// It is prompt and has some: one that is not kept for first ones.
     Spare,
+}
+
+impl Need {
+    pub(super) const KINDS: usize = 4;
+    pub(super) const ALL: [Self; Self::KINDS] = [Self::Any, Self::First, Self::More, Self::Spare];
 }
 
 /// What all lanes hold.
@@ -79,10 +84,6 @@ impl Shares {
         self.places_max.div_ceil(2)
     }
 
-    pub(super) fn is_full(&self, held: Held) -> bool {
-        held.all >= self.places_max
-    }
-
     /// How many further places a lane may take that has `own` of them.
     pub(super) fn room(&self, health: Health, own: usize, held: Held) -> usize {
         let free = self.places_max.saturating_sub(held.all);
@@ -100,20 +101,22 @@ impl Shares {
         }
     }
 
-    /// What one waits for that has no room.
-    pub(super) fn need(health: Health, own: usize) -> Need {
+    /// What a lane needs that has `own` places; `None`: that one of its own ends.
+    pub(super) fn need(&self, health: Health, own: usize) -> Option<Need> {
         match (health, own) {
-            (Health::New | Health::Slow, 0) => Need::First,
-            (Health::New, _) => Need::Own,
-            (Health::Slow, _) => Need::More,
-            (Health::Prompt, _) => Need::Spare,
+            _ if !self.are_kept() => Some(Need::Any),
+            (Health::Prompt, 0) => Some(Need::Any),
+            (Health::Prompt, _) => Some(Need::Spare),
+            (Health::New | Health::Slow, 0) => Some(Need::First),
+            (Health::Slow, _) => Some(Need::More),
+            (Health::New, _) => None,
         }
     }
 
-    /// Whether there is now what others wait for, one place at least.
+    /// Whether there is a place of this kind.
     pub(super) fn has(&self, need: Need, held: Held) -> bool {
         match need {
-            Need::Own => false,
+            Need::Any => held.all < self.places_max,
             Need::First => self.room(Health::New, 0, held) > 0,
             Need::More => self.room(Health::Slow, 1, held) > 0,
             Need::Spare => self.room(Health::Prompt, 1, held) > 0,
@@ -138,7 +141,7 @@ mod tests {
         assert_eq!(shares().room(Health::New, 0, held(0, 0)), 1);
         assert_eq!(shares().room(Health::New, 1, held(1, 1)), 0);
         assert_eq!(shares().room(Health::New, 0, held(8, 8)), 0, "the rest is for prompt ones");
-        assert_eq!(Shares::need(Health::New, 1), Need::Own);
+        assert_eq!(shares().need(Health::New, 1), None);
     }
 
     #[test]
@@ -176,10 +179,14 @@ mod tests {
     #[test]
     fn there_is_room_exactly_where_there_is_what_is_needed() {
         for (all, unproven) in (0..=16).flat_map(|all| (0..=all).map(move |unproven| (all, unproven))) {
-            for (health, own) in [(Health::New, 0), (Health::Slow, 0), (Health::Slow, 1), (Health::Prompt, 1)] {
-                let held = held(all, unproven);
-                let need = Shares::need(health, own);
-                assert_eq!(shares().room(health, own, held) > 0, shares().has(need, held), "{health:?} {own} {held:?}");
+            for (health, own) in
+                [Health::New, Health::Prompt, Health::Slow].into_iter().flat_map(|health| [(health, 0), (health, 1)])
+            {
+                for shares in [shares(), Shares::of(16, 0)] {
+                    let held = held(all, unproven);
+                    let has = shares.need(health, own).is_some_and(|need| shares.has(need, held));
+                    assert_eq!(shares.room(health, own, held) > 0, has, "{health:?} {own} {held:?} {shares:?}");
+                }
             }
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! A lane that has work waits in line with the others (`turns` says in which order), and at its turn takes free places: no more than the
 //! lane may hold, than `health` grants it, than half of all places, and than [`TURN_PLACES_MAX`], after which it waits again. It is asked for
-//! work (claimed) with the places already taken, so that what is claimed starts at once and its lease is not spent waiting. A lane
-//! that has work and may take no place is parked until there is what it needs. A lane that nothing is known of costs nothing: it is
-//! forgotten as soon as it has neither work under way nor an alarm, but for those known to be prompt, of which some are remembered.
+//! work (claimed) with the places already taken, so that what is claimed starts at once and its lease is not spent waiting. One
+//! for which there is no place keeps its position. A lane that nothing is known of costs nothing: it is forgotten as soon as it has neither
+//! work under way nor an alarm, but for those known to be prompt, of which some are remembered.
 
 mod health;
 mod pieces;
@@ -12,10 +12,10 @@ mod pieces;
 mod tests;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use self::{
-    health::{Health, Held, Need, Shares},
+    health::{Health, Held, Shares},
     pieces::Pieces,
     turns::Turns,
 };
@@ -34,9 +34,6 @@ pub(super) struct Schedule {
     lanes: HashMap<Lane, State>,
     /// Exactly the lanes whose phase is [`Phase::InLine`].
     turns: Turns,
-    /// Exactly the lanes whose phase is [`Phase::Parked`], in order of their parking.
-    parked: [BTreeMap<u64, Lane>; 3],
-    parkings: u64,
     /// Exactly the alarms that are in `lanes`, earliest first.
     alarms: BTreeSet<(Timestamp, Lane)>,
     pieces: Pieces,
@@ -68,8 +65,6 @@ enum Phase {
     Claiming { marked: bool },
     /// Has work and no free place of its own; goes on when one becomes free.
     Full,
-    /// Has work, and waits for a place of those that many share.
-    Parked { need: Need, at: u64 },
 }
 
 impl Schedule {
@@ -78,8 +73,6 @@ impl Schedule {
         Self {
             lanes: HashMap::new(),
             turns: Turns::default(),
-            parked: Default::default(),
-            parkings: 0,
             alarms: BTreeSet::new(),
             pieces: Pieces::new(slow_ms),
             shares: Shares::of(places_max, healthy_only),
@@ -89,14 +82,16 @@ impl Schedule {
 
     /// The lane has, or may have, something to claim.
     pub(super) fn mark(&mut self, lane: &Lane) {
+        let shares = self.shares;
         let state = self.lanes.entry(lane.clone()).or_default();
-        match state.phase {
-            Phase::Idle => {
+        match (state.phase, shares.need(state.health, state.taken)) {
+            (Phase::Idle, None) => state.phase = Phase::Full,
+            (Phase::Idle, Some(need)) => {
                 state.phase = Phase::InLine;
-                self.turns.join(lane.clone());
+                self.turns.join(lane.clone(), need);
             }
-            Phase::Claiming { .. } => state.phase = Phase::Claiming { marked: true },
-            Phase::InLine | Phase::Full | Phase::Parked { .. } => {}
+            (Phase::Claiming { .. }, _) => state.phase = Phase::Claiming { marked: true },
+            (Phase::InLine | Phase::Full, _) => {}
         }
     }
 
@@ -137,31 +132,21 @@ impl Schedule {
     /// The lane whose turn it is; `None` while there is none, or no place. It must be told next what becomes of it: [`Self::take`] or
     /// [`Self::put_off`].
     pub(super) fn next_in_line(&mut self) -> Option<Lane> {
-        if self.shares.is_full(self.held) {
-            return None;
-        }
-        // Their turn had come when there was nothing for them.
-        let lane = self.unpark().or_else(|| self.turns.next())?;
+        let (shares, held) = (self.shares, self.held);
+        let lane = self.turns.next(|need| shares.has(need, held))?;
         self.state(&lane).phase = Phase::Idle;
         Some(lane)
     }
 
-    /// Takes places for the lane's turn, which now has to be claimed with as many. 0: there is none for it now.
+    /// Takes places for the lane's turn, which now has to be claimed with as many. 0: it is full, and waits for a place of its own.
     pub(super) fn take(&mut self, lane: &Lane, concurrency: usize) -> usize {
         let (shares, held) = (self.shares, self.held);
         let state = self.state(lane);
         let own = concurrency.min(shares.of_one_max()).saturating_sub(state.taken);
         let room = shares.room(state.health, state.taken, held);
         let places = own.min(room).min(TURN_PLACES_MAX);
-        if places > 0 {
-            state.phase = Phase::Claiming { marked: false };
-            self.change(lane, |state| state.taken += places);
-        } else if own == 0 {
-            state.phase = Phase::Full;
-        } else {
-            let need = Shares::need(state.health, state.taken);
-            self.park(lane, need);
-        }
+        state.phase = if places == 0 { Phase::Full } else { Phase::Claiming { marked: false } };
+        self.change(lane, |state| state.taken += places);
         places
     }
 
@@ -209,37 +194,21 @@ impl Schedule {
         self.forget_if_idle(&lane);
     }
 
-    /// One that waited for a place of its own, or for one that it no longer needs, waits for its turn again.
+    /// One that waited for a place of its own waits for its turn again; one that waits for its turn may need another kind of place.
     fn wake(&mut self, lane: &Lane) {
+        let shares = self.shares;
         let state = self.state(lane);
-        match state.phase {
-            Phase::Full | Phase::Parked { need: Need::Own, .. } => {}
-            Phase::Parked { need, at } => drop(self.parked[queue(need)].remove(&at)),
-            Phase::Idle | Phase::InLine | Phase::Claiming { .. } => return,
-        }
-        self.state(lane).phase = Phase::Idle;
-        self.mark(lane);
-    }
-
-    fn park(&mut self, lane: &Lane, need: Need) {
-        self.parkings += 1;
-        let at = self.parkings;
-        self.state(lane).phase = Phase::Parked { need, at };
-        if need != Need::Own {
-            self.parked[queue(need)].insert(at, lane.clone());
+        match (state.phase, shares.need(state.health, state.taken)) {
+            (Phase::Full, Some(_)) => {
+                state.phase = Phase::Idle;
+                self.mark(lane);
+            }
+            (Phase::InLine, Some(need)) => self.turns.needs(lane, need),
+            _ => {}
         }
     }
 
-    /// The parked lane that waits longest of those for which there is a place.
-    fn unpark(&mut self) -> Option<Lane> {
-        let (shares, held) = (self.shares, self.held);
-        let needs = [Need::First, Need::More, Need::Spare].into_iter().filter(|need| shares.has(*need, held));
-        let (at, need) =
-            needs.filter_map(|need| Some((*self.parked[queue(need)].first_key_value()?.0, need))).min_by_key(|(at, _)| *at)?;
-        self.parked[queue(need)].remove(&at)
-    }
-
-    /// What is now known of the lane. One that waited for its only piece, which is overdue, need not any longer.
+    /// What is now known of the lane. One that waited for the end of its only piece, which is overdue, need not any longer.
     fn judge(&mut self, lane: &Lane, health: Health) {
         if self.state(lane).health != health {
             self.change(lane, |state| state.health = health);
@@ -293,14 +262,5 @@ impl State {
 
     fn is_idle(&self) -> bool {
         self.phase == Phase::Idle && self.taken == 0 && self.alarm.is_none()
-    }
-}
-
-/// The queue of those who need this.
-fn queue(need: Need) -> usize {
-    match need {
-        Need::First | Need::Own => 0,
-        Need::More => 1,
-        Need::Spare => 2,
     }
 }

@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::health::Need;
 use crate::journal::Lane;
 
 /// What a lane may use in a round, in places times milliseconds: some twenty deliveries to a quick neighbour, or a part of one slow one.
@@ -21,8 +22,10 @@ pub(super) const QUANTUM_PLACE_MS: i64 = 100;
 /// The lanes that wait for their turns, and what those that had some still owe or have left.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// By round, and within it by arrival.
-    line: BTreeMap<(u64, u64), Lane>,
+    /// One for each kind of place: while there is none of a kind, who needs it waits and keeps its position.
+    lines: [BTreeMap<Position, Lane>; Need::KINDS],
+    /// Where each lane waits.
+    waiting: HashMap<Lane, (Need, Position)>,
     /// Those that have used something: a lane without an account has all of its credit.
     accounts: HashMap<Lane, Account>,
     /// Exactly the lanes that have accounts, each with a round in which to look whether it is still needed.
@@ -32,6 +35,9 @@ pub(super) struct Turns {
     arrivals: u64,
 }
 
+/// A round, and the order of arrival within it.
+type Position = (u64, u64);
+
 #[derive(Clone, Copy, Debug)]
 struct Account {
     /// In place-milliseconds, as of `round`; at most [`QUANTUM_PLACE_MS`].
@@ -40,27 +46,43 @@ struct Account {
 }
 
 impl Turns {
-    /// The lane waits for its turn. It must not wait already.
-    pub(super) fn join(&mut self, lane: Lane) {
+    /// The lane, which did not wait before, waits for a place of this kind.
+    pub(super) fn join(&mut self, lane: Lane, need: Need) {
         let round = self.round.saturating_add(self.rounds_in_debt(&lane));
         self.arrivals += 1;
-        self.line.insert((round, self.arrivals), lane);
+        self.put(lane, need, (round, self.arrivals));
     }
 
-    /// The lane whose turn it is; it does not wait any longer.
-    pub(super) fn next(&mut self) -> Option<Lane> {
+    /// A lane that waits now needs a place of this kind.
+    pub(super) fn needs(&mut self, lane: &Lane, need: Need) {
+        if let Some((before, position)) = self.waiting.get(lane).copied() {
+            self.lines[before as usize].remove(&position);
+            self.put(lane.clone(), need, position);
+        }
+    }
+
+    /// The lane whose turn it is, of those who need what there is; it does not wait any longer.
+    pub(super) fn next(&mut self, has: impl Fn(Need) -> bool) -> Option<Lane> {
+        if self.waiting.is_empty() {
+            self.forget();
+        }
         loop {
-            let Some(((round, _), lane)) = self.line.pop_first() else {
-                self.forget();
-                return None;
-            };
-            self.advance(round);
+            let first = |need: &Need| Some((*self.lines[*need as usize].first_key_value()?.0, *need));
+            let (position, need) = Need::ALL.iter().filter(|need| has(**need)).filter_map(first).min()?;
+            let lane = self.lines[need as usize].remove(&position)?;
+            self.waiting.remove(&lane);
+            self.advance(position.0);
             if self.rounds_in_debt(&lane) == 0 {
                 return Some(lane);
             }
             // It was charged while it waited.
-            self.join(lane);
+            self.join(lane, need);
         }
+    }
+
+    fn put(&mut self, lane: Lane, need: Need, position: Position) {
+        self.lines[need as usize].insert(position, lane.clone());
+        self.waiting.insert(lane, (need, position));
     }
 
     /// What a piece of the lane has cost. The shortest costs something, so that a round ends.
@@ -82,6 +104,8 @@ impl Turns {
 
     /// Forgets, of the lanes to look at in rounds until this, those that have all of their credit again.
     fn advance(&mut self, round: u64) {
+        // One that waited while there was nothing for it is of an earlier round.
+        let round = self.round.max(round);
         self.round = round;
         while self.looked_at.first().is_some_and(|(at, _)| *at <= round) {
             let Some((_, lane)) = self.looked_at.pop_first() else { return };
@@ -135,9 +159,9 @@ mod tests {
         let (mut line, mut used) = (Turns::default(), vec![0; costs.len()]);
         // Of each that waits without debt, who had a turn meanwhile.
         let mut waits: HashMap<usize, BTreeSet<usize>> = (0..costs.len()).map(|number| (number, BTreeSet::new())).collect();
-        (0..costs.len()).for_each(|number| line.join(lane(number)));
+        (0..costs.len()).for_each(|number| line.join(lane(number), Need::Any));
         for _ in 0..turns {
-            let next = line.next().expect("all have work");
+            let next = line.next(|_| true).expect("all have work");
             let at = number[&next];
             waits.remove(&at);
             for (waiting, others) in &mut waits {
@@ -148,7 +172,7 @@ mod tests {
             if line.rounds_in_debt(&next) == 0 {
                 waits.insert(at, BTreeSet::new());
             }
-            line.join(next);
+            line.join(next, Need::Any);
         }
         used
     }
@@ -166,16 +190,16 @@ mod tests {
     #[test]
     fn who_went_idle_is_charged_for_what_it_used_in_this_round() {
         let mut line = Turns::default();
-        ["waits", "sporadic"].iter().for_each(|name| line.join(named(name)));
-        assert_eq!(line.next(), Some(named("waits")));
+        ["waits", "sporadic"].iter().for_each(|name| line.join(named(name), Need::Any));
+        assert_eq!(line.next(|_| true), Some(named("waits")));
         line.charge(&named("waits"), 150);
-        line.join(named("waits"));
+        line.join(named("waits"), Need::Any);
         // It comes and goes, and yet has its share and no more.
         let mut turns = 0;
-        while line.next() == Some(named("sporadic")) {
+        while line.next(|_| true) == Some(named("sporadic")) {
             turns += 1;
             line.charge(&named("sporadic"), 10);
-            line.join(named("sporadic"));
+            line.join(named("sporadic"), Need::Any);
         }
         assert_eq!(turns, 10);
     }
@@ -185,9 +209,9 @@ mod tests {
         let mut line = Turns::default();
         line.charge(&lane(1), 1_000_000);
         assert_eq!(line.accounts.len(), 1);
-        line.join(lane(1));
-        assert_eq!(line.next(), Some(lane(1)), "nobody else wants the place");
-        assert_eq!(line.next(), None);
+        line.join(lane(1), Need::Any);
+        assert_eq!(line.next(|_| true), Some(lane(1)), "nobody else wants the place");
+        assert_eq!(line.next(|_| true), None);
         assert!(line.accounts.is_empty() && line.looked_at.is_empty());
     }
 
@@ -196,10 +220,26 @@ mod tests {
         let mut line = Turns::default();
         (0..100).for_each(|number| line.charge(&lane(number), 50));
         line.charge(&lane(100), 100_050);
-        line.join(lane(100));
-        line.join(lane(101));
-        assert_eq!(line.next(), Some(lane(101)));
-        assert_eq!(line.next(), Some(lane(100)), "when it has paid");
+        line.join(lane(100), Need::Any);
+        line.join(lane(101), Need::Any);
+        assert_eq!(line.next(|_| true), Some(lane(101)));
+        assert_eq!(line.next(|_| true), Some(lane(100)), "when it has paid");
         assert_eq!(line.accounts.len(), 1);
+    }
+
+    #[test]
+    fn who_waits_for_what_there_is_not_keeps_its_position() {
+        let mut line = Turns::default();
+        line.join(lane(1), Need::Spare);
+        line.join(lane(2), Need::Any);
+        line.join(lane(3), Need::Spare);
+        let without_spare = |need| need != Need::Spare;
+        assert_eq!(line.next(without_spare), Some(lane(2)));
+        assert_eq!(line.next(without_spare), None);
+        line.join(lane(2), Need::Any);
+        line.needs(&lane(3), Need::Any);
+        let order: Vec<_> = std::iter::from_fn(|| line.next(without_spare)).collect();
+        assert_eq!(order, [lane(3), lane(2)]);
+        assert_eq!(line.next(|_| true), Some(lane(1)));
     }
 }
