@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 use crate::{
     Host,
     config::Config,
-    net,
+    deliver, net,
     plugin::{self, CompileLimits},
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Arguments {
     component_bytes_max: usize,
     #[command(flatten)]
     compile: Compile,
+    #[command(flatten)]
+    in_flight: InFlight,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
     #[arg(long, env = "SLUICEBOX_LOG", default_value = "info")]
     log: String,
@@ -68,6 +70,20 @@ struct Compile {
     wall_ms: u64,
 }
 
+/// How many deliveries are under way at once, and how they are shared.
+#[derive(Debug, clap::Args)]
+struct InFlight {
+    /// Deliveries under way at once, of all destinations together.
+    #[arg(long = "in-flight-max", default_value_t = deliver::Options::default().in_flight_max)]
+    max: usize,
+    /// As many of these are only for destinations that answer promptly.
+    #[arg(long = "in-flight-healthy-only", default_value_t = deliver::Options::default().in_flight_healthy_only)]
+    healthy_only: usize,
+    /// A delivery that takes longer makes its destination a slow one, until its next that does not.
+    #[arg(long = "slow-ms", default_value_t = deliver::Options::default().slow_ms)]
+    slow_ms: u64,
+}
+
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
     tracing_subscriber::registry()
@@ -84,6 +100,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.ingest.public_url = arguments.public_url;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
+    let InFlight { max, healthy_only, slow_ms } = arguments.in_flight;
+    config.deliver = deliver::Options { in_flight_max: max, in_flight_healthy_only: healthy_only, slow_ms, ..config.deliver };
     config.plugin.component_bytes_max = arguments.component_bytes_max;
     config.plugin.compiler = Some(this_program()?);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
