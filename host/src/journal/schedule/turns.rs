@@ -17,7 +17,7 @@ use super::health::Need;
 use crate::journal::Lane;
 
 /// What a lane may use in a round, in places times milliseconds: some twenty deliveries to a quick neighbour, or a part of one slow one.
-pub(super) const QUANTUM_PLACE_MS: i64 = 100;
+const QUANTUM_PLACE_MS: i64 = 100;
 
 /// The lanes that wait for their turns, and what those that had some still owe or have left.
 #[derive(Debug, Default)]
