@@ -16,6 +16,7 @@ const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
 cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
+cargo xtask bench delivery   what destinations that hang or refuse cost the others, in the same way
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
         ["bench"] | ["bench", "plugins"] => bench(),
+        ["bench", "delivery"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "delivery"])),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
