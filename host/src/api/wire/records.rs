@@ -96,6 +96,8 @@ pub(in crate::api) fn delivery(record: &DeliveryRecord) -> Value {
         "settled_at": record.settled_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "last_status": record.last_status,
+        "last_code": record.last_code,
+        "retried_at": record.retried_at.map(time),
     })
 }
 
@@ -110,7 +112,7 @@ pub(in crate::api) fn whole_delivery(sent: &Delivery, record: &DeliveryRecord, a
     whole
 }
 
-fn attempt(record: &AttemptRecord) -> Value {
+pub(super) fn attempt(record: &AttemptRecord) -> Value {
     let attempt = &record.attempt;
     json!({
         "number": record.number,

@@ -3,16 +3,20 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
 mod checkpoint;
 mod commit;
+mod conditions;
+mod dead;
 mod deliveries;
 mod duplicates;
 mod error;
 mod events;
 mod folder;
+mod given_up;
 mod lease;
 mod metrics;
 mod options;
@@ -20,6 +24,7 @@ mod outcome;
 mod query;
 mod reader;
 mod resume;
+mod revive;
 mod runs;
 mod schema;
 mod state;
@@ -49,11 +54,11 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Saw, Settled, StoredState, Unrouted, WorkFilter,
+    Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryHistory,
+    DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page,
+    Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
 };
-use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
+use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
 /// Opens (or creates) the journal in its folder, and starts its threads. What was not settled when it was closed is marked in its
 /// feed.
@@ -223,8 +228,24 @@ impl Journal for SqliteJournal {
         self.write(Work::Settle(settled))
     }
 
+    fn revive(&self, revivals: Vec<Revival>) -> Pending<Revived> {
+        send(&self.queues, &self.shared, Work::Revive(revivals), Answer::Revived)
+    }
+
+    fn dead_letters(&self, filter: DeadFilter, slice: DeadSlice) -> Pending<DeadPage> {
+        self.list(move |sql| dead::list(sql, &filter, slice))
+    }
+
+    fn count_dead_letters(&self, filter: DeadFilter) -> Pending<Vec<DeadCount>> {
+        self.list(move |sql| dead::count(sql, &filter))
+    }
+
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
         self.list(move |sql| query::events(sql, &filter))
+    }
+
+    fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>> {
+        self.list(move |sql| query::count_events(sql, &filter))
     }
 
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
@@ -237,6 +258,14 @@ impl Journal for SqliteJournal {
 
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {
         self.list(move |sql| query::runs(sql, &filter))
+    }
+
+    fn run_given_up(&self, workspace: Name, id: RunId) -> Pending<Option<(u64, RunRecord)>> {
+        self.list(move |sql| query::run_given_up(sql, &workspace, id))
+    }
+
+    fn batch(&self, workspace: Name, id: BatchId) -> Pending<Option<BatchRecord>> {
+        self.list(move |sql| query::batch(sql, &workspace, id))
     }
 
     fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>> {

@@ -36,6 +36,7 @@ CREATE TABLE events (
     id BLOB NOT NULL,
     generation INTEGER NOT NULL DEFAULT 0,
     routed INTEGER NOT NULL DEFAULT 0,
+    only_rules TEXT,
     source TEXT NOT NULL,
     type TEXT NOT NULL,
     subject TEXT,
@@ -75,6 +76,10 @@ CREATE TABLE runs (
     due_at INTEGER,
     failure TEXT,
     conflicts INTEGER NOT NULL DEFAULT 0,
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
+    dead_id BLOB,
     stages TEXT NOT NULL,
     saw TEXT
 ) STRICT;
@@ -100,6 +105,9 @@ CREATE TABLE batches (
     attempts INTEGER NOT NULL DEFAULT 0,
     failure TEXT,
     conflicts INTEGER NOT NULL DEFAULT 0,
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
     stages TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX batches_listed ON batches (workspace);
@@ -133,6 +141,10 @@ CREATE TABLE deliveries (
     settled_at INTEGER,
     last_status INTEGER,
     failure TEXT,
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
+    last_code TEXT,
     message TEXT NOT NULL,
     body BLOB
 ) STRICT;
@@ -188,6 +200,18 @@ CREATE INDEX IF NOT EXISTS runs_dropped ON runs (workspace) WHERE state = 4;
 CREATE INDEX IF NOT EXISTS deliveries_of_rule ON deliveries (workspace, rule);
 ";
 
+/// Of dead letters that nobody has taken up again, which have a time in `dead_at`; all others cost nothing here. `dead_id` is set with a
+/// run's first death: other runs are asked for by their event. Batches are few beside their members.
+const DEAD: &str = "
+CREATE INDEX IF NOT EXISTS deliveries_given_up ON deliveries (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deliveries_given_up_to ON deliveries (workspace, destination, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up ON runs (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up_of ON runs (workspace, rule, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_dead_id ON runs (workspace, dead_id) WHERE dead_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_given_up ON batches (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_id ON batches (workspace, id) WHERE id IS NOT NULL;
+";
+
 /// Opens the committer's connection, and makes the tables where there are none.
 pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
@@ -205,6 +229,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     }
     migrate(&mut connection, path)?;
     connection.execute_batch(LISTED)?;
+    connection.execute_batch(DEAD)?;
     Ok(connection)
 }
 

@@ -2,8 +2,10 @@
 
 mod batches;
 mod commits;
+mod dead;
 mod duplicates;
 mod listings;
+mod revive;
 mod state;
 mod work;
 
