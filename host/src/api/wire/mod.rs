@@ -2,12 +2,15 @@
 
 mod chain;
 mod control;
+mod dead;
 mod records;
 mod states;
 
 pub use control::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
+pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
 
 pub(super) use chain::{health, outcome, repeated, saw};
+pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
 pub(super) use records::{batch, delivery, event, run, whole_delivery, whole_event};
 pub(super) use states::StateName;
 
