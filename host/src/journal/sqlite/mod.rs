@@ -2,7 +2,7 @@
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
-//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record (`conditions`, `span`);
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
@@ -27,6 +27,7 @@ mod resume;
 mod revive;
 mod runs;
 mod schema;
+mod span;
 mod state;
 mod threads;
 mod wire;
@@ -245,7 +246,7 @@ impl Journal for SqliteJournal {
     }
 
     fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>> {
-        self.list(move |sql| query::count_events(sql, &filter))
+        self.list(move |sql| span::count_events(sql, &filter))
     }
 
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
