@@ -32,7 +32,7 @@ enum Program {
     #[command(hide = true)]
     Compile(compile::Arguments),
     #[command(flatten)]
-    Command(Command),
+    Command(Box<Command>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,7 +82,7 @@ struct Hub {
 pub fn main() -> ExitCode {
     match Arguments::parse().program {
         Program::Compile(arguments) => compile::run(&arguments),
-        Program::Command(command) => on_runtime(command),
+        Program::Command(command) => on_runtime(*command),
     }
 }
 
