@@ -133,7 +133,7 @@ pub trait Journal: Send + Sync + 'static {
     /// One delivery with the bytes that are sent and its attempts.
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>>;
 
-    /// The revisions that pending runs and unfolded batches are pinned to, of all workspaces.
+    /// The revisions that pending runs, unfolded batches and (the newest of them) dead letters are pinned to, of all workspaces.
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>>;
 
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].

@@ -124,11 +124,18 @@ pub(super) fn batches(view: &Connection, filter: &WorkFilter<BatchState>) -> Res
     listing.read(view, |row| read_batch(row).map(|record| (record.seq, record)))
 }
 
-/// The revisions of pending and held runs, and of open and closed batches. Each part reads an index of few rows.
+/// Dead letters pin the newest so many of the revisions that they were given up by: a retry by an older one may find its plugins gone.
+const DEAD_REVISIONS_MAX: usize = 500;
+
+/// The revisions of pending and held runs, of open and closed batches, and of dead letters. Each part reads an index of few rows.
 pub(super) fn revisions_pinned(view: &Connection) -> Result<BTreeSet<u64>, StoreError> {
-    const PINNED: &str = "SELECT revision FROM runs WHERE state = 0 UNION SELECT revision FROM runs WHERE state = 1 \
-         UNION SELECT revision FROM batches WHERE state = 0 UNION SELECT revision FROM batches WHERE state = 1";
-    let mut statement = view.prepare_cached(PINNED)?;
+    let sql = format!(
+        "SELECT revision FROM runs WHERE state = 0 UNION SELECT revision FROM runs WHERE state = 1 \
+         UNION SELECT revision FROM batches WHERE state = 0 UNION SELECT revision FROM batches WHERE state = 1 \
+         UNION SELECT * FROM (SELECT revision FROM runs WHERE dead_at IS NOT NULL \
+         UNION SELECT revision FROM batches WHERE dead_at IS NOT NULL ORDER BY 1 DESC LIMIT {DEAD_REVISIONS_MAX})"
+    );
+    let mut statement = view.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| row.get::<_, Whole>(0))?;
     rows.map(|revision| Ok(revision?.0)).collect()
 }

@@ -1,7 +1,8 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! two indexes that answer what is asked across workspaces: which events are not routed, and which keys are over.
+//! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, and which revisions dead
+//! letters are of.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -200,7 +201,8 @@ CREATE INDEX IF NOT EXISTS runs_dropped ON runs (workspace) WHERE state = 4;
 CREATE INDEX IF NOT EXISTS deliveries_of_rule ON deliveries (workspace, rule);
 ";
 
-/// Of dead letters that nobody has taken up again, which have a time in `dead_at`; all others cost nothing here. `dead_id` is set with a
+/// Of dead letters that nobody has taken up again, which have a time in `dead_at`; all others cost nothing here. By revision, because what
+/// they ran by is kept for them. `dead_id` is set with a
 /// run's first death: other runs are asked for by their event. Batches are few beside their members.
 const DEAD: &str = "
 CREATE INDEX IF NOT EXISTS deliveries_given_up ON deliveries (workspace, dead_at) WHERE dead_at IS NOT NULL;
@@ -209,6 +211,8 @@ CREATE INDEX IF NOT EXISTS runs_given_up ON runs (workspace, dead_at) WHERE dead
 CREATE INDEX IF NOT EXISTS runs_given_up_of ON runs (workspace, rule, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_dead_id ON runs (workspace, dead_id) WHERE dead_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS batches_given_up ON batches (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up_by ON runs (revision) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_given_up_by ON batches (revision) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS batches_id ON batches (workspace, id) WHERE id IS NOT NULL;
 ";
 

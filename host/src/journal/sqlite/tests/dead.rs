@@ -140,6 +140,19 @@ fn letters_are_found_by_all_that_they_tell() {
     assert_eq!(done(world.journal.count_dead_letters(DeadFilter { narrow: gone, ..all() })).len(), 1);
 }
 
+/// A retry as it was needs the plugins that it ran by.
+#[test]
+fn what_is_dead_keeps_its_revision_until_it_is_taken_up() {
+    let world = World::new();
+    assert!(done(world.journal.revisions_pinned()).is_empty());
+    dead_run(&world);
+    let world = world.reopen();
+    assert_eq!(done(world.journal.revisions_pinned()), [3].into());
+    let seq = page(&world, all(), newest(1)).items[0].place.seq;
+    done(world.journal.revive(vec![crate::journal::Revival::Letter { kind: DeadKind::Run, seq }]));
+    assert!(done(world.journal.revisions_pinned()).is_empty());
+}
+
 #[test]
 fn batches_are_found_by_the_source_of_their_members() {
     let world = World::new();
@@ -237,6 +250,10 @@ fn what_is_asked_of_dead_letters_has_its_index_in_its_order() {
     place("runs", "runs_given_up", "");
     place("runs", "runs_given_up_of", " AND rule = ?");
     place("batches", "batches_given_up", "");
+    for table in ["runs", "batches"] {
+        let sql = format!("SELECT revision FROM {table} WHERE dead_at IS NOT NULL ORDER BY 1 DESC");
+        assert!(plan(&view, &sql).contains(&format!("COVERING INDEX {table}_given_up_by")), "{}", plan(&view, &sql));
+    }
     for (sql, index) in [
         ("SELECT seq FROM runs r WHERE r.workspace = ? AND r.dead_id = ?", "runs_dead_id"),
         ("SELECT seq FROM batches b WHERE b.workspace = ? AND b.id = ?", "batches_id"),
