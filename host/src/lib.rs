@@ -154,7 +154,8 @@ impl Host {
             history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
             plugins: Arc::clone(&self.plugins),
         };
-        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), repeater, registry };
+        let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
+        let api_parts = api::Parts { hub, journal, repeater, clock, registry };
         ways_in.merge(api::router(api_parts))
     }
 

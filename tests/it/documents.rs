@@ -80,7 +80,9 @@ fn the_readmes_plugin_is_one_that_is_tested() {
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "docs/plugins-python.md", "CHANGELOG.md"] {
+    for name in
+        ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "docs/plugins-python.md", "docs/operations.md", "CHANGELOG.md"]
+    {
         let page = page(name);
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))
@@ -96,7 +98,7 @@ fn the_files_that_pages_name_are_there() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/plugins.md"] {
+    for name in ["README.md", "docs/plugins.md", "docs/operations.md"] {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();

@@ -10,6 +10,7 @@ mod compile;
 mod contract;
 mod control;
 mod crash;
+mod dead;
 mod delivery;
 mod documents;
 mod door;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sluicebox_tests::{Api, Host, Receiver, guests, process};
+use sluicebox_tests::{Api, Host, Receiver, eventually, guests, process};
 use tempfile::TempDir;
 
 use crate::story::{OPEN_SOURCE, destination};
@@ -39,8 +39,13 @@ fn timeless(mut told: Value) -> Value {
     told
 }
 
-/// What a host has on record, and what its breakers know.
+/// What a host has on record, and what its breakers know, as soon as nothing is on its way.
 async fn on_record(host: &Api) -> [Value; 4] {
+    eventually("deliveries that are settled", async || {
+        let waiting = host.get("/v1/deliveries?state=waiting").await.json;
+        waiting["items"].as_array()?.is_empty().then_some(())
+    })
+    .await;
     let ask = async |path: &str| host.get(path).await.json;
     [
         ask("/v1/runs").await,

@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use super::{
     Parts, parsed,
-    query::{Checked, page_size},
+    query::{Checked, Moment, bad_query, page_size},
     store_problem,
     wire::{self, StateName},
 };
 use crate::{
-    event::{MessageId, Name},
+    event::{MessageId, Name, Timestamp},
     ingest::Problem,
-    journal::WorkFilter,
+    journal::{Narrow, WorkFilter},
 };
 
 pub(super) fn routes() -> Router<Parts> {
@@ -35,6 +35,13 @@ struct WorkQuery {
     state: Option<String>,
     rule: Option<Name>,
     destination: Option<Name>,
+    source: Option<Name>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    code: Option<String>,
+    text: Option<String>,
+    since: Option<Moment>,
+    until: Option<Moment>,
     before: Option<u64>,
     limit: Option<usize>,
 }
@@ -44,9 +51,17 @@ impl WorkQuery {
         let state = self.state.as_deref().map(S::read).transpose();
         Ok(WorkFilter {
             workspace: Name::default_workspace(),
-            state: state.map_err(|text| Problem::new(StatusCode::BAD_REQUEST, "bad-query", format!("state: {text}")))?,
+            state: state.map_err(|text| bad_query(format!("state: {text}")))?,
             rule: self.rule,
             destination: self.destination,
+            narrow: Narrow {
+                source: self.source,
+                event_type: self.event_type,
+                code: self.code,
+                text: self.text,
+                since: self.since.map(Timestamp::from),
+                until: self.until.map(Timestamp::from),
+            },
             before: self.before,
             limit: page_size(self.limit)?,
         })
@@ -57,10 +72,7 @@ impl WorkQuery {
 fn without_destination(query: WorkQuery, what: &str) -> Result<WorkQuery, Problem> {
     match query.destination {
         None => Ok(query),
-        Some(_) => {
-            let detail = format!("destination: {what} have none, their deliveries do");
-            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail))
-        }
+        Some(_) => Err(bad_query(format!("destination: {what} have none, their deliveries do"))),
     }
 }
 

@@ -99,7 +99,7 @@ async fn chosen(parts: &Parts, filter: Filter) -> Result<Vec<crate::event::Event
         let detail = format!("events.limit: {limit} is outside of 1 to {EVENTS_MAX}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
     }
-    let filter = EventFilter { workspace: Name::default_workspace(), source, event_type, before, limit };
+    let filter = EventFilter { source, event_type, before, ..EventFilter::newest(Name::default_workspace(), limit) };
     let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
     Ok(page.items.iter().map(|record| record.event.id).collect())
 }

@@ -158,15 +158,29 @@ impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        document(&read(request, parts).await?).map(Self)
+    }
+}
+
+fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.len() > DOCUMENT_BYTES_MAX {
+        let detail = format!("a document has at most {DOCUMENT_BYTES_MAX} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
+    }
+    let text = &mut serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(text)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-document", format!("{}: {}", error.path(), error.inner())))
+}
+
+/// A JSON body that may be left out.
+pub(super) struct Wishes<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Parts> for Wishes<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
         let bytes = read(request, parts).await?;
-        if bytes.len() > DOCUMENT_BYTES_MAX {
-            let detail = format!("a document has at most {DOCUMENT_BYTES_MAX} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
-        }
-        let text = &mut serde_json::Deserializer::from_slice(&bytes);
-        serde_path_to_error::deserialize(text).map(Self).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad-document", format!("{}: {}", error.path(), error.inner()))
-        })
+        if bytes.is_empty() { Ok(Self(T::default())) } else { Ok(Self(document(&bytes)?)) }
     }
 }
 

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::{
     Parts, parsed,
-    query::{Checked, page_size},
+    query::{Checked, Moment, page_size},
     store_problem, wire,
 };
 use crate::{
-    event::{EventId, Name},
+    event::{EventId, Name, Timestamp},
     ingest::Problem,
     journal::{EventFilter, EventHistory},
 };
@@ -29,18 +29,47 @@ pub(super) fn routes() -> Router<Parts> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EventQuery {
+pub(super) struct EventQuery {
     source: Option<Name>,
     #[serde(rename = "type")]
     event_type: Option<String>,
+    subject: Option<String>,
+    external_id: Option<String>,
+    since: Option<Moment>,
+    until: Option<Moment>,
     before: Option<u64>,
     limit: Option<usize>,
 }
 
+impl EventQuery {
+    /// Whether it asks for some events rather than for all.
+    pub(super) fn chooses(&self) -> bool {
+        let by_name = self.source.is_some() || self.event_type.is_some() || self.subject.is_some() || self.external_id.is_some();
+        by_name || self.since.is_some() || self.until.is_some()
+    }
+
+    /// Whether it asks for a page.
+    pub(super) fn is_paged(&self) -> bool {
+        self.before.is_some() || self.limit.is_some()
+    }
+
+    pub(super) fn filter(self, limit: usize) -> EventFilter {
+        EventFilter {
+            source: self.source,
+            event_type: self.event_type,
+            subject: self.subject,
+            external_id: self.external_id,
+            since: self.since.map(Timestamp::from),
+            until: self.until.map(Timestamp::from),
+            before: self.before,
+            ..EventFilter::newest(Name::default_workspace(), limit)
+        }
+    }
+}
+
 async fn list(State(parts): State<Parts>, Checked(query): Checked<EventQuery>) -> Result<Json<Value>, Problem> {
-    let EventQuery { source, event_type, before, limit } = query;
-    let filter = EventFilter { workspace: Name::default_workspace(), source, event_type, before, limit: page_size(limit)? };
-    let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
+    let limit = page_size(query.limit)?;
+    let page = parts.journal.events(query.filter(limit)).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::event)))
 }
 

@@ -3,6 +3,7 @@
 //! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
+mod dead;
 mod deliveries;
 mod diff;
 mod documents;
@@ -10,10 +11,15 @@ mod events;
 mod plugins;
 mod query;
 mod repeat;
+mod replay;
+mod retry;
 mod versions;
 mod wire;
 
-pub use wire::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
+pub use wire::{
+    Activate, Applied, ApplyRequest, Canary, ComponentStored, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through,
+    VersionTold, VersionsTold,
+};
 
 use std::sync::Arc;
 
@@ -29,6 +35,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
     dispatch,
+    event::Clock,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
     journal::{Journal, JournalError},
@@ -43,6 +50,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// Runs once more what ran.
     pub repeater: dispatch::Repeater,
+    /// The time.
+    pub clock: Clock,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -57,6 +66,9 @@ pub fn router(parts: Parts) -> Router {
         .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())
+        .merge(dead::routes())
+        .merge(retry::routes())
+        .merge(replay::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.
         .method_not_allowed_fallback(method_not_allowed)

@@ -56,6 +56,16 @@ impl Client {
         self.ask(self.request(Method::POST, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }
 
+    /// Posts with a query.
+    pub(super) async fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.ask(self.request(Method::POST, path).query(query).json(body).timeout(COMPILE_TIMEOUT)).await
+    }
+
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         self.ask(self.request(Method::PUT, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }

@@ -6,9 +6,13 @@
 mod apply;
 mod client;
 mod compile;
+mod dead;
 mod plugin;
+mod replay;
+mod retry;
 mod serve;
 mod show;
+mod taken_up;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -28,7 +32,7 @@ enum Program {
     #[command(hide = true)]
     Compile(compile::Arguments),
     #[command(flatten)]
-    Command(Command),
+    Command(Box<Command>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +49,12 @@ enum Command {
     Runs(show::RunArguments),
     /// List batches: what collects before it goes out.
     Batches(show::BatchArguments),
+    /// List dead letters: what was given up, and why.
+    Dead(dead::Arguments),
+    /// Try deliveries, runs and batches again: by id, or the dead letters that filters find.
+    Retry(retry::Arguments),
+    /// Send events again: what became of them as it was, or through the rules of today.
+    Replay(replay::Arguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -72,7 +82,7 @@ struct Hub {
 pub fn main() -> ExitCode {
     match Arguments::parse().program {
         Program::Compile(arguments) => compile::run(&arguments),
-        Program::Command(command) => on_runtime(command),
+        Program::Command(command) => on_runtime(*command),
     }
 }
 
@@ -96,6 +106,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
+        Command::Dead(arguments) => dead::run(arguments).await,
+        Command::Retry(arguments) => retry::run(arguments).await,
+        Command::Replay(arguments) => replay::run(arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
     }
     .map(|()| ExitCode::SUCCESS)

@@ -8,16 +8,84 @@ use super::{Hub, client::Client};
 pub(super) struct EventArguments {
     /// Show this event with its runs and deliveries.
     id: Option<String>,
+    #[command(flatten)]
+    filters: EventFilters,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+/// Which events.
+#[derive(Debug, clap::Args)]
+pub(super) struct EventFilters {
     /// Of this source only.
     #[arg(long)]
     source: Option<String>,
     /// Of this type only.
     #[arg(long = "type")]
     event_type: Option<String>,
-    #[command(flatten)]
-    page: Page,
-    #[command(flatten)]
-    hub: Hub,
+    /// Of this subject only.
+    #[arg(long)]
+    subject: Option<String>,
+    /// That its sender calls by this id only.
+    #[arg(long)]
+    external_id: Option<String>,
+    /// Received at this time or later: 2026-01-31T12:00:00Z.
+    #[arg(long)]
+    since: Option<String>,
+    /// Received before this time.
+    #[arg(long)]
+    until: Option<String>,
+}
+
+impl EventFilters {
+    pub(super) fn query(self) -> Query {
+        given([
+            ("source", self.source),
+            ("type", self.event_type),
+            ("subject", self.subject),
+            ("external_id", self.external_id),
+            ("since", self.since),
+            ("until", self.until),
+        ])
+    }
+}
+
+/// By what work tells of itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct Narrow {
+    /// Of events of this source only.
+    #[arg(long)]
+    source: Option<String>,
+    /// Of events of this type only.
+    #[arg(long = "type")]
+    event_type: Option<String>,
+    /// That failed by this code only: timeout, status-500, panic.
+    #[arg(long)]
+    code: Option<String>,
+    /// Whose failure's text contains this only.
+    #[arg(long)]
+    text: Option<String>,
+    /// Made (of dead letters: given up) at this time or later: 2026-01-31T12:00:00Z.
+    #[arg(long)]
+    since: Option<String>,
+    /// Made (of dead letters: given up) before this time.
+    #[arg(long)]
+    until: Option<String>,
+}
+
+impl Narrow {
+    pub(super) fn query(self) -> Query {
+        given([
+            ("source", self.source),
+            ("type", self.event_type),
+            ("code", self.code),
+            ("text", self.text),
+            ("since", self.since),
+            ("until", self.until),
+        ])
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +102,8 @@ pub(super) struct DeliveryArguments {
     #[arg(long)]
     destination: Option<String>,
     #[command(flatten)]
+    narrow: Narrow,
+    #[command(flatten)]
     page: Page,
     #[command(flatten)]
     hub: Hub,
@@ -48,6 +118,8 @@ pub(super) struct RunArguments {
     #[arg(long)]
     rule: Option<String>,
     #[command(flatten)]
+    narrow: Narrow,
+    #[command(flatten)]
     page: Page,
     #[command(flatten)]
     hub: Hub,
@@ -61,6 +133,8 @@ pub(super) struct BatchArguments {
     /// Of this rule only.
     #[arg(long)]
     rule: Option<String>,
+    #[command(flatten)]
+    narrow: Narrow,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -77,35 +151,41 @@ struct Page {
     before: Option<u64>,
 }
 
-type Query = Vec<(&'static str, String)>;
+pub(super) type Query = Vec<(&'static str, String)>;
 
 pub(super) async fn events(arguments: EventArguments) -> anyhow::Result<()> {
-    let filters = [("source", arguments.source), ("type", arguments.event_type)];
     let columns = ["id", "received_at", "source", "type", "body_bytes"];
-    show(&arguments.hub, "events", arguments.id, query(filters, &arguments.page), &columns).await
+    show(&arguments.hub, "events", arguments.id, query(arguments.filters.query(), &arguments.page), &columns).await
 }
 
 pub(super) async fn deliveries(arguments: DeliveryArguments) -> anyhow::Result<()> {
-    let filters = [("state", arguments.state), ("rule", arguments.rule), ("destination", arguments.destination)];
+    let filters = given([("state", arguments.state), ("rule", arguments.rule), ("destination", arguments.destination)])
+        .into_iter()
+        .chain(arguments.narrow.query());
     let columns = ["id", "created_at", "rule", "destination", "state", "attempts", "last_status", "failure"];
     show(&arguments.hub, "deliveries", arguments.id, query(filters, &arguments.page), &columns).await
 }
 
 pub(super) async fn runs(arguments: RunArguments) -> anyhow::Result<()> {
-    let filters = [("state", arguments.state), ("rule", arguments.rule)];
-    let columns = ["event", "rule", "revision", "state", "attempts", "failure"];
+    let filters = given([("state", arguments.state), ("rule", arguments.rule)]).into_iter().chain(arguments.narrow.query());
+    let columns = ["id", "event", "rule", "revision", "state", "attempts", "failure"];
     show(&arguments.hub, "runs", None, query(filters, &arguments.page), &columns).await
 }
 
 pub(super) async fn batches(arguments: BatchArguments) -> anyhow::Result<()> {
-    let filters = [("state", arguments.state), ("rule", arguments.rule)];
-    let columns = ["opened_at", "rule", "key", "state", "reason", "events", "bytes", "attempts", "failure"];
+    let filters = given([("state", arguments.state), ("rule", arguments.rule)]).into_iter().chain(arguments.narrow.query());
+    let columns = ["id", "opened_at", "rule", "key", "state", "reason", "events", "bytes", "attempts", "failure"];
     show(&arguments.hub, "batches", None, query(filters, &arguments.page), &columns).await
 }
 
-fn query<const N: usize>(filters: [(&'static str, Option<String>); N], page: &Page) -> Query {
-    let page = [("limit", page.limit.map(|n| n.to_string())), ("before", page.before.map(|n| n.to_string()))];
-    filters.into_iter().chain(page).filter_map(|(key, value)| Some((key, value?))).collect()
+/// The filters that were given.
+fn given<const N: usize>(filters: [(&'static str, Option<String>); N]) -> Query {
+    filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+fn query(filters: impl IntoIterator<Item = (&'static str, String)>, page: &Page) -> Query {
+    let page = given([("limit", page.limit.map(|n| n.to_string())), ("before", page.before.map(|n| n.to_string()))]);
+    filters.into_iter().chain(page).collect()
 }
 
 async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: &[&str]) -> anyhow::Result<()> {
@@ -123,7 +203,7 @@ async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: 
 }
 
 /// Columns as wide as their widest cell, two spaces apart.
-fn table(columns: &[&str], items: &[Value]) -> String {
+pub(super) fn table(columns: &[&str], items: &[Value]) -> String {
     let mut rows = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
     rows.extend(items.iter().map(|item| columns.iter().map(|column| cell(&item[*column])).collect()));
     let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);

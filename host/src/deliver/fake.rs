@@ -14,11 +14,11 @@ use tokio::{
 
 use super::{Destination, Format, destination::Retry};
 use crate::{
-    event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
+    event::{BatchId, Event, EventId, Message, MessageId, Name, RunId, Timestamp},
     journal::{
-        self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord, DeliveryState,
-        EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord,
-        RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
+        self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
+        Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending,
+        Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
     },
 };
 
@@ -167,6 +167,30 @@ impl journal::Journal for Journal {
     }
 
     fn end_batches(&self, _: Vec<BatchEnd>) -> Pending<usize> {
+        absent()
+    }
+
+    fn revive(&self, _: Vec<Revival>) -> Pending<Revived> {
+        absent()
+    }
+
+    fn dead_letters(&self, _: DeadFilter, _: DeadSlice) -> Pending<DeadPage> {
+        absent()
+    }
+
+    fn count_dead_letters(&self, _: DeadFilter) -> Pending<Vec<DeadCount>> {
+        absent()
+    }
+
+    fn count_events(&self, _: EventFilter) -> Pending<Vec<(Name, String, u64)>> {
+        absent()
+    }
+
+    fn run_given_up(&self, _: Name, _: RunId) -> Pending<Option<(u64, RunRecord)>> {
+        absent()
+    }
+
+    fn batch(&self, _: Name, _: BatchId) -> Pending<Option<BatchRecord>> {
         absent()
     }
 

@@ -106,7 +106,8 @@ async fn fold(parts: &Parts, batch: &Batch) -> BatchEnd {
         Err(fault) => {
             let now = (parts.clock)();
             // A batch is first folded when it is closed, at the latest at the end of its age.
-            let created_at = batch.opened_at.plus_ms(rule.batch.map_or(0, |limits| limits.age_ms_max));
+            let closed_at = batch.opened_at.plus_ms(rule.batch.map_or(0, |limits| limits.age_ms_max));
+            let created_at = batch.retried_at.map_or(closed_at, |retried_at| closed_at.max(retried_at));
             let standing = fate::Standing { attempt: batch.attempt, created_at, now, random: random() };
             fate::after(after, fault, standing)
         }

@@ -45,7 +45,7 @@ async fn find_all_rules(parts: Parts, claimed: Vec<Unrouted>) -> Vec<Routed> {
 }
 
 fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
-    let Unrouted { seq, generation, event } = unrouted;
+    let Unrouted { seq, generation, only_rules, event } = unrouted;
     let (seq, generation) = (*seq, *generation);
     // Loaded once for an event: a new rule set takes effect between two events, never within one.
     let book = parts.book.load();
@@ -54,6 +54,7 @@ fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
     };
     let mut keys = OrderKeys::of(event);
     let matched = rules.index.matches(event).into_iter().filter_map(|number| rules.rules.get(number));
+    let matched = matched.filter(|rule| only_rules.as_ref().is_none_or(|only| only.contains(&rule.name)));
     let runs = matched.map(|rule| {
         let plain = rule.chain.is_empty().then(|| {
             let run = RunId::of(&event.workspace, event.id, generation, &rule.name);

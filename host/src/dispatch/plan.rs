@@ -255,6 +255,7 @@ mod tests {
             reason: FlushReason::Size,
             revision: 1,
             opened_at: Timestamp(0),
+            retried_at: None,
             attempt: 1,
             conflicts: 0,
             put_off: None,

@@ -158,6 +158,10 @@ pub struct DeliveryRecord {
     pub order_key: Option<String>,
     /// It waits until what comes before it in that order is over, whenever it is due.
     pub blocked: bool,
+    /// Of what was given up, the code of the last attempt's failure.
+    pub last_code: Option<String>,
+    /// When somebody had it tried again.
+    pub retried_at: Option<Timestamp>,
 }
 
 /// Where a delivery stands.
@@ -180,10 +184,39 @@ pub struct EventFilter {
     pub source: Option<Name>,
     /// Of this type only.
     pub event_type: Option<String>,
+    /// Of this subject only.
+    pub subject: Option<String>,
+    /// That its sender calls by this id only.
+    pub external_id: Option<String>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
     /// Older than this cursor only.
     pub before: Option<u64>,
+    /// Newer than this cursor only; then the oldest come first.
+    pub after: Option<u64>,
     /// At most this many.
     pub limit: usize,
+}
+
+impl EventFilter {
+    /// The newest of all events of a workspace.
+    #[must_use]
+    pub fn newest(workspace: Name, limit: usize) -> Self {
+        Self {
+            workspace,
+            source: None,
+            event_type: None,
+            subject: None,
+            external_id: None,
+            since: None,
+            until: None,
+            before: None,
+            after: None,
+            limit,
+        }
+    }
 }
 
 /// Which runs, batches or deliveries to list.
@@ -197,10 +230,38 @@ pub struct WorkFilter<S> {
     pub rule: Option<Name>,
     /// To this destination only; runs and batches have none.
     pub destination: Option<Name>,
+    /// By what they tell; the times are those at which they were made.
+    pub narrow: Narrow,
     /// Older than this cursor only.
     pub before: Option<u64>,
     /// At most this many.
     pub limit: usize,
+}
+
+impl<S> WorkFilter<S> {
+    /// The newest of all in a workspace.
+    #[must_use]
+    pub fn newest(workspace: Name, limit: usize) -> Self {
+        let narrow = Narrow::default();
+        Self { workspace, state: None, rule: None, destination: None, narrow, before: None, limit }
+    }
+}
+
+/// By what work tells of itself. None of it has an index of its own: rows are looked through, within the time that a listing may take.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    /// Of events of this source only; a batch has it where one of its members has.
+    pub source: Option<Name>,
+    /// Of events of this type only, as [`Self::source`].
+    pub event_type: Option<String>,
+    /// Failed by this code, or given up when the last attempt had failed by it.
+    pub code: Option<String>,
+    /// The failure's text contains this; ASCII letters in either case.
+    pub text: Option<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// A part of a listing, newest first.

@@ -8,24 +8,28 @@
 //!
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
+mod dead;
 mod feed;
 mod listing;
 mod pump;
 mod record;
+mod revival;
 mod schedule;
 mod sqlite;
 mod state;
 
+pub use dead::{DeadCount, DeadFilter, DeadKind, DeadLetter, DeadPage, DeadPlace, DeadRecord, DeadSlice};
 pub use feed::{Feed, Lane, Lanes};
 pub use listing::{
-    AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Page, RunRecord, RunState,
-    StageRecord, WorkFilter,
+    AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Narrow, Page, RunRecord,
+    RunState, StageRecord, WorkFilter,
 };
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
     Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, OrderHold,
     Origin, Outcome, Routed, Run, RunEnd, Settled, Verdict,
 };
+pub use revival::{Revival, Revived};
 pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
 
@@ -40,7 +44,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::event::{Event, EventId, MessageId, Name, Timestamp};
+use crate::event::{BatchId, Event, EventId, MessageId, Name, RunId, Timestamp};
 
 /// The store. Every call returns at once with a [`Pending`]; writes are durable (synced) when it is ready.
 pub trait Journal: Send + Sync + 'static {
@@ -90,8 +94,20 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 3: records attempts and what follows: delivered, due again, or dead.
     fn settle(&self, settled: Vec<Settled>) -> Pending<()>;
 
-    /// Events, newest first.
+    /// Operators: takes up again what was settled, all in one transaction, and gives how much it was.
+    fn revive(&self, revivals: Vec<Revival>) -> Pending<Revived>;
+
+    /// Dead letters, by when they were given up.
+    fn dead_letters(&self, filter: DeadFilter, slice: DeadSlice) -> Pending<DeadPage>;
+
+    /// How many dead letters are alike, the most first.
+    fn count_dead_letters(&self, filter: DeadFilter) -> Pending<Vec<DeadCount>>;
+
+    /// Events, newest first; where the filter says after which, oldest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;
+
+    /// How many events there are of each source and type, the most first; the filter's cursors and limit do not count.
+    fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>>;
 
     /// One event with its runs and deliveries.
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>>;
@@ -102,6 +118,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Runs, newest first.
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>>;
 
+    /// The run of this id with its own place in the journal, where it was given up once.
+    fn run_given_up(&self, workspace: Name, id: RunId) -> Pending<Option<(u64, RunRecord)>>;
+
+    /// The batch of this id.
+    fn batch(&self, workspace: Name, id: BatchId) -> Pending<Option<BatchRecord>>;
+
     /// Batches, newest first.
     fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>>;
 
@@ -111,7 +133,7 @@ pub trait Journal: Send + Sync + 'static {
     /// One delivery with the bytes that are sent and its attempts.
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>>;
 
-    /// The revisions that pending runs and unfolded batches are pinned to, of all workspaces.
+    /// The revisions that pending runs, unfolded batches and (the newest of them) dead letters are pinned to, of all workspaces.
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>>;
 
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
@@ -131,6 +153,8 @@ pub struct Unrouted {
     pub seq: u64,
     /// 0, and one more with each replay through newer rules.
     pub generation: u32,
+    /// Replayed through these rules only.
+    pub only_rules: Option<Vec<Name>>,
     /// The event.
     pub event: Arc<Event>,
 }

@@ -62,11 +62,11 @@ pub struct Run {
     pub lane: Lane,
     /// The revision whose plugins it runs: that whose rule matched, or a later one where it waited for a plugin that was tripped.
     pub revision: u64,
-    /// 1 on the first try: one more than the counted failures on record.
+    /// 1 on the first try: one more than the counted failures on record, but for those before somebody had it retried.
     pub attempt: u32,
     /// How often it was put off because others changed the state that it rested on.
     pub conflicts: u32,
-    /// When it was made.
+    /// When it was made, or somebody had it retried.
     pub created_at: Timestamp,
     /// Why it was put off or held the last time, where it was.
     pub put_off: Option<Failure>,
@@ -207,7 +207,9 @@ pub struct Batch {
     pub revision: u64,
     /// When the first member joined.
     pub opened_at: Timestamp,
-    /// 1 on the first try.
+    /// When somebody had it retried, where that was.
+    pub retried_at: Option<Timestamp>,
+    /// 1 on the first try, and on the first after it was retried.
     pub attempt: u32,
     /// How often it was put off because others changed the state that its fold rested on.
     pub conflicts: u32,
@@ -278,9 +280,9 @@ pub struct Delivery {
     pub lane: Lane,
     /// The rule that sends it.
     pub rule: Name,
-    /// 1 on the first try.
+    /// 1 on the first try of a series: what is retried by hand begins a new one, and its policy judges each alone.
     pub attempt: u32,
-    /// When it was planned.
+    /// When the series began: when it was planned, or retried by hand.
     pub created_at: Timestamp,
     /// Where it came from. The event's body is empty where `message.body` is there.
     pub origin: Origin,

@@ -7,6 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::Shelf,
+    given_up,
     lease::{Bodies, Leases, Terms, Waiting},
     order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
@@ -162,6 +163,9 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[BatchEnd]) -> Result<(), St
                 writing.told.conflicts += 1;
             }
             writing.ended.batches.push(end.seq);
+            if ending.state == RunState::Dead {
+                given_up::batch(writing, end.seq)?;
+            }
             let of = SourceOf::Batch(end.seq);
             ending.follow(writing, &Source { workspace: &lane.workspace, rule: &lane.name, revision: end.revision, of })?;
             if ending.is_open() {
@@ -188,7 +192,7 @@ fn update(writing: &Writing<'_>, end: &BatchEnd, ending: &Ending<'_>) -> Result<
     };
     let sql = "UPDATE batches SET state = ?2, attempts = attempts + ?3, due_at = ?4, failure = ?5, stages = ?6, \
                conflicts = conflicts + ?8, revision = ?9 \
-               WHERE seq = ?1 AND state = 1 AND attempts = ?7 RETURNING workspace, rule";
+               WHERE seq = ?1 AND state = 1 AND attempts - attempts_before = ?7 RETURNING workspace, rule";
     let (stages, failed) = (wire::stages(&end.stages), end.attempt.saturating_sub(1));
     let values = params![
         Whole(end.seq),
@@ -238,8 +242,8 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 }
 
 fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreError> {
-    let sql =
-        "SELECT id, workspace, rule, key, reason, revision, opened_at, attempts, conflicts, failure FROM batches WHERE seq = ?1";
+    let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, retried_at, attempts - attempts_before, conflicts, failure \
+         FROM batches WHERE seq = ?1";
     let batch = view.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
         let mut columns = Columns::of(row);
         Ok(Batch {
@@ -250,6 +254,7 @@ fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreEr
             reason: columns.take()?,
             revision: columns.whole()?,
             opened_at: columns.take()?,
+            retried_at: columns.take()?,
             attempt: columns.take::<u32>()?.saturating_add(1),
             conflicts: columns.take()?,
             put_off: columns.take()?,

@@ -13,10 +13,10 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, revive, runs};
 use crate::{
     event::{Event, EventId, Timestamp},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
+    journal::{BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled},
 };
 
 /// What is to be stored.
@@ -50,6 +50,8 @@ pub(super) enum Work {
     EndBatches(Vec<BatchEnd>),
     /// Attempts.
     Settle(Vec<Settled>),
+    /// What is taken up again.
+    Revive(Vec<Revival>),
 }
 
 impl Work {
@@ -63,6 +65,7 @@ impl Work {
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
+            Self::Revive(revivals) => revivals.iter().map(Revival::weight).sum(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Work {
             Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
+            Self::Revive(revivals) => revive::revive(writing, revivals),
         }
     }
 }
@@ -98,6 +102,8 @@ pub(super) enum Answer {
     Conflicts(oneshot::Sender<Result<usize, JournalError>>),
     /// Which events are on record for those that were to be stored once.
     Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
+    /// What was taken up again.
+    Revived(oneshot::Sender<Result<Revived, JournalError>>),
 }
 
 /// What a command came to, beside that it is stored.
@@ -107,6 +113,8 @@ pub(super) struct Told {
     pub(super) conflicts: usize,
     /// The events on record, one for each that was to be stored once.
     pub(super) ids: Vec<EventId>,
+    /// What was taken up again.
+    pub(super) revived: Revived,
 }
 
 impl Answer {
@@ -116,6 +124,7 @@ impl Answer {
             Self::Done(sender) => drop(sender.send(told.map(drop))),
             Self::Conflicts(sender) => drop(sender.send(told.map(|told| told.conflicts))),
             Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
+            Self::Revived(sender) => drop(sender.send(told.map(|told| told.revived))),
         }
     }
 }
@@ -275,6 +284,7 @@ impl Committer {
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
         for (command, told) in commands.into_iter().zip(told) {
+            self.shared.metrics.revived(&told.revived);
             command.answer.tell(Ok(told));
         }
         // Full: it is awake already.

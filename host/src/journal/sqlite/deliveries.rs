@@ -7,6 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::Shelf,
+    given_up,
     lease::{Bodies, Leases, Terms, Waiting},
     order,
     outcome::Source,
@@ -51,8 +52,8 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
 /// another copy, which counts for both; but what a late copy delivered is delivered.
 pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(), StoreError> {
     for one in settled {
-        let Some(mut attempts) = attempts_while_waiting(writing, one)? else { continue };
-        let late = attempts != one.attempt_number.saturating_sub(1);
+        let Some((mut attempts, before)) = attempts_while_waiting(writing, one)? else { continue };
+        let late = attempts.saturating_sub(before) != one.attempt_number.saturating_sub(1);
         if late && !matches!(one.verdict, Verdict::Delivered) {
             continue;
         }
@@ -61,16 +62,19 @@ pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(
             insert_attempt(writing, one, attempts, attempt)?;
         }
         update(writing, one, attempts)?;
+        if matches!(one.verdict, Verdict::Dead(_)) {
+            given_up::delivery(writing, one)?;
+        }
         writing.ended.deliveries.push(one.seq);
     }
     Ok(())
 }
 
-/// How many attempts are on record of a delivery that waits.
-fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Option<u32>, StoreError> {
-    let sql = "SELECT attempts FROM deliveries WHERE seq = ?1 AND workspace = ?2 AND state = 0";
+/// How many attempts are on record of a delivery that waits, and how many of those are of an earlier series.
+fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Option<(u32, u32)>, StoreError> {
+    let sql = "SELECT attempts, attempts_before FROM deliveries WHERE seq = ?1 AND workspace = ?2 AND state = 0";
     let values = params![Whole(settled.seq), settled.lane.workspace];
-    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
+    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 fn insert_attempt(writing: &Writing<'_>, settled: &Settled, number: u32, attempt: &Attempt) -> Result<(), StoreError> {
@@ -138,7 +142,8 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 
 /// One delivery with the very bytes to send.
 pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
-    let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts, d.created_at, d.message, d.body \
+    let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts - d.attempts_before, \
+               coalesce(d.retried_at, d.created_at), d.message, d.body \
                FROM deliveries d LEFT JOIN batches b ON b.seq = d.batch WHERE d.seq = ?1";
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {

@@ -9,7 +9,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     lease::{Bodies, Leases, Terms, Waiting},
-    wire::{self, Columns, Whole},
+    wire::{self, Columns, Json, Whole},
 };
 use crate::{
     event::{Event, Message, Name, Timestamp},
@@ -67,11 +67,12 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, terms: &Terms) -> Re
         key: &|row| Ok((Columns::of(row).whole()?, Timestamp(0))),
     };
     let claim: Claim<Unrouted> = leases.claim(sql, terms, &waiting, |view, &seq| {
-        let sql = format!("SELECT e.generation, {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
+        let sql = format!("SELECT e.generation, e.only_rules, {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
         Ok(view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| {
             let mut columns = Columns::of(row);
             let generation = columns.take()?;
-            Ok(Unrouted { seq, generation, event: Arc::new(read_whole(&mut columns)?) })
+            let only_rules = columns.take::<Option<Json<_>>>()?.map(|Json(rules)| rules);
+            Ok(Unrouted { seq, generation, only_rules, event: Arc::new(read_whole(&mut columns)?) })
         })?)
     })?;
     Ok(claim.items)

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+
+use crate::journal::Revived;
 
 /// The engine's metrics; clones share their values.
 #[derive(Clone, Debug)]
@@ -20,6 +23,13 @@ pub(super) struct Metrics {
     pub(super) log_pages: Gauge,
     commit_seconds: Histogram,
     commit_events: Histogram,
+    revived: Family<RevivedLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RevivedLabels {
+    /// `delivery`, `run` and `batch` as they were; `event` through the rules of today.
+    what: &'static str,
 }
 
 impl Metrics {
@@ -32,6 +42,7 @@ impl Metrics {
             log_pages: Gauge::default(),
             commit_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             commit_events: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]),
+            revived: Family::default(),
         };
         let registry = registry.sub_registry_with_prefix("sluicebox_journal");
         registry.register("commits", "Transactions committed and synced", metrics.commits.clone());
@@ -40,7 +51,18 @@ impl Metrics {
         registry.register("wal_pages", "Pages in the write-ahead log", metrics.log_pages.clone());
         registry.register("commit_duration_seconds", "From begin to synced", metrics.commit_seconds.clone());
         registry.register("commit_events", "Events appended in one transaction", metrics.commit_events.clone());
+        registry.register("revived", "What was settled and is taken up again", metrics.revived.clone());
         metrics
+    }
+
+    /// This was taken up again.
+    pub(super) fn revived(&self, revived: &Revived) {
+        let Revived { deliveries, runs, batches, events, .. } = *revived;
+        for (what, count) in [("delivery", deliveries), ("run", runs), ("batch", batches), ("event", events)] {
+            if count > 0 {
+                self.revived.get_or_create(&RevivedLabels { what }).inc_by(count);
+            }
+        }
     }
 
     /// A transaction was committed.

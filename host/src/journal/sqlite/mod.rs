@@ -3,17 +3,21 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
-//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record (`conditions`, `span`);
+//! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
 mod checkpoint;
 mod commit;
+mod conditions;
+mod dead;
 mod deliveries;
 mod duplicates;
 mod error;
 mod events;
 mod folder;
+mod given_up;
 mod lease;
 mod metrics;
 mod options;
@@ -22,8 +26,10 @@ mod outcome;
 mod query;
 mod reader;
 mod resume;
+mod revive;
 mod runs;
 mod schema;
+mod span;
 mod state;
 mod threads;
 mod wire;
@@ -51,11 +57,11 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Saw, Settled, StoredState, Unrouted, WorkFilter,
+    Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryHistory,
+    DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page,
+    Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
 };
-use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
+use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
 /// Opens (or creates) the journal in its folder, and starts its threads. What was not settled when it was closed is marked in its
 /// feed.
@@ -225,8 +231,24 @@ impl Journal for SqliteJournal {
         self.write(Work::Settle(settled))
     }
 
+    fn revive(&self, revivals: Vec<Revival>) -> Pending<Revived> {
+        send(&self.queues, &self.shared, Work::Revive(revivals), Answer::Revived)
+    }
+
+    fn dead_letters(&self, filter: DeadFilter, slice: DeadSlice) -> Pending<DeadPage> {
+        self.list(move |sql| dead::list(sql, &filter, slice))
+    }
+
+    fn count_dead_letters(&self, filter: DeadFilter) -> Pending<Vec<DeadCount>> {
+        self.list(move |sql| dead::count(sql, &filter))
+    }
+
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
         self.list(move |sql| query::events(sql, &filter))
+    }
+
+    fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>> {
+        self.list(move |sql| span::count_events(sql, &filter))
     }
 
     fn event(&self, workspace: Name, id: EventId) -> Pending<Option<EventHistory>> {
@@ -239,6 +261,14 @@ impl Journal for SqliteJournal {
 
     fn runs(&self, filter: WorkFilter<RunState>) -> Pending<Page<RunRecord>> {
         self.list(move |sql| query::runs(sql, &filter))
+    }
+
+    fn run_given_up(&self, workspace: Name, id: RunId) -> Pending<Option<(u64, RunRecord)>> {
+        self.list(move |sql| query::run_given_up(sql, &workspace, id))
+    }
+
+    fn batch(&self, workspace: Name, id: BatchId) -> Pending<Option<BatchRecord>> {
+        self.list(move |sql| query::batch(sql, &workspace, id))
     }
 
     fn batches(&self, filter: WorkFilter<BatchState>) -> Pending<Page<BatchRecord>> {

@@ -7,6 +7,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     events::{self, Shelf},
+    given_up,
     lease::{Bodies, Leases, RunKey, Terms, Waiting},
     order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
@@ -56,6 +57,9 @@ fn insert(writing: &mut Writing<'_>, routed: &Routed, workspace: &Name, run: &Ne
         }
     }
     mark_waiting(writing, &ending, workspace, &run.rule);
+    if ending.state == RunState::Dead {
+        given_up::run(writing, workspace, (routed.seq, routed.generation, &run.rule))?;
+    }
     let source = Source { workspace, rule: &run.rule, revision: routed.revision, of: SourceOf::Event(routed.seq) };
     ending.follow(writing, &source)
 }
@@ -75,6 +79,9 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
             }
             writing.ended.runs.push((end.seq, end.generation, end.lane.name.clone()));
             mark_waiting(writing, &ending, &end.lane.workspace, &end.lane.name);
+            if ending.state == RunState::Dead {
+                given_up::run(writing, workspace, (end.seq, end.generation, &end.lane.name))?;
+            }
             let of = SourceOf::Event(end.seq);
             ending.follow(writing, &Source { workspace, rule: &end.lane.name, revision: end.revision, of })?;
             if !ending.is_open() {
@@ -89,7 +96,8 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
 fn update(writing: &Writing<'_>, end: &RunEnd, ending: &Ending<'_>) -> Result<Option<u64>, StoreError> {
     let sql = "UPDATE runs SET state = ?1, attempts = attempts + ?2, due_at = ?3, failure = ?4, stages = ?5, conflicts = conflicts + ?11, \
                saw = ?12, revision = ?13 \
-               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 AND attempts = ?10 RETURNING seq";
+               WHERE workspace = ?6 AND event = ?7 AND generation = ?8 AND rule = ?9 AND state = 0 \
+               AND attempts - attempts_before = ?10 RETURNING seq";
     let values = params![
         ending.state,
         ending.counted,
@@ -155,7 +163,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, term
 fn read(view: &Connection, shelf: &mut Shelf, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
     let event = shelf.event(view, seq)?;
     let id = RunId::of(&lane.workspace, event.id, generation, &lane.name);
-    let sql = "SELECT revision, attempts, conflicts, created_at, failure FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
+    let sql = "SELECT revision, attempts - attempts_before, conflicts, coalesce(retried_at, created_at), failure FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";
     let values = params![lane.workspace, Whole(seq), generation, lane.name];
     let (revision, failed, conflicts, created_at, put_off) = view.prepare_cached(sql)?.query_row(values, |row| {
         let mut columns = Columns::of(row);

@@ -1,7 +1,8 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! two indexes that answer what is asked across workspaces: which events are not routed, and which keys are over.
+//! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, and which revisions dead
+//! letters are of.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -36,6 +37,7 @@ CREATE TABLE events (
     id BLOB NOT NULL,
     generation INTEGER NOT NULL DEFAULT 0,
     routed INTEGER NOT NULL DEFAULT 0,
+    only_rules TEXT,
     source TEXT NOT NULL,
     type TEXT NOT NULL,
     subject TEXT,
@@ -75,6 +77,10 @@ CREATE TABLE runs (
     due_at INTEGER,
     failure TEXT,
     conflicts INTEGER NOT NULL DEFAULT 0,
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
+    dead_id BLOB,
     stages TEXT NOT NULL,
     saw TEXT
 ) STRICT;
@@ -100,9 +106,12 @@ CREATE TABLE batches (
     attempts INTEGER NOT NULL DEFAULT 0,
     failure TEXT,
     conflicts INTEGER NOT NULL DEFAULT 0,
-    stages TEXT NOT NULL DEFAULT '[]',
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
     ordered TEXT NOT NULL DEFAULT '[]',
-    place INTEGER
+    place INTEGER,
+    stages TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX batches_listed ON batches (workspace);
 CREATE UNIQUE INDEX batches_open ON batches (workspace, rule, key) WHERE state = 0;
@@ -138,6 +147,10 @@ CREATE TABLE deliveries (
     order_key TEXT,
     place INTEGER,
     blocked INTEGER NOT NULL DEFAULT 0,
+    attempts_before INTEGER NOT NULL DEFAULT 0,
+    retried_at INTEGER,
+    dead_at INTEGER,
+    last_code TEXT,
     message TEXT NOT NULL,
     body BLOB
 ) STRICT;
@@ -208,6 +221,21 @@ CREATE INDEX IF NOT EXISTS runs_dropped ON runs (workspace) WHERE state = 4;
 CREATE INDEX IF NOT EXISTS deliveries_of_rule ON deliveries (workspace, rule);
 ";
 
+/// Of dead letters that nobody has taken up again, which have a time in `dead_at`; all others cost nothing here. By revision, because what
+/// they ran by is kept for them. `dead_id` is set with a
+/// run's first death: other runs are asked for by their event. Batches are few beside their members.
+const DEAD: &str = "
+CREATE INDEX IF NOT EXISTS deliveries_given_up ON deliveries (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deliveries_given_up_to ON deliveries (workspace, destination, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up ON runs (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up_of ON runs (workspace, rule, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_dead_id ON runs (workspace, dead_id) WHERE dead_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_given_up ON batches (workspace, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up_by ON runs (revision) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_given_up_by ON batches (revision) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_id ON batches (workspace, id) WHERE id IS NOT NULL;
+";
+
 /// Opens the committer's connection, and makes the tables where there are none.
 pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
@@ -225,6 +253,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     }
     migrate(&mut connection, path)?;
     connection.execute_batch(LISTED)?;
+    connection.execute_batch(DEAD)?;
     Ok(connection)
 }
 

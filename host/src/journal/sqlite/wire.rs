@@ -10,7 +10,7 @@ use rusqlite::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, Stage, StateEntry, Timestamp},
+    event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, RunId, Stage, StateEntry, Timestamp},
     journal::{BatchState, DeliveryState, FlushReason, RunState, Saw, SawState, StageRecord},
 };
 
@@ -107,7 +107,7 @@ macro_rules! as_blob {
         }
     )+};
 }
-as_blob!(EventId, MessageId, BatchId);
+as_blob!(EventId, MessageId, BatchId, RunId);
 
 /// Gives an enum the codes it has on disk. A code never changes its meaning and is never given twice.
 macro_rules! as_code {

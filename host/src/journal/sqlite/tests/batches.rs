@@ -191,7 +191,7 @@ fn messages_of_a_batch_cannot_join_a_batch() {
 }
 
 /// One event whose message joins a batch.
-fn joined(world: &World, key: &str, body: &str, limits: BatchLimits) {
+pub(super) fn joined(world: &World, key: &str, body: &str, limits: BatchLimits) {
     joined_of(world, "r", key, body, limits);
 }
 
@@ -227,7 +227,7 @@ fn folded(batch: BatchId) -> Outcome {
     }])
 }
 
-fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
+pub(super) fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
     BatchEnd {
         seq: batch.seq,
         attempt: batch.attempt,
@@ -238,19 +238,19 @@ fn end(batch: &Batch, outcome: Outcome) -> BatchEnd {
     }
 }
 
-fn claim(world: &World, now: Timestamp) -> Claim<Batch> {
+pub(super) fn claim(world: &World, now: Timestamp) -> Claim<Batch> {
     done(world.journal.claim_batches(lane("r"), now, 9))
 }
 
-fn one(claim: Claim<Batch>) -> Batch {
+pub(super) fn one(claim: Claim<Batch>) -> Batch {
     let [batch] = <[Batch; 1]>::try_from(claim.items).expect("one batch");
     batch
 }
 
-fn bodies(batch: &Batch) -> Vec<&str> {
+pub(super) fn bodies(batch: &Batch) -> Vec<&str> {
     batch.members.iter().map(|member| std::str::from_utf8(&member.event.body).expect("text")).collect()
 }
 
 fn filter() -> WorkFilter<DeliveryState> {
-    WorkFilter { workspace: Name::default_workspace(), state: None, rule: None, destination: None, before: None, limit: 9 }
+    WorkFilter::newest(Name::default_workspace(), 9)
 }

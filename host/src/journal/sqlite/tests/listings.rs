@@ -10,7 +10,7 @@ use crate::{
 fn events_come_newest_first_in_pages_and_without_their_bodies() {
     let world = World::new();
     let appended = world.appended(&["a", "bb", "ccc"]);
-    let all = EventFilter { workspace: Name::default_workspace(), source: None, event_type: None, before: None, limit: 2 };
+    let all = EventFilter::newest(Name::default_workspace(), 2);
     let first = done(world.journal.events(all.clone()));
     let seen: Vec<_> = first.items.iter().map(|record| (record.seq, record.body_bytes, record.event.body.len())).collect();
     assert_eq!(seen, [(appended[2].seq, 3, 0), (appended[1].seq, 2, 0)]);
@@ -77,7 +77,7 @@ fn a_listing_that_takes_too_long_is_stopped_and_a_claim_is_not() {
     let journal = open(&options, Arc::new(|| START), &mut Registry::default()).expect("opens");
     done(journal.append((0..500).map(|_| event(b"a")).collect()));
     let event_type = Some("rare".to_owned());
-    let filter = EventFilter { workspace: Name::default_workspace(), source: None, event_type, before: None, limit: 9 };
+    let filter = EventFilter { event_type, ..EventFilter::newest(Name::default_workspace(), 9) };
     let Err(error) = journal.events(filter).wait() else { panic!("it looked at all of them") };
     assert!(matches!(error, JournalError::TooSlow) && error.to_string().contains("narrow the query"), "{error}");
     assert_eq!(done(journal.claim_events(500)).len(), 500);
@@ -137,7 +137,7 @@ fn what_is_asked_for_often_is_found_by_an_index_in_its_order() {
     }
 }
 
-fn plan(view: &rusqlite::Connection, sql: &str) -> String {
+pub(super) fn plan(view: &rusqlite::Connection, sql: &str) -> String {
     let mut statement = view.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("is SQL");
     let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
     let lines = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).expect("runs");
@@ -145,5 +145,5 @@ fn plan(view: &rusqlite::Connection, sql: &str) -> String {
 }
 
 fn all<S>() -> WorkFilter<S> {
-    WorkFilter { workspace: Name::default_workspace(), state: None, rule: None, destination: None, before: None, limit: 9 }
+    WorkFilter::newest(Name::default_workspace(), 9)
 }

@@ -2,9 +2,11 @@
 
 mod batches;
 mod commits;
+mod dead;
 mod duplicates;
 mod listings;
 mod order;
+mod revive;
 mod state;
 mod work;
 

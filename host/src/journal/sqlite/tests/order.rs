@@ -13,7 +13,7 @@ use crate::{
     journal::{
         BatchEnd, BatchLimits, Join, OrderHold, RunEnd, Settled, StateEnd, Unrouted, Verdict,
         sqlite::{
-            commit::{Marks, Writing},
+            commit::{Marks, Told, Writing},
             deliveries::WAITING,
             lease::Ended,
             order, schema,
@@ -238,7 +238,7 @@ fn claim_all(connection: &mut Connection) -> Vec<u64> {
 fn line_up(connection: &mut Connection) {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("a transaction");
     let (marks, ended) = (Marks::default(), Ended::default());
-    let mut writing = Writing { sql: &transaction, now: START, marks, ended, conflicts: 0 };
+    let mut writing = Writing { sql: &transaction, now: START, marks, ended, told: Told::default() };
     order::line_up(&mut writing, &lane("d"), "k").expect("in order");
     transaction.commit().expect("committed");
 }

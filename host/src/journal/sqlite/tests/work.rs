@@ -322,13 +322,13 @@ fn an_end_that_is_refused_keeps_its_lease_while_it_is_tried_again() {
 }
 
 /// An event whose one rule, `r`, has plugins.
-fn pending_run(world: &World) -> Unrouted {
+pub(super) fn pending_run(world: &World) -> Unrouted {
     let unrouted = world.appended(&["a"]).remove(0);
     done(world.journal.route(vec![routed(&unrouted, "r", None)]));
     unrouted
 }
 
-fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
+pub(super) fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
     let stage = Stage {
         plugin: name("redact"),
         digest: Digest::of(b"wasm"),
@@ -354,7 +354,7 @@ fn run_end(unrouted: &Unrouted, attempt: u32, outcome: Outcome) -> RunEnd {
     }
 }
 
-fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
+pub(super) fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
     let attempt = Attempt {
         started_at: START,
         duration_ms: 12,
@@ -367,6 +367,6 @@ fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Settled {
     Settled { seq, lane, attempt_number, attempt: Some(attempt), verdict }
 }
 
-fn history(world: &World, unrouted: &Unrouted) -> crate::journal::EventHistory {
+pub(super) fn history(world: &World, unrouted: &Unrouted) -> crate::journal::EventHistory {
     done(world.journal.event(Name::default_workspace(), unrouted.event.id)).expect("on record")
 }

@@ -1,0 +1,127 @@
+//! Events once more: what became of them as it was, under the same ids, or through the rules of today, under new ones.
+
+use std::time::Instant;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::post,
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    Parts,
+    dead::{CALL_MAX, CALL_TIME, chunks},
+    documents::Wishes,
+    events::{self, EventQuery},
+    parsed,
+    query::{Checked, bad_query},
+    retry::{rule_gone, rule_is_there},
+    store_problem,
+    wire::{Replay, ReplayAll, TakenUp, Through},
+};
+use crate::{
+    event::{EventId, Timestamp},
+    ingest::Problem,
+    journal::{EventFilter, Revival},
+};
+
+/// Events that are taken up in one transaction.
+const CHUNK_EVENTS: usize = 200;
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/events/replay", post(all)).route("/v1/events/{id}/replay", post(one))
+}
+
+async fn one(
+    State(parts): State<Parts>,
+    Path(id): Path<String>,
+    Wishes(wishes): Wishes<Replay>,
+) -> Result<Json<TakenUp>, Problem> {
+    let id: EventId = parsed("id", &id)?;
+    check(&parts, &wishes)?;
+    let (record, ..) = events::find(&parts, id).await?;
+    let revived = parts.journal.revive(vec![revival(record.seq, &wishes)]).await.map_err(|error| store_problem(&error))?;
+    let mut taken_up = TakenUp::default();
+    taken_up.add(revived);
+    Ok(Json(taken_up))
+}
+
+async fn all(
+    State(parts): State<Parts>,
+    Checked(query): Checked<EventQuery>,
+    Wishes(wishes): Wishes<ReplayAll>,
+) -> Result<Json<Value>, Problem> {
+    let ReplayAll { through, rule, destination, dry_run, next } = wishes;
+    let wishes = Replay { through, rule, destination };
+    check(&parts, &wishes)?;
+    if !query.chooses() {
+        return Err(bad_query("say which events: by source, type, subject, external_id, since or until"));
+    }
+    if query.is_paged() {
+        return Err(bad_query("before, limit: all that the query finds is replayed; `next` in the body goes on after an answer"));
+    }
+    let mut filter = query.filter(CHUNK_EVENTS);
+    if dry_run {
+        let counts = parts.journal.count_events(filter).await.map_err(|error| store_problem(&error))?;
+        let total: u64 = counts.iter().map(|(.., count)| count).sum();
+        let counts: Value = counts
+            .iter()
+            .map(|(source, event_type, count)| json!({ "source": source, "type": event_type, "count": count }))
+            .collect();
+        return Ok(Json(json!({ "dry_run": true, "total": total, "counts": counts })));
+    }
+    let (until, after) = match &next {
+        Some(text) => progress(text).ok_or_else(|| bad_query("next: not what an answer gave"))?,
+        None => ((parts.clock)().plus_ms(1), 0),
+    };
+    filter.until = Some(filter.until.map_or(until, |asked| asked.min(until)));
+    filter.after = Some(after);
+    Ok(Json(json!(take_up(&parts, filter, &wishes, until).await?)))
+}
+
+/// When the series of calls began, so that what came since is not its, and the last event that it took up.
+fn progress(text: &str) -> Option<(Timestamp, u64)> {
+    let (until, after) = text.split_once('.')?;
+    Some((Timestamp(until.parse().ok()?), after.parse().ok()?))
+}
+
+async fn take_up(parts: &Parts, mut filter: EventFilter, wishes: &Replay, until: Timestamp) -> Result<TakenUp, Problem> {
+    let (mut taken_up, mut seen, started) = (TakenUp::default(), 0, Instant::now());
+    loop {
+        let page = parts.journal.events(filter.clone()).await.map_err(|error| store_problem(&error))?;
+        seen += page.items.len();
+        for chunk in chunks(page.items.iter().map(|record| revival(record.seq, wishes))) {
+            taken_up.add(parts.journal.revive(chunk).await.map_err(|error| store_problem(&error))?);
+        }
+        let Some(last) = page.next else { return Ok(taken_up) };
+        filter.after = Some(last);
+        if seen >= CALL_MAX || started.elapsed() >= CALL_TIME {
+            taken_up.next = Some(format!("{}.{last}", until.0));
+            return Ok(taken_up);
+        }
+    }
+}
+
+fn revival(seq: u64, wishes: &Replay) -> Revival {
+    match wishes.through {
+        Through::AsItWas => Revival::Event { seq, rule: wishes.rule.clone(), destination: wishes.destination.clone() },
+        Through::Today => Revival::EventToday { seq, rule: wishes.rule.clone() },
+    }
+}
+
+/// Through the rules of today a rule says where it goes to.
+fn check(parts: &Parts, wishes: &Replay) -> Result<(), Problem> {
+    if wishes.through == Through::AsItWas {
+        return Ok(());
+    }
+    if wishes.destination.is_some() {
+        let detail = "destination: the rules of today say where an event goes; name a rule instead, or replay it as it was";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
+    }
+    match &wishes.rule {
+        Some(rule) if !rule_is_there(parts, rule) => Err(rule_gone(rule)),
+        _ => Ok(()),
+    }
+}

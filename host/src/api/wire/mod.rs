@@ -1,0 +1,52 @@
+//! The JSON shapes of the API. The command line reads the ones it needs from here.
+
+mod chain;
+mod control;
+mod dead;
+mod records;
+mod states;
+
+pub use control::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
+pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+
+pub(super) use chain::{health, outcome, repeated, saw};
+pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
+pub(super) use records::{batch, delivery, event, run, whole_delivery, whole_event};
+pub(super) use states::StateName;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    event::{Attribute, Failure, Header, Timestamp},
+    journal::Page,
+};
+
+pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
+    json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next })
+}
+
+fn time(at: Timestamp) -> Value {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string().into()
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({ "code": failure.code, "message": failure.message })
+}
+
+fn headers(headers: &[Header]) -> Value {
+    headers.iter().map(|header| json!([header.name, header.value])).collect()
+}
+
+/// `{ "text": ... }` where the bytes are UTF-8, else `{ "base64": ... }`.
+fn bytes(body: &[u8]) -> Value {
+    match std::str::from_utf8(body) {
+        Ok(text) => json!({ "text": text }),
+        Err(_) => json!({ "base64": STANDARD.encode(body) }),
+    }
+}
+
+fn attributes(attributes: &[Attribute]) -> Value {
+    attributes.iter().map(|a| (a.key.clone(), Value::from(a.value.clone()))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,65 @@
+//! `sluicebox dead`: what was given up, newest first.
+
+use serde_json::Value;
+
+use super::{
+    Hub,
+    client::Client,
+    show::{Narrow, Query, table},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// How many, newest first.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Older than this cursor, which the page before ended with.
+    #[arg(long)]
+    before: Option<String>,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+/// Which dead letters.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Of this kind only: delivery, run or batch.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Of this rule only.
+    #[arg(long)]
+    rule: Option<String>,
+    /// To this destination only.
+    #[arg(long)]
+    destination: Option<String>,
+    #[command(flatten)]
+    narrow: Narrow,
+}
+
+impl Which {
+    pub(super) fn query(self) -> Query {
+        let of_letters = [("kind", self.kind), ("rule", self.rule), ("destination", self.destination)];
+        let of_letters = of_letters.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        of_letters.chain(self.narrow.query()).collect()
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { which, limit, before, hub } = arguments;
+    let mut query = which.query();
+    query.extend(limit.map(|limit| ("limit", limit.to_string())));
+    query.extend(before.map(|before| ("before", before)));
+    let page: Value = Client::new(&hub)?.get("/v1/dead-letters", &query).await?;
+    if hub.json {
+        println!("{}", serde_json::to_string_pretty(&page)?);
+        return Ok(());
+    }
+    let columns = ["dead_at", "kind", "id", "rule", "destination", "failure", "last_code", "attempts"];
+    print!("{}", table(&columns, page["items"].as_array().map_or(&[], Vec::as_slice)));
+    if let Some(next) = page["next"].as_str() {
+        println!("more: --before {next}");
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! `sluicebox replay`: events once more, by their ids or all that a query finds.
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::{
+    Hub,
+    client::Client,
+    show::{EventFilters, table},
+    taken_up::{Sum, through},
+};
+use crate::{
+    api::{Replay, ReplayAll, TakenUp},
+    event::Name,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Ids of events (evt_...); without any, the events that the filters find.
+    ids: Vec<String>,
+    #[command(flatten)]
+    filters: EventFilters,
+    /// What became of them by this rule only.
+    #[arg(long)]
+    rule: Option<Name>,
+    /// What went to this destination only.
+    #[arg(long)]
+    destination: Option<Name>,
+    /// Send them through the rules and plugins of today, under new ids, instead of sending what was sent again.
+    #[arg(long)]
+    today: bool,
+    /// Only count them.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { ids, filters, rule, destination, today, dry_run, hub } = arguments;
+    let (client, query, through) = (Client::new(&hub)?, filters.query(), through(today));
+    match (ids.is_empty(), query.is_empty()) {
+        (true, true) => bail!("name events, or say which: --source, --type, --subject, --external-id, --since or --until"),
+        (false, false) => bail!("ids and filters do not go together: the filters choose among all events"),
+        (false, true) if dry_run => bail!("--dry-run counts what filters find; ids are counted already"),
+        (false, true) => by_ids(&client, &ids, &Replay { through, rule, destination }).await?.tell(&hub),
+        (true, false) => by_query(&client, &query, ReplayAll { through, rule, destination, dry_run, next: None }, &hub).await,
+    }
+}
+
+async fn by_ids(client: &Client, ids: &[String], wishes: &Replay) -> anyhow::Result<Sum> {
+    let mut sum = Sum::default();
+    for id in ids {
+        let taken_up: TakenUp = client.post(&format!("/v1/events/{id}/replay"), wishes).await.with_context(|| id.clone())?;
+        sum.add(&taken_up);
+    }
+    Ok(sum)
+}
+
+async fn by_query(client: &Client, query: &[(&str, String)], mut wishes: ReplayAll, hub: &Hub) -> anyhow::Result<()> {
+    const PATH: &str = "/v1/events/replay";
+    if wishes.dry_run {
+        let counts: Value = client.post_with(PATH, query, &wishes).await?;
+        if hub.json {
+            println!("{}", serde_json::to_string_pretty(&counts)?);
+            return Ok(());
+        }
+        print!("{}", table(&["count", "source", "type"], counts["counts"].as_array().map_or(&[], Vec::as_slice)));
+        println!("{} would be replayed", counts["total"]);
+        return Ok(());
+    }
+    let mut sum = Sum::default();
+    loop {
+        let taken_up: TakenUp = client.post_with(PATH, query, &wishes).await?;
+        sum.add(&taken_up);
+        if taken_up.next.is_none() {
+            return sum.tell(hub);
+        }
+        sum.tell_progress();
+        wishes.next = taken_up.next;
+    }
+}
