@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     event::{Name, RunId, Timestamp},
+    failpoint::{self, Step},
     journal::{Claim, Lane, NewRun, Routed, Run, RunEnd, RunState},
 };
 
@@ -64,6 +65,9 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
         if update(writing, end, &ending)? {
             if fits {
                 state::store(writing, workspace, &end.state)?;
+                if !end.state.uses.is_empty() {
+                    failpoint::reach(Step::StateStored);
+                }
             } else {
                 writing.told.conflicts += 1;
             }
