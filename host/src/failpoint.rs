@@ -5,7 +5,10 @@
 //! builds the workspace for release would have every feature that a test asks for.)
 
 #[cfg(debug_assertions)]
-pub use armed::{NotArmed, VARIABLE, arm, reach};
+pub use armed::{NotArmed, arm, reach};
+
+/// The variable of the environment that names a step, and at the how manieth time, as in `event-stored:3`.
+pub const VARIABLE: &str = "SLUICEBOX_FAILPOINT";
 
 /// Goes on.
 #[cfg(not(debug_assertions))]
@@ -123,10 +126,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::Step;
-
-    /// The variable of the environment that names a step, and at the how manieth time, as in `event-stored:3`.
-    pub const VARIABLE: &str = "SLUICEBOX_FAILPOINT";
+    use super::{Step, VARIABLE};
 
     /// Of the process, as its environment is.
     static ARMED: OnceLock<Armed> = OnceLock::new();

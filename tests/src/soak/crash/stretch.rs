@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::{Context, bail};
 use sluicebox::failpoint::Step;
 use tempfile::TempDir;
 
@@ -31,32 +32,44 @@ const TRIES: usize = 3;
 /// Lines of a host's log that are shown with a finding.
 const LOG_LINES_SHOWN: usize = 30;
 
-/// What went wrong, and where what it left is kept.
-#[derive(Debug, thiserror::Error)]
-#[error("seed {seed}, cycle {cycle}, {kill}: {what}\nthe folder is kept: {}\nthe host said last:\n{log}", folder.display())]
-pub(super) struct Finding {
-    seed: u64,
-    cycle: u64,
-    kill: String,
-    what: String,
-    folder: PathBuf,
-    log: String,
-}
-
-/// Lives through the cycles from `begin` to before `end`.
-pub(super) async fn stretch(seed: u64, begin: u64, end: u64) -> Result<Tally, Finding> {
-    let folder = TempDir::new().expect("a folder");
-    let data = folder.path().join("data");
-    let world = World { data: data.clone(), sink: Sink::start().await, ledger: Shared::default(), next: Arc::default() };
+/// Lives through the cycles from `begin` to before `end`. What it leaves where something goes wrong is kept.
+pub(super) async fn stretch(seed: u64, begin: u64, end: u64) -> anyhow::Result<Tally> {
+    let mut scene = Scene { seed, cycle: begin, what: "the first start".to_owned(), folder: Some(TempDir::new()?) };
+    let data = scene.folder.as_ref().context("it is new")?.path().join("data");
+    let world = World { data, sink: Sink::start().await, ledger: Shared::default(), next: Arc::default() };
     let mut stretch = Stretch { seed, world, tally: Tally::default() };
-    let mut at = (begin, "the first start".to_owned());
-    match stretch.run(begin, end, &mut at).await {
+    match stretch.run(begin, end, &mut scene).await {
         Ok(()) => Ok(stretch.tally),
         Err(what) => {
-            let log = log_of(&data);
+            let log = log_of(&stretch.world.data);
             let lines: Vec<&str> = log.lines().collect();
-            let log = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
-            Err(Finding { seed, cycle: at.0, kill: at.1, what, folder: folder.keep(), log })
+            let last = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+            bail!("{}: {what}\nthe host said last:\n{last}", scene.keep())
+        }
+    }
+}
+
+/// Where a stretch is at: told with what goes wrong, also where that is a panic.
+struct Scene {
+    seed: u64,
+    cycle: u64,
+    what: String,
+    /// Until it is kept.
+    folder: Option<TempDir>,
+}
+
+impl Scene {
+    fn keep(&mut self) -> String {
+        let Self { seed, cycle, what, folder } = self;
+        let kept = folder.take().map_or_else(PathBuf::new, TempDir::keep);
+        format!("seed {seed}, cycle {cycle}, {what}, kept in {}", kept.display())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.keep());
         }
     }
 }
@@ -68,28 +81,28 @@ struct Stretch {
 }
 
 impl Stretch {
-    async fn run(&mut self, begin: u64, end: u64, at: &mut (u64, String)) -> Result<(), String> {
+    async fn run(&mut self, begin: u64, end: u64, scene: &mut Scene) -> Result<(), String> {
         for nth in 1..=FIRST_FILES {
-            self.kill(Kill { place: Place::Step(Step::FileWritten), nth }, at).await?;
+            self.kill(Kill { place: Place::Step(Step::FileWritten), nth }, scene).await?;
         }
         let host = HostProcess::start(&self.world.data).await;
         hub::apply(&host, self.world.sink.url()).await;
         host.stop().await;
         for cycle in begin..end {
-            at.0 = cycle;
+            scene.cycle = cycle;
             for kill in kill::of_cycle(self.seed, cycle) {
                 // Where it did not get there, it takes the first occasion.
                 let mut tries = (1..TRIES).map(|_| Kill { nth: 1, ..kill });
                 let mut next = Some(kill);
                 while let Some(kill) = next
-                    && !self.kill(kill, at).await?
+                    && !self.kill(kill, scene).await?
                 {
                     next = tries.next();
                 }
             }
             self.tally.cycles += 1;
             if (cycle + 1 - begin).is_multiple_of(CHECK_EVERY) || cycle + 1 == end {
-                at.1 = "the check after it".to_owned();
+                scene.what = "the check after it".to_owned();
                 self.check().await?;
             }
         }
@@ -98,8 +111,8 @@ impl Stretch {
     }
 
     /// Whether it was killed there.
-    async fn kill(&mut self, kill: Kill, at: &mut (u64, String)) -> Result<bool, String> {
-        at.1 = kill.to_string();
+    async fn kill(&mut self, kill: Kill, scene: &mut Scene) -> Result<bool, String> {
+        scene.what = kill.to_string();
         let hit = live(&self.world, kill).await?;
         self.tally.lives += 1;
         let count = if hit { self.tally.hits.entry(kill.place).or_default() } else { &mut self.tally.missed };
