@@ -85,6 +85,7 @@ impl Stretch {
         for nth in 1..=FIRST_FILES {
             self.kill(Kill { place: Place::Step(Step::FileWritten), nth }, scene).await?;
         }
+        scene.what = "the first revision".to_owned();
         let host = HostProcess::start(&self.world.data).await;
         hub::apply(&host, self.world.sink.url()).await;
         host.stop().await;
