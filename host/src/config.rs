@@ -52,6 +52,18 @@ impl Config {
             data,
         }
     }
+
+    /// How long requests, runs, batches and deliveries that are under way may take to end when the host stops: the flows end at the same
+    /// time, so this is the longest of theirs.
+    #[must_use]
+    pub fn drain_ms(&self) -> u64 {
+        self.ingest.drain_ms.max(self.dispatch.drain_ms).max(self.deliver.drain_ms)
+    }
+
+    /// Gives each flow this long.
+    pub fn set_drain_ms(&mut self, ms: u64) {
+        (self.ingest.drain_ms, self.dispatch.drain_ms, self.deliver.drain_ms) = (ms, ms, ms);
+    }
 }
 
 /// The wall clock of the system.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod deliver;
 pub mod dispatch;
 pub mod event;
+pub mod failpoint;
 pub mod hub;
 pub mod ingest;
 pub mod journal;
@@ -35,6 +36,7 @@ use tokio::{
 use crate::{
     config::Config,
     event::Clock,
+    failpoint::Step,
     hub::{Hub, Snapshot},
     journal::Journal,
     plugin::Plugins,
@@ -65,9 +67,11 @@ impl Host {
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal =
             journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
+        failpoint::reach(Step::JournalOpened);
         let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone() };
         let opened =
             Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
+        failpoint::reach(Step::HubOpened);
         for note in &opened.notes {
             tracing::warn!("{note}");
         }

@@ -8,23 +8,24 @@ use std::{
 };
 
 /// A part, and what of `crate::` it may import. A part may import only those above it, so there can be no circle.
-const PARTS: [(&str, &[&str]); 15] = [
+const PARTS: [(&str, &[&str]); 16] = [
     ("event", &[]),
+    ("failpoint", &[]),
     ("verify", &["event"]),
     ("route", &["event"]),
     ("sign", &["event"]),
     ("plugin", &["event"]),
-    ("journal", &["event"]),
+    ("journal", &["event", "failpoint"]),
     ("net", &[]),
-    ("ingest", &["event", "verify", "plugin", "net", "journal"]),
-    ("dispatch", &["event", "route", "plugin", "journal"]),
-    ("deliver", &["event", "sign", "net", "journal"]),
+    ("ingest", &["event", "failpoint", "verify", "plugin", "net", "journal"]),
+    ("dispatch", &["event", "failpoint", "route", "plugin", "journal"]),
+    ("deliver", &["event", "failpoint", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
-    ("hub", &["event", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
+    ("hub", &["event", "failpoint", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
-    ("lib", &["api", "config", "deliver", "dispatch", "event", "hub", "ingest", "journal", "net", "plugin"]),
-    ("cli", &["api", "config", "deliver", "event", "hub", "net", "plugin", "lib"]),
+    ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin"]),
+    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "net", "plugin", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -33,7 +34,7 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["plugin/aot/", "plugin/workers.rs"]),
+    ("rustix", &["failpoint.rs", "plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/"]),

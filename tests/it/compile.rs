@@ -60,7 +60,7 @@ async fn a_component_that_needs_too_much_is_refused_and_events_flow() {
 }
 
 /// A valid component of one function whose many variables meet in many places, which takes the compiler many seconds.
-fn laborious() -> Vec<u8> {
+pub(crate) fn laborious() -> Vec<u8> {
     let step = |n: usize| {
         let (a, b) = (n % 250, (n * 7 + 3) % 250);
         format!(

@@ -26,6 +26,7 @@ mod path;
 mod python_plugins;
 mod repeat;
 mod shipped;
+mod shutdown;
 mod soak;
 mod state;
 mod story;

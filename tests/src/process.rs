@@ -1,4 +1,4 @@
-//! A host in a process of its own, which can be killed.
+//! A host in a process of its own, which can be stopped and killed.
 
 use std::{
     env,
@@ -6,15 +6,20 @@ use std::{
     net::TcpListener,
     ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
+    time::{Duration, Instant},
 };
 
-use crate::Api;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Api, PATIENCE};
 
 /// A running `sluicebox serve`. Its API is what it derefs to. Dropping it kills it.
 #[derive(Debug)]
 pub struct HostProcess {
-    api: Api,
+    url: String,
+    /// As soon as it is ready.
+    api: Option<Api>,
     child: Child,
     log: PathBuf,
 }
@@ -22,15 +27,38 @@ pub struct HostProcess {
 impl HostProcess {
     /// Starts a host on this folder; its log is beside the data.
     pub async fn start(data: &Path) -> Self {
+        let started = Self::start_with(data, &[], &[]).await;
+        started.unwrap_or_else(|status| panic!("the host ended with {status}; its log: {}", log_of(data)))
+    }
+
+    /// The same with further arguments, in a further environment; how it ended, where it did before it was ready.
+    ///
+    /// # Errors
+    ///
+    /// How it ended.
+    pub async fn start_with(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
+        let mut host = Self::spawn(data, arguments, environment);
+        tokio::select! {
+            api = Api::when_ready(host.url.clone(), data) => {
+                host.api = Some(api);
+                Ok(host)
+            }
+            status = ended(&mut host.child) => Err(status),
+        }
+    }
+
+    /// Starts a host and does not wait until it is ready: it has no API yet.
+    #[must_use]
+    pub fn spawn(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         // The port was free just now; a test that loses the race for it fails with the server's own words in the log.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-        let log = data.with_extension("log");
+        let log = log_file(data);
         let told = File::options().create(true).append(true).open(&log).expect("a log file");
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]);
-        let child = command.arg("--data").arg(data).stderr(told).spawn().expect("a host");
-        let api = Api::when_ready(format!("http://127.0.0.1:{port}"), data).await;
-        Self { api, child, log }
+        command.arg("--data").arg(data).args(arguments).envs(environment.iter().copied());
+        let child = command.stderr(told).spawn().expect("a host");
+        Self { url: format!("http://127.0.0.1:{port}"), api: None, child, log }
     }
 
     /// What it wrote to its log so far, and those before it on the same folder.
@@ -47,6 +75,30 @@ impl HostProcess {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
+    /// The process's number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it was not waited for, so there is a process of this number");
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        ended(&mut self.child).await
+    }
+
+    /// Tells it to stop, and waits for its end in order.
+    pub async fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.ended().await;
+        assert!(status.success(), "the host ended with {status}; its log: {}", self.log());
+    }
+
     /// Kills it as `kill -9` does: no destructor, no flush.
     pub fn kill(mut self) {
         self.child.kill().expect("SIGKILL");
@@ -58,7 +110,7 @@ impl Deref for HostProcess {
     type Target = Api;
 
     fn deref(&self) -> &Api {
-        &self.api
+        self.api.as_ref().expect("a host that is ready")
     }
 }
 
@@ -68,6 +120,28 @@ impl Drop for HostProcess {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Waits for a process; panics when [`PATIENCE`] is over.
+async fn ended(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a process of ours") {
+            return status;
+        }
+        assert!(begun.elapsed() < 2 * PATIENCE, "the host never ended");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn log_file(data: &Path) -> PathBuf {
+    data.with_extension("log")
+}
+
+/// What all hosts on this folder have logged.
+#[must_use]
+pub fn log_of(data: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log_file(data)).unwrap_or_default()).into_owned()
 }
 
 /// The `sluicebox` that belongs to this build.

@@ -20,6 +20,8 @@ cargo xtask bench delivery   what destinations that hang or refuse cost the othe
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
+cargo xtask soak crash [--cycles N] [--seed N] [--from CYCLE]
+                             a host under load that is killed again and again, for 10,000 cycles unless told otherwise
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {

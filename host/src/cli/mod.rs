@@ -12,6 +12,7 @@ mod replay;
 mod retry;
 mod serve;
 mod show;
+mod stop;
 mod taken_up;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -88,7 +89,12 @@ pub fn main() -> ExitCode {
 
 fn on_runtime(command: Command) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command)));
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let done = runtime.block_on(run(command));
+        // Dropping it would wait for whatever blocks a thread: for a compiler, as long as that may take.
+        runtime.shutdown_background();
+        done
+    });
     match done {
         Ok(code) => code,
         Err(error) => {

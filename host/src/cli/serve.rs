@@ -9,15 +9,19 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::{net::TcpListener, signal::unix};
+use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
+use super::stop::Stop;
 use crate::{
     Host,
     config::Config,
     deliver, net,
     plugin::{self, CompileLimits},
 };
+
+/// Nobody waits for a host for longer than that.
+const DRAIN_SECONDS_MAX: u64 = 3600;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -51,6 +55,10 @@ pub(super) struct Arguments {
     compile: Compile,
     #[command(flatten)]
     in_flight: InFlight,
+    /// How long requests, runs of plugins and deliveries that are under way may take to end when the host is told to stop, all at the same time; what
+    /// does not end is called off and repeated after the next start.
+    #[arg(long, default_value_t = Config::at("").drain_ms() / 1000, value_parser = clap::value_parser!(u64).range(..=DRAIN_SECONDS_MAX))]
+    drain_seconds: u64,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
     #[arg(long, env = "SLUICEBOX_LOG", default_value = "info")]
     log: String,
@@ -90,6 +98,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .with(filter)
         .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
         .init();
+    #[cfg(debug_assertions)]
+    crate::failpoint::arm(env::var(crate::failpoint::VARIABLE).ok().as_deref())?;
+    // Before anything is opened, so that an early signal ends the host in order as well.
+    let stop = Stop::on_signals().context("cannot listen for signals")?;
     let mut config = Config::at(arguments.data);
     config.net.allow_networks = arguments.allow_network;
     if !arguments.allow_port.is_empty() {
@@ -98,6 +110,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.net.dns_servers = arguments.dns_server;
     config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
+    config.set_drain_ms(arguments.drain_seconds * 1000);
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
     let InFlight { max, healthy_only, slow_ms } = arguments.in_flight;
@@ -107,20 +120,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     tracing::info!(%address, data = %config.data.display(), "listening");
-    // Handlers are installed before anything is opened, so that an early signal ends the host in order as well.
-    let (mut term, mut interrupt) = (unix::signal(unix::SignalKind::terminate())?, unix::signal(unix::SignalKind::interrupt())?);
-    let told_to_stop = async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
+    let host = tokio::select! {
+        opened = Host::open(config) => opened?,
+        // Opening changes nothing that a kill at any moment of it would not leave whole; so nobody waits for its end.
+        () = stop.clone().told() => {
+            tracing::info!("stopped before it had started");
+            return Ok(());
         }
-        tracing::info!("stopping");
     };
-    let host = Host::open(config).await?;
     if let Some(file) = host.new_admin_key() {
         tell_admin_key(&file)?;
     }
-    host.serve(listener, told_to_stop).await
+    host.serve(listener, stop.told()).await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// Shows the new admin key to the person who started the host, this once; where nobody watches, only where it is: logs hold no secrets.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
+    failpoint::{self, Step},
     journal::{Attempt, Delivery, Journal, JournalError, Pending, Settled, Verdict},
     net::{Bounds, Client},
 };
@@ -42,6 +43,7 @@ impl Courier {
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
     pub(super) async fn deliver(&self, delivery: Delivery) -> Option<Timestamp> {
+        failpoint::reach(Step::DeliveryClaimed);
         let _under_way = self.metrics.under_way();
         let destination = self.book.load().destinations.get(&delivery.lane).cloned();
         let settled = match destination {
@@ -61,7 +63,9 @@ impl Courier {
             Err(failure) => return without_try(delivery, Verdict::Dead(failure)),
         };
         let bounds = Bounds { timeout_ms: destination.timeout_ms, response_bytes_max: RESPONSE_BYTES_MAX };
+        failpoint::reach(Step::RequestEncoded);
         let answer = self.client.send(request, bounds).await;
+        failpoint::reach(Step::ResponseRead);
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
         let attempt = record(answer, started_at, ended_at);

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     event::Timestamp,
+    failpoint::{self, Step},
     journal::{Batch, BatchEnd, Bounds, Claim, FlushReason, Lane, Lanes, Outcome, Pending, Places, StateEnd, Work, pump},
     plugin::{Fold, FoldReason},
 };
@@ -53,7 +54,9 @@ impl Work for Batches {
     }
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
+        failpoint::reach(Step::BatchClaimed);
         let end = fold(&self.parts, &batch).await;
+        failpoint::reach(Step::BatchFolded);
         match store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
             Some(0) => self.metrics.batch_ended(&end.outcome),
             Some(_) => self.metrics.conflicted(),

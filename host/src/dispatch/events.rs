@@ -5,6 +5,7 @@ use std::pin::pin;
 use super::{Parts, STORE_PAUSE, metrics::Metrics, plan, store};
 use crate::{
     event::{Message, OrderKeys, RunId},
+    failpoint::{self, Step},
     journal::{NewRun, Routed, Unrouted},
     plugin::{Ended, Piece},
 };
@@ -25,7 +26,9 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
         match parts.journal.claim_events(events_max).await {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
+                failpoint::reach(Step::EventsClaimed);
                 let routed = find_all_rules(parts.clone(), claimed).await;
+                failpoint::reach(Step::RulesFound);
                 if store("routes", || parts.journal.route(routed.clone())).await.is_some() {
                     metrics.routed(&routed);
                 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     event::{Failure, Stage, Timestamp},
+    failpoint::{self, Step},
     journal::{Bounds, Claim, Lane, Lanes, Outcome, Pending, Places, Run, RunEnd, StateEnd, Work, pump},
     plugin::{After, Blame, Call, Report, Ticket, chain_for},
 };
@@ -49,7 +50,9 @@ impl Work for Runs {
     }
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
+        failpoint::reach(Step::RunClaimed);
         let end = self.run(&run).await;
+        failpoint::reach(Step::PluginsRan);
         match store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
             Some(0) => self.metrics.run_ended(&end.outcome),
             Some(_) => self.metrics.conflicted(),

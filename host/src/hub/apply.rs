@@ -14,7 +14,10 @@ use super::{
     revision::{KEEP, Record},
     snapshot::{Item, Snapshot, State},
 };
-use crate::event::Name;
+use crate::{
+    event::Name,
+    failpoint::{self, Step},
+};
 
 /// The most entries, of all workspaces together.
 const ENTRIES_MAX: usize = 250_000;
@@ -102,8 +105,10 @@ impl Commit {
             return Err(HubError::Conflict { what: "entries", max: ENTRIES_MAX });
         }
         self.record(inner, before, &after).map_err(StoreError::FileSystem)?;
+        failpoint::reach(Step::RevisionRecorded);
         // The revision stands; what follows cannot undo it, and the next start mends what fails of it.
         self.follow(disk, before, &after);
+        failpoint::reach(Step::RevisionFollowed);
         let rules_changed =
             self.parts.keys().chain(self.documents.keys()).any(|(kind, _)| matches!(kind, Kind::Rule | Kind::Plugin));
         let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     event::{Digest, Invalid, Name, Timestamp},
+    failpoint::{self, Step},
     plugin::{self, Plugins},
 };
 
@@ -80,6 +81,7 @@ impl Components {
             }
         }
         durable::write(&path, bytes, durable::SHARED)?;
+        failpoint::reach(Step::ComponentStored);
         Ok(true)
     }
 

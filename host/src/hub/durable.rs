@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::keys::random;
+use crate::failpoint::{self, Step};
 
 /// What the file system refused.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +38,16 @@ const UNFINISHED: &str = ".tmp";
 /// Writes the file, in the place of an older one if there is one.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileSystemError> {
     let beside = unfinished(path)?;
-    let written = write_new(&beside, bytes, mode).and_then(|()| fs::rename(&beside, path));
+    let written = write_new(&beside, bytes, mode).and_then(|()| {
+        failpoint::reach(Step::FileWritten);
+        fs::rename(&beside, path)
+    });
     if written.is_err() {
         // What cannot be removed now goes with the next sweep.
         let _ = fs::remove_file(&beside);
     }
     written.map_err(FileSystemError::when("write", path))?;
+    failpoint::reach(Step::FileRenamed);
     path.parent().map_or(Ok(()), sync_folder)
 }
 

@@ -21,7 +21,10 @@ use super::{
     durable::{self, FileSystemError},
     entry::{Documents, Entry},
 };
-use crate::event::Timestamp;
+use crate::{
+    event::Timestamp,
+    failpoint::{self, Step},
+};
 
 /// Far more than the control plane needs; sled's own default is a gibibyte.
 const CACHE_BYTES_MAX: u64 = 16 << 20;
@@ -99,6 +102,7 @@ impl Store {
             self.db.apply_batch(batch)?;
             self.db.flush()
         })?;
+        failpoint::reach(Step::DatabaseFlushed);
         self.file.sync_data().map_err(|error| DatabaseError::Engine(error.into()))
     }
 

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
+    failpoint::{self, Step},
     journal::{Journal, JournalError, Once, Pending},
     plugin::{self, Plugins},
 };
@@ -137,6 +138,7 @@ impl Ingest {
         let (key, source) = self.source(workspace, source)?;
         let (head, body) = request.into_parts();
         let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
+        failpoint::reach(Step::RequestRead);
         let received_at = (self.parts.clock)();
         let attributes = match self.verifier.verify(&key.1, &source, &head, &body, received_at).await? {
             Verified::Handshake(response) => return Ok(Received::Handshake(response)),
@@ -147,6 +149,7 @@ impl Ingest {
         let (mut event, once) = event(key, &source, &head.headers, body, received_at)?;
         event.attributes = attributes;
         let id = event.id;
+        failpoint::reach(Step::RequestVerified);
         let stored = match once {
             None => self.until_stored(self.parts.journal.append(vec![event])).await.map(|()| id)?,
             Some(once) => {
@@ -154,6 +157,7 @@ impl Ingest {
                 stored.first().copied().unwrap_or(id)
             }
         };
+        failpoint::reach(Step::EventStored);
         tracing::debug!(event = %stored, duplicate = stored != id, "accepted");
         Ok(if stored == id { Received::Event(id) } else { Received::Duplicate(stored) })
     }

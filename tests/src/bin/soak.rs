@@ -1,11 +1,11 @@
 //! `cargo xtask soak`: the long runs, whose short ones are among the tests.
 
-use std::{env, process::ExitCode};
+use std::{collections::BTreeMap, env, process::ExitCode};
 
 use anyhow::{Context, bail};
-use sluicebox_tests::soak::{self, Plan};
+use sluicebox_tests::soak::{self, Plan, crash};
 
-const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX]";
+const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], or soak crash [--cycles N] [--seed N] [--from CYCLE]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,21 +20,34 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    if arguments.next().as_deref() != Some("plugins") {
-        bail!("{USAGE}");
+    match arguments.next().as_deref() {
+        Some("plugins") => {
+            let mut given = numbers(arguments, &["--count", "--seed", "--from"])?;
+            let mut number = |name, default| given.remove(name).unwrap_or(default);
+            let plan = Plan { count: number("--count", 100_000), from: number("--from", 0), seed: number("--seed", soak::SEED) };
+            println!("no finding: {}", soak::plugins(plan).await?);
+        }
+        Some("crash") => {
+            let mut given = numbers(arguments, &["--cycles", "--seed", "--from"])?;
+            let mut number = |name, default| given.remove(name).unwrap_or(default);
+            let (cycles, from, seed) = (number("--cycles", 10_000), number("--from", 0), number("--seed", soak::SEED));
+            crash::run(crash::Plan { cycles, from, seed }).await?;
+        }
+        _ => bail!("{USAGE}"),
     }
-    let mut plan = Plan { count: 100_000, from: 0, seed: soak::SEED };
+    Ok(())
+}
+
+/// The numbers that are given by these names.
+fn numbers(mut arguments: impl Iterator<Item = String>, names: &[&str]) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut given = BTreeMap::new();
     while let Some(name) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{name} has no value: {USAGE}"))?;
         let value = value.parse().with_context(|| format!("{name} {value} is no number"))?;
-        match name.as_str() {
-            "--count" => plan.count = value,
-            "--seed" => plan.seed = value,
-            "--from" => plan.from = value,
-            _ => bail!("{name}: {USAGE}"),
+        if !names.contains(&name.as_str()) {
+            bail!("{name}: {USAGE}");
         }
+        given.insert(name, value);
     }
-    let tally = soak::plugins(plan).await?;
-    println!("no finding: {tally}");
-    Ok(())
+    Ok(given)
 }

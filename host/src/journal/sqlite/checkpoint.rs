@@ -12,6 +12,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{Shared, error::StoreError};
+use crate::failpoint::{self, Step};
 
 /// How often leases are looked through.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ impl Tidier {
             }
             self.shared.held.lapse((self.shared.clock)(), &self.shared.feed);
         }
-        if let Err(error) = self.checkpoint("TRUNCATE") {
+        if let Err(error) = self.copy("TRUNCATE") {
             tracing::warn!(%error, "the last checkpoint of the journal failed; its log is kept");
         }
     }
@@ -77,13 +78,20 @@ impl Tidier {
         if log.pages.saturating_sub(log.copied) < self.checkpoint_pages {
             return Ok(());
         }
-        let log = self.checkpoint("PASSIVE")?;
+        let log = self.copy("PASSIVE")?;
         // Under a load without a pause the committer is always a little ahead, and the log would grow for ever.
         if log.pages > self.checkpoint_pages.saturating_mul(LOG_FACTOR_MAX) {
             self.connection.busy_timeout(RESET)?;
-            self.checkpoint("RESTART")?;
+            self.copy("RESTART")?;
         }
         Ok(())
+    }
+
+    fn copy(&self, mode: &str) -> Result<Log, StoreError> {
+        failpoint::reach(Step::CheckpointBegun);
+        let log = self.checkpoint(mode)?;
+        failpoint::reach(Step::CheckpointEnded);
+        Ok(log)
     }
 
     fn checkpoint(&self, mode: &str) -> Result<Log, StoreError> {

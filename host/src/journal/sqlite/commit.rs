@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, revive, runs};
 use crate::{
     event::{Event, EventId, Timestamp},
+    failpoint::{self, Step},
     journal::{BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled},
 };
 
@@ -66,6 +67,19 @@ impl Work {
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
             Self::Revive(revivals) => revivals.iter().map(Revival::weight).sum(),
+        }
+    }
+
+    /// Before its commit and after it. What was held goes on as what was pending does.
+    fn steps(&self) -> Option<[Step; 2]> {
+        match self {
+            Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
+            Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
+            Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
+            Self::ReleaseRuns { .. } | Self::Revive(_) => None,
+            Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
+            Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
+            Self::Settle(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
         }
     }
 
@@ -262,13 +276,17 @@ impl Committer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut writing =
             Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), told: Told::default() };
+        failpoint::reach(Step::TransactionBegun);
         let mut told = Vec::with_capacity(commands.len());
         for command in commands {
             command.work.apply(&mut writing)?;
             told.push(std::mem::take(&mut writing.told));
         }
         let Writing { marks, ended, .. } = writing;
+        let steps = || commands.iter().filter_map(|command| command.work.steps());
+        steps().for_each(|[filled, _]| failpoint::reach(filled));
         transaction.commit()?;
+        steps().for_each(|[_, committed]| failpoint::reach(committed));
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
             Work::AppendOnce(events) => Some(events.len()),

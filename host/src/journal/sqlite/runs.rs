@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     event::{Name, RunId, Timestamp},
+    failpoint::{self, Step},
     journal::{Claim, Lane, NewRun, OrderHold, Routed, Run, RunEnd, RunState},
 };
 
@@ -74,6 +75,9 @@ pub(super) fn end(writing: &mut Writing<'_>, ends: &[RunEnd]) -> Result<(), Stor
         if let Some(seq) = update(writing, end, &ending)? {
             if fits {
                 state::store(writing, workspace, &end.state)?;
+                if !end.state.uses.is_empty() {
+                    failpoint::reach(Step::StateStored);
+                }
             } else {
                 writing.told.conflicts += 1;
             }

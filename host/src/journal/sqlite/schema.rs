@@ -231,8 +231,8 @@ CREATE INDEX IF NOT EXISTS runs_given_up ON runs (workspace, dead_at) WHERE dead
 CREATE INDEX IF NOT EXISTS runs_given_up_of ON runs (workspace, rule, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_dead_id ON runs (workspace, dead_id) WHERE dead_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS batches_given_up ON batches (workspace, dead_at) WHERE dead_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_given_up_by ON runs (revision) WHERE dead_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS batches_given_up_by ON batches (revision) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_given_up_by ON runs (revision, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS batches_given_up_by ON batches (revision, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS batches_id ON batches (workspace, id) WHERE id IS NOT NULL;
 ";
 

@@ -5,6 +5,8 @@
 use std::io::{self, Read, Write};
 
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 use wasmtime::Engine;
 
 use super::super::{engine, limits::COMPONENT_BYTES_CEILING};
@@ -57,6 +59,9 @@ pub fn compile_limited(
     input: impl Read,
     mut output: impl Write,
 ) -> Result<(), CompileError> {
+    // Nobody reads the artefact of a host that is gone. Elsewhere it ends when it writes to the broken pipe, or at its limit.
+    #[cfg(target_os = "linux")]
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     limit(Resource::Core, 0, 0)?;
     limit(Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1))?;
     // Not the address space: a thread reserves far more of that than it ever uses.

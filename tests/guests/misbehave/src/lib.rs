@@ -1,4 +1,4 @@
-//! Does wrong what its setting `mode` names, one thing a call; and two things right, to compare with.
+//! Does wrong what its setting `mode` names, one thing a call; and some things right, to compare with.
 
 use sluicebox_sdk::prelude::*;
 use std::hint::black_box;
@@ -11,6 +11,8 @@ pub enum Mode {
     Keep,
     /// Right: the body in upper case.
     Upper,
+    /// Right: each line of the body on its own.
+    Split,
     /// Never comes back.
     Spin,
     /// Comes back with the event as it is, after so many rounds of a loop.
@@ -79,6 +81,7 @@ pub fn misbehave(event: Event, mode: Mode) -> Result<Outcome> {
     match mode {
         Mode::Keep => keep(),
         Mode::Upper => emit(Message::bytes(event.body().to_ascii_uppercase())),
+        Mode::Split => emit_all(event.text()?.lines().map(Message::text)),
         Mode::Spin => spin(),
         Mode::Toil { rounds } => {
             for round in 0..rounds {

@@ -1,0 +1,134 @@
+//! The destinations: they remember what came by its `webhook-id`, outlive every host, and answer by their path: at once, slowly, or with a
+//! failure first.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, extract::State, response::IntoResponse};
+use http::{HeaderMap, StatusCode, Uri};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+
+use super::kind::Kind;
+
+/// How long the slow one takes.
+const SLOW: Duration = Duration::from_millis(60);
+
+/// What came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Arrivals {
+    /// The first body of each id.
+    pub(super) bodies: BTreeMap<(Kind, String), Vec<u8>>,
+    /// Requests whose id had come before.
+    pub(super) repeats: u64,
+    /// What no host may send: another body under an id that is known, a path that no rule has.
+    pub(super) wrong: Vec<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    arrivals: Mutex<Arrivals>,
+    /// How many more are answered before one is not; `None`: all are.
+    answered: Mutex<Option<u64>>,
+    held: Notify,
+}
+
+/// A running one.
+pub(super) struct Sink {
+    url: String,
+    shared: Arc<Shared>,
+    serving: JoinHandle<()>,
+}
+
+impl Sink {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::new(Shared::default());
+        let router = Router::new().fallback(receive).with_state(Arc::clone(&shared));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
+        Self { url, shared, serving }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn arrivals(&self) -> Arrivals {
+        lock(&self.shared.arrivals).clone()
+    }
+
+    /// From now on the `nth` request is not answered.
+    pub(super) fn hold_back(&self, nth: u64) {
+        *lock(&self.shared.answered) = Some(nth.saturating_sub(1));
+    }
+
+    /// Waits until a request is not answered, and answers all others.
+    pub(super) async fn held(&self) {
+        self.shared.held.notified().await;
+    }
+
+    /// Answers everything.
+    pub(super) fn answer_all(&self) {
+        *lock(&self.shared.answered) = None;
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Shared {
+    /// Whether the id is new.
+    fn remember(&self, path: &str, id: &str, body: &[u8]) -> bool {
+        let mut arrivals = lock(&self.arrivals);
+        let Some(kind) = Kind::named(path.trim_start_matches('/')) else {
+            arrivals.wrong.push(format!("a request came to {path}"));
+            return false;
+        };
+        let known = arrivals.bodies.get(&(kind, id.to_owned())).map(|first| first == body);
+        match known {
+            None => drop(arrivals.bodies.insert((kind, id.to_owned()), body.to_vec())),
+            Some(true) => arrivals.repeats += 1,
+            Some(false) => arrivals.wrong.push(format!("{id} came to {path} with two bodies")),
+        }
+        known.is_none()
+    }
+
+    fn is_held_back(&self) -> bool {
+        match &mut *lock(&self.answered) {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+    let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let is_new = shared.remember(uri.path(), id, &body);
+    if shared.is_held_back() {
+        shared.held.notify_one();
+        // The connection ends with the host.
+        std::future::pending::<()>().await;
+    }
+    match Kind::named(uri.path().trim_start_matches('/')) {
+        Some(Kind::Flaky) if is_new => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Kind::Slow) => {
+            tokio::time::sleep(SLOW).await;
+            StatusCode::NO_CONTENT
+        }
+        _ => StatusCode::NO_CONTENT,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
