@@ -47,6 +47,11 @@ impl Folder {
         self.path.join("journal.db")
     }
 
+    /// The write-ahead log of that file, as SQLite names it.
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("journal.db-wal")
+    }
+
     /// Makes the names of new files durable: a synced file without a name is lost.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         sync(&self.path)

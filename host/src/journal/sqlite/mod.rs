@@ -2,7 +2,7 @@
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
-//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `lease` hands work out, `query` lists what is on record; after a restart `leftover` sees to the log and `resume` finds the work again;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod folder;
 mod lease;
+mod leftover;
 mod metrics;
 mod options;
 mod outcome;
@@ -88,6 +89,7 @@ struct SqliteJournal {
 impl SqliteJournal {
     fn start(options: &Options, shared: Shared) -> Result<Self, StoreError> {
         let folder = Folder::open(&options.folder)?;
+        leftover::make_certain(&folder.log())?;
         let writer = schema::open_writer(&folder.file(), options)?;
         folder.sync()?;
         resume::resume(&writer, &shared.feed)?;
