@@ -20,6 +20,7 @@ mod javascript;
 mod kill;
 mod official;
 mod path;
+mod power;
 mod python_plugins;
 mod repeat;
 mod shipped;

@@ -3,9 +3,13 @@
 use std::{env, process::ExitCode};
 
 use anyhow::{Context, bail};
-use sluicebox_tests::soak::{self, Plan};
+use sluicebox_tests::{
+    power::{self, FaultPlan},
+    soak::{self, Plan},
+};
 
-const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX]";
+const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], soak power [--images N] [--seed N], \
+                     or soak power --faults [--every N] [--seed N]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,15 +23,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let mut arguments = env::args().skip(1);
-    if arguments.next().as_deref() != Some("plugins") {
-        bail!("{USAGE}");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.split_first().map(|(what, rest)| (what.as_str(), rest)) {
+        Some(("plugins", rest)) => plugins(rest).await,
+        Some(("power", [faults, rest @ ..])) if faults == "--faults" => power_faults(rest).await,
+        Some(("power", rest)) => power(rest).await,
+        _ => bail!("{USAGE}"),
     }
+}
+
+async fn plugins(arguments: &[String]) -> anyhow::Result<()> {
     let mut plan = Plan { count: 100_000, from: 0, seed: soak::SEED };
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().with_context(|| format!("{name} has no value: {USAGE}"))?;
-        let value = value.parse().with_context(|| format!("{name} {value} is no number"))?;
-        match name.as_str() {
+    for (name, value) in numbers(arguments)? {
+        match name {
             "--count" => plan.count = value,
             "--seed" => plan.seed = value,
             "--from" => plan.from = value,
@@ -37,4 +45,40 @@ async fn run() -> anyhow::Result<()> {
     let tally = soak::plugins(plan).await?;
     println!("no finding: {tally}");
     Ok(())
+}
+
+async fn power(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = power::Plan { images: 10_000, seed: power::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--images" => plan.images = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("no finding: {}", power::images(plan).await?);
+    Ok(())
+}
+
+async fn power_faults(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = FaultPlan { every: 1, seed: power::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--every" => plan.every = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("no finding: {}", power::faults(plan).await?);
+    Ok(())
+}
+
+/// Names with a number each.
+fn numbers(arguments: &[String]) -> anyhow::Result<Vec<(&str, u64)>> {
+    arguments.chunks(2).map(number).collect()
+}
+
+fn number(pair: &[String]) -> anyhow::Result<(&str, u64)> {
+    let [name, value] = pair else { bail!("{} has no value: {USAGE}", pair[0]) };
+    Ok((name.as_str(), value.parse().with_context(|| format!("{name} {value} is no number"))?))
 }
