@@ -65,8 +65,8 @@ impl Host {
         let clock = Arc::clone(&config.clock);
         let mut registry = Registry::default();
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
-        let journal =
-            journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
+        let journal = journal::open(&config.journal, Arc::clone(&clock), &mut registry)
+            .with_context(|| format!("the journal in {} could not be opened", config.journal.folder.display()))?;
         failpoint::reach(Step::JournalOpened);
         let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone() };
         let opened =

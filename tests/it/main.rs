@@ -23,6 +23,7 @@ mod lanes;
 mod official;
 mod order;
 mod path;
+mod power;
 mod python_plugins;
 mod repeat;
 mod shipped;

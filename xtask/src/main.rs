@@ -22,6 +22,10 @@ cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
 cargo xtask soak crash [--cycles N] [--seed N] [--from CYCLE]
                              a host under load that is killed again and again, for 10,000 cycles unless told otherwise
+cargo xtask soak power [--images N] [--seed N]
+                             power cuts of a host, 10,000 of them unless told otherwise
+cargo xtask soak power --faults [--every N] [--seed N]
+                             a disk that fails at every write and sync of a host in turn, or at every Nth
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {
@@ -66,7 +70,8 @@ fn soak(arguments: &[&str]) -> anyhow::Result<()> {
     guests::build(&guests::PLUGINS)?;
     guests::build(&guests::TEST_GUESTS)?;
     step("building the hub (the first time this takes some minutes: it contains a WebAssembly compiler)");
-    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    // With libraries: one is preloaded into hosts.
+    run(cargo().args(["build", "--workspace", "--bins", "--lib"]))?;
     let mut soak = Command::new(debug_folder().join("soak"));
     run(soak.args(arguments).env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox")))
 }

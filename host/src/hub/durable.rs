@@ -51,10 +51,16 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileSyst
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Makes the folder, for the owner alone, where there is none.
+/// Makes the folder, for the owner alone, where there is none. Its name stays after a power cut, and so what is put into it: also where
+/// it was there already, since who made it may have been stopped right after.
 pub(super) fn make_folder(folder: &Path) -> Result<(), FileSystemError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(FileSystemError::when("make the folder", folder))
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).and_then(|()| folder.canonicalize());
+    let made = made.map_err(FileSystemError::when("make the folder", folder))?;
+    match made.parent().map_or(Ok(()), sync_folder) {
+        // The folder above the data folder may be closed to us; then it was not we who made this one.
+        Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Makes renames and removals in the folder last.

@@ -1,11 +1,15 @@
 //! `cargo xtask soak`: the long runs, whose short ones are among the tests.
 
-use std::{collections::BTreeMap, env, process::ExitCode};
+use std::{env, process::ExitCode};
 
 use anyhow::{Context, bail};
-use sluicebox_tests::soak::{self, Plan, crash};
+use sluicebox_tests::{
+    power::{self, FaultPlan},
+    soak::{self, Plan, crash},
+};
 
-const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], or soak crash [--cycles N] [--seed N] [--from CYCLE]";
+const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], soak crash [--cycles N] [--seed N] [--from CYCLE], \
+                     soak power [--images N] [--seed N], or soak power --faults [--every N] [--seed N]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,35 +23,77 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let mut arguments = env::args().skip(1);
-    match arguments.next().as_deref() {
-        Some("plugins") => {
-            let mut given = numbers(arguments, &["--count", "--seed", "--from"])?;
-            let mut number = |name, default| given.remove(name).unwrap_or(default);
-            let plan = Plan { count: number("--count", 100_000), from: number("--from", 0), seed: number("--seed", soak::SEED) };
-            println!("no finding: {}", soak::plugins(plan).await?);
-        }
-        Some("crash") => {
-            let mut given = numbers(arguments, &["--cycles", "--seed", "--from"])?;
-            let mut number = |name, default| given.remove(name).unwrap_or(default);
-            let (cycles, from, seed) = (number("--cycles", 10_000), number("--from", 0), number("--seed", soak::SEED));
-            crash::run(crash::Plan { cycles, from, seed }).await?;
-        }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.split_first().map(|(what, rest)| (what.as_str(), rest)) {
+        Some(("plugins", rest)) => plugins(rest).await,
+        Some(("crash", rest)) => crashes(rest).await,
+        Some(("power", [faults, rest @ ..])) if faults == "--faults" => power_faults(rest).await,
+        Some(("power", rest)) => power(rest).await,
         _ => bail!("{USAGE}"),
     }
+}
+
+async fn plugins(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = Plan { count: 100_000, from: 0, seed: soak::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--count" => plan.count = value,
+            "--seed" => plan.seed = value,
+            "--from" => plan.from = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    let tally = soak::plugins(plan).await?;
+    println!("no finding: {tally}");
     Ok(())
 }
 
-/// The numbers that are given by these names.
-fn numbers(mut arguments: impl Iterator<Item = String>, names: &[&str]) -> anyhow::Result<BTreeMap<String, u64>> {
-    let mut given = BTreeMap::new();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().with_context(|| format!("{name} has no value: {USAGE}"))?;
-        let value = value.parse().with_context(|| format!("{name} {value} is no number"))?;
-        if !names.contains(&name.as_str()) {
-            bail!("{name}: {USAGE}");
+async fn crashes(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = crash::Plan { cycles: 10_000, from: 0, seed: soak::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--cycles" => plan.cycles = value,
+            "--seed" => plan.seed = value,
+            "--from" => plan.from = value,
+            _ => bail!("{name}: {USAGE}"),
         }
-        given.insert(name, value);
     }
-    Ok(given)
+    crash::run(plan).await?;
+    Ok(())
+}
+
+async fn power(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = power::Plan { images: 10_000, seed: power::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--images" => plan.images = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("no finding: {}", power::images(plan).await?);
+    Ok(())
+}
+
+async fn power_faults(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = FaultPlan { every: 1, seed: power::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--every" => plan.every = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("no finding: {}", power::faults(plan).await?);
+    Ok(())
+}
+
+/// Names with a number each.
+fn numbers(arguments: &[String]) -> anyhow::Result<Vec<(&str, u64)>> {
+    arguments.chunks(2).map(number).collect()
+}
+
+fn number(pair: &[String]) -> anyhow::Result<(&str, u64)> {
+    let [name, value] = pair else { bail!("{} has no value: {USAGE}", pair[0]) };
+    Ok((name.as_str(), value.parse().with_context(|| format!("{name} {value} is no number"))?))
 }

@@ -3,7 +3,7 @@
 //!
 //! A run is known by its seed. What goes wrong is told with the module's index, and its bytes are kept in `target/soak/`.
 
-mod chance;
+pub(crate) mod chance;
 pub mod crash;
 mod judge;
 mod make;

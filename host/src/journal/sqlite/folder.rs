@@ -24,11 +24,10 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder where there is none, and locks it.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        if !path.is_dir() {
-            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
-            if let Some(parent) = path.canonicalize()?.parent() {
-                sync(parent)?;
-            }
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+        // Also where it was there: who made it may have been stopped right after.
+        if let Some(parent) = path.canonicalize()?.parent() {
+            sync(parent)?;
         }
         let lock = private(&path.join("journal.lock"))?;
         match lock.try_lock() {
@@ -46,6 +45,11 @@ impl Folder {
     /// The store's file.
     pub(super) fn file(&self) -> PathBuf {
         self.path.join("journal.db")
+    }
+
+    /// The write-ahead log of that file, as SQLite names it.
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("journal.db-wal")
     }
 
     /// Makes the names of new files durable: a synced file without a name is lost.

@@ -3,8 +3,9 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
-//! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record (`conditions`, `span`);
+//! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`);
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
+//! - after a restart `leftover` sees to the log, and `resume` finds the work again;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
@@ -19,6 +20,7 @@ mod events;
 mod folder;
 mod given_up;
 mod lease;
+mod leftover;
 mod metrics;
 mod options;
 mod order;
@@ -96,6 +98,7 @@ struct SqliteJournal {
 impl SqliteJournal {
     fn start(options: &Options, shared: Shared) -> Result<Self, StoreError> {
         let folder = Folder::open(&options.folder)?;
+        leftover::make_certain(&folder.log())?;
         let writer = schema::open_writer(&folder.file(), options)?;
         folder.sync()?;
         resume::resume(&writer, &shared.feed)?;
