@@ -36,7 +36,7 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("rustix", &["plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
-    ("ed25519_dalek", &["plugin/"]),
+    ("ed25519_dalek", &["plugin/", "sign/"]),
     ("chacha20poly1305", &["hub/seal.rs"]),
     ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),

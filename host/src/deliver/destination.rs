@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
-use crate::sign;
+use crate::{event::Timestamp, sign};
 
 /// A refined destination.
 #[derive(Clone)]
@@ -15,13 +15,34 @@ pub struct Destination {
     pub(super) method: Method,
     /// None of the host's own; the values are marked sensitive.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Never empty. All sign, so that a receiver may know the old key or the new one.
-    pub(super) keys: Vec<sign::Key>,
+    pub(super) signing: Signing,
     pub(super) timeout_ms: u64,
     pub(super) concurrency: usize,
     pub(super) retry: Retry,
     pub(super) format: Format,
     pub(super) enabled: bool,
+}
+
+/// What signs for a destination.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signing {
+    /// All that have not ended sign, so that a receiver may know the old key or the new one. The first has no end.
+    pub(super) keys: Vec<TimedKey>,
+    pub(super) other: Option<sign::Scheme>,
+}
+
+/// A key, and when it ceases to sign.
+#[derive(Clone, Debug)]
+pub(super) struct TimedKey {
+    pub(super) key: sign::Key,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Signing {
+    /// The keys that sign at `now`.
+    pub(super) fn keys_at(&self, now: Timestamp) -> impl Iterator<Item = &sign::Key> {
+        self.keys.iter().filter(move |timed| timed.until.is_none_or(|until| now < until)).map(|timed| &timed.key)
+    }
 }
 
 /// When a failed delivery is tried again, and when it is given up.
@@ -56,6 +77,12 @@ impl Destination {
         self.format
     }
 
+    /// What receivers verify with, of the keys for which that is no secret: `whpk_...`.
+    #[must_use]
+    pub fn public_keys(&self, now: Timestamp) -> Vec<String> {
+        self.signing.keys_at(now).filter_map(sign::Key::public).collect()
+    }
+
     /// Whether deliveries are made; while not, they wait.
     #[must_use]
     pub fn enabled(&self) -> bool {
@@ -70,7 +97,7 @@ impl fmt::Debug for Destination {
             .field("host", &self.url.host())
             .field("method", &self.method)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("keys", &self.keys.len())
+            .field("signing", &self.signing)
             .field("timeout_ms", &self.timeout_ms)
             .field("concurrency", &self.concurrency)
             .field("retry", &self.retry)

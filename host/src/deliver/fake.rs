@@ -12,7 +12,10 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
-use super::{Destination, Format, destination::Retry};
+use super::{
+    Destination, Format,
+    destination::{Retry, Signing},
+};
 use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
     journal::{
@@ -57,7 +60,7 @@ pub(super) fn destination(url: &str) -> Destination {
         url: url.parse().expect("a URL"),
         method: http::Method::POST,
         headers: Vec::new(),
-        keys: Vec::new(),
+        signing: Signing::default(),
         timeout_ms: 20_000,
         concurrency: 8,
         retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },

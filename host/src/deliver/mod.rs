@@ -26,7 +26,7 @@ use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use destination::{Destination, Format};
-pub use spec::{RetrySpec, SECRETS, Spec};
+pub use spec::{FurtherSecret, RetrySpec, SECRETS, Spec};
 
 use crate::{
     event::Clock,

@@ -6,12 +6,14 @@
 mod id;
 mod name;
 mod secret;
+mod slots;
 mod spec;
 mod state;
 
 pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
 pub use secret::Secret;
+pub use slots::{Piece, pieces};
 pub use spec::{Duration, Invalid};
 pub use state::{KeyUse, StateChange, StateEntry, StateUse};
 

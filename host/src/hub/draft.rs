@@ -209,11 +209,11 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
     Ok(())
 }
 
-/// Whether this is an item of a list that had another length before: its number may have been that of another item.
+/// Whether this is, or is part of, an item of a list that had another length before: its number may have been that of another item.
 fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Value>) -> bool {
-    let list = pointer.rsplit_once('/').map_or("", |(list, _)| list);
-    let length = |document: &Value| document.pointer(list).and_then(Value::as_array).map(Vec::len);
-    length(document).is_some_and(|now| before.and_then(length) != Some(now))
+    let length = |document: &Value, list: &str| document.pointer(list).and_then(Value::as_array).map(Vec::len);
+    let around = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+    around.into_iter().any(|list| length(document, list).is_some_and(|now| before.and_then(|b| length(b, list)) != Some(now)))
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
@@ -231,7 +231,7 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
         fields.insert("secret".to_owned(), kept.clone());
         return Ok(None);
     }
-    let secret = sign::Key::text_of(&*random().map_err(SealError::CannotSeal)?);
+    let secret = sign::Key::text_of(sign::Version::V1, &*random().map_err(SealError::CannotSeal)?);
     fields.insert("secret".to_owned(), json!({ "value": secret }));
     Ok(Some(Generated { destination: name.clone(), secret }))
 }

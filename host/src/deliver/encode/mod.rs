@@ -6,7 +6,7 @@ use http::{
     header::{CONTENT_TYPE, USER_AGENT},
 };
 
-use super::destination::Destination;
+use super::destination::{Destination, Signing};
 use crate::{
     event::{Failure, Header, Timestamp, is_host_owned},
     journal::Delivery,
@@ -27,6 +27,7 @@ const AGENT: HeaderValue = HeaderValue::from_static("Sluicebox/0.1");
 ///
 /// Where the message holds a header that HTTP cannot carry; no later attempt would go better.
 pub(super) fn encode(delivery: &Delivery, destination: &Destination, now: Timestamp) -> Result<Request<Bytes>, Failure> {
+    let (id, url) = (delivery.id.to_string(), destination.url.to_string());
     let mut request = Request::new(delivery.body.clone());
     *request.method_mut() = destination.method.clone();
     *request.uri_mut() = destination.url.clone();
@@ -36,7 +37,8 @@ pub(super) fn encode(delivery: &Delivery, destination: &Destination, now: Timest
     for (name, value) in &destination.headers {
         headers.insert(name.clone(), value.clone());
     }
-    put_signature(headers, delivery, destination, now)?;
+    let content = sign::Content { id: &id, timestamp_secs: now.secs(), url: &url, body: &delivery.body };
+    put_signatures(headers, content, &destination.signing, now)?;
     Ok(request)
 }
 
@@ -53,12 +55,19 @@ fn put_message_headers(headers: &mut HeaderMap, delivery: &Delivery) -> Result<(
     Ok(())
 }
 
-fn put_signature(headers: &mut HeaderMap, delivery: &Delivery, destination: &Destination, now: Timestamp) -> Result<(), Failure> {
-    let id = delivery.id.to_string();
-    let signature = sign::standard_webhooks(&destination.keys, &id, now.secs(), &delivery.body);
-    headers.insert(WEBHOOK_ID, latin1("webhook-id", &id)?);
-    headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now.secs()));
-    headers.insert(WEBHOOK_SIGNATURE, latin1("webhook-signature", &signature)?);
+fn put_signatures(headers: &mut HeaderMap, content: sign::Content<'_>, signing: &Signing, now: Timestamp) -> Result<(), Failure> {
+    headers.insert(WEBHOOK_ID, latin1("webhook-id", content.id)?);
+    if let Some(scheme) = &signing.other {
+        for (name, value) in scheme.headers(signing.keys_at(now), content) {
+            let value = latin1(name.as_str(), &value)?;
+            headers.insert(name, value);
+        }
+    }
+    if signing.other.as_ref().is_none_or(sign::Scheme::is_beside_standard_webhooks) {
+        let signature = sign::standard_webhooks(signing.keys_at(now), content);
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(content.timestamp_secs));
+        headers.insert(WEBHOOK_SIGNATURE, latin1("webhook-signature", &signature)?);
+    }
     Ok(())
 }
 
@@ -80,7 +89,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::deliver::fake;
+    use crate::deliver::{destination::TimedKey, fake};
 
     fn header(name: &str, value: &str) -> Header {
         Header { name: name.into(), value: value.into() }
@@ -95,9 +104,35 @@ mod tests {
         assert_eq!(request.headers()["webhook-id"], delivery.id.to_string());
         assert_eq!(request.headers()["webhook-timestamp"], "1790000000");
         assert_eq!(request.headers()["user-agent"], "Sluicebox/0.1");
-        let expected = sign::standard_webhooks(&[], &delivery.id.to_string(), 1_790_000_000, &delivery.body);
-        assert_eq!(request.headers()["webhook-signature"], expected);
+        assert_eq!(request.headers()["webhook-signature"], "", "there is no key");
         assert_eq!(request.body().as_ptr(), delivery.body.as_ptr(), "not a copy");
+    }
+
+    #[test]
+    fn a_key_signs_until_its_end_and_another_scheme_beside_or_instead() {
+        let key = |byte| sign::Key::parse(&sign::Key::text_of(sign::Version::V1, &[byte; 32])).expect("a key");
+        let mut destination = fake::destination("https://example.com/");
+        destination.signing.keys =
+            vec![TimedKey { key: key(1), until: None }, TimedKey { key: key(2), until: Some(Timestamp(2_000)) }];
+        let signed = |destination: &Destination, now| {
+            let request = encode(&fake::delivery("crm", 1), destination, Timestamp(now)).expect("it is good");
+            let text = |name: &str| request.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+            (text("webhook-signature").map(|all| all.split(' ').count()), text("webhook-timestamp"), text("x-hub-signature-256"))
+        };
+        assert_eq!(signed(&destination, 1_999).0, Some(2));
+        assert_eq!(signed(&destination, 2_000).0, Some(1), "its time is over");
+        let github = |standard_webhooks| sign::Spec {
+            scheme: "github".into(),
+            secret: Some(crate::event::Secret::new("s".into())),
+            standard_webhooks,
+            ..sign::Spec::default()
+        };
+        destination.signing.other = Some(github(None).refine().expect("a scheme"));
+        let (standard, timestamp, github_signature) = signed(&destination, 1_000);
+        assert!(standard.is_some() && timestamp.is_some() && github_signature.is_some());
+        destination.signing.other = Some(github(Some(false)).refine().expect("a scheme"));
+        let (standard, timestamp, again) = signed(&destination, 1_000);
+        assert_eq!((standard, timestamp, &again), (None, None, &github_signature));
     }
 
     #[test]
