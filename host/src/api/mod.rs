@@ -10,6 +10,7 @@ mod events;
 mod plugins;
 mod query;
 mod repeat;
+mod rotation;
 mod versions;
 mod wire;
 
@@ -56,6 +57,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(events::routes())
         .merge(repeat::routes())
         .merge(plugins::routes())
+        .merge(rotation::routes())
         .merge(deliveries::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.

@@ -7,6 +7,7 @@ mod apply;
 mod client;
 mod compile;
 mod plugin;
+mod rotate_secret;
 mod serve;
 mod show;
 
@@ -45,6 +46,8 @@ enum Command {
     Runs(show::RunArguments),
     /// List batches: what collects before it goes out.
     Batches(show::BatchArguments),
+    /// Give a destination a new signing secret; the old one signs too for a while.
+    RotateSecret(rotate_secret::Arguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -96,6 +99,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
+        Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
     }
     .map(|()| ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use super::{
     HubError, StoreError,
     entry::{Entry, Key, Kind, Problem},
     keys::random,
+    rotation::left_by_rotation,
     seal::{Seal, SealError},
     snapshot::Workspace,
     spec::{is_reference, secret_pointers, secrets_in_settings},
@@ -221,7 +222,7 @@ fn is_shown_form(secret: &Value) -> bool {
     secret.as_object().is_some_and(|fields| fields.len() == 1 && (fields.contains_key("ref") || secret["set"] == true))
 }
 
-/// A destination that comes without a signing secret keeps the one it has, or gets one.
+/// A destination that comes without a signing secret keeps the one it has, with what the last rotation left beside it, or gets one.
 fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Result<Option<Generated>, StoreError> {
     let Some(fields) = document.as_object_mut() else { return Ok(None) };
     if fields.get("secret").is_some_and(|secret| !secret.is_null()) {
@@ -229,6 +230,9 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
     }
     if let Some(kept) = before.and_then(|before| before.get("secret")) {
         fields.insert("secret".to_owned(), kept.clone());
+        if let Some(left) = before.and_then(left_by_rotation).filter(|_| !fields.contains_key("secrets")) {
+            fields.insert("secrets".to_owned(), left);
+        }
         return Ok(None);
     }
     let secret = sign::Key::text_of(sign::Version::V1, &*random().map_err(SealError::CannotSeal)?);

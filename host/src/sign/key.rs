@@ -7,6 +7,7 @@ use std::fmt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ed25519_dalek::{SigningKey, ed25519::signature::MultipartSigner as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::Deserialize;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -37,10 +38,10 @@ enum Form {
 pub struct KeyError;
 
 /// What a new secret is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Version {
     /// HMAC-SHA256: who verifies could also sign.
-    #[default]
     V1,
     /// Ed25519: who verifies has the public key only.
     V1a,
