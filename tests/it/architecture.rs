@@ -8,8 +8,9 @@ use std::{
 };
 
 /// A part, and what of `crate::` it may import. A part may import only those above it, so there can be no circle.
-const PARTS: [(&str, &[&str]); 15] = [
+const PARTS: [(&str, &[&str]); 16] = [
     ("event", &[]),
+    ("cloudevents", &["event"]),
     ("verify", &["event"]),
     ("route", &["event"]),
     ("sign", &["event"]),
@@ -17,8 +18,8 @@ const PARTS: [(&str, &[&str]); 15] = [
     ("journal", &["event"]),
     ("net", &[]),
     ("ingest", &["event", "verify", "plugin", "net", "journal"]),
-    ("dispatch", &["event", "route", "plugin", "journal"]),
-    ("deliver", &["event", "sign", "net", "journal"]),
+    ("dispatch", &["event", "cloudevents", "route", "plugin", "journal"]),
+    ("deliver", &["event", "cloudevents", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
     ("hub", &["event", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "hub"]),
