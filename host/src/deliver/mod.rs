@@ -1,8 +1,8 @@
 //! Flow 3: messages on their way out, from the journal to the destinations.
 //!
 //! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
-//! have under way, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
-//! is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
+//! have under way, `send` tries one: `encode` makes the request (of `target`, `header`, `template`), `exchange` sends it by
+//! [`net::Client`], `settle` judges what came back, and the journal is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
 //! delays nobody else.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
@@ -11,13 +11,17 @@ mod backoff;
 mod bounds;
 mod destination;
 mod encode;
+mod exchange;
 #[cfg(test)]
 mod fake;
+mod header;
 mod lanes;
 mod metrics;
 mod send;
 mod settle;
 mod spec;
+mod target;
+mod template;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,8 +29,8 @@ use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
-pub use destination::{Destination, Format};
-pub use spec::{FurtherSecret, RetrySpec, SECRETS, Spec};
+pub use destination::{Compression, Destination, Format};
+pub use spec::{AuthSpec, FurtherSecret, RetrySpec, SECRETS, Spec, TlsSpec};
 
 use crate::{
     event::Clock,

@@ -222,8 +222,8 @@ impl Check<'_> {
 /// What a batch becomes on its way to a destination of this format.
 pub(super) fn collected(format: deliver::Format) -> dispatch::Collected {
     match format {
-        deliver::Format::Raw => dispatch::Collected::JsonArray,
         deliver::Format::CloudeventsBatch => dispatch::Collected::CloudEvents,
+        _ => dispatch::Collected::JsonArray,
     }
 }
 

@@ -1,17 +1,24 @@
-//! From a delivery to the request that is sent. Pure; the body is the journal's very bytes, and the signature is over them.
+//! From a delivery to the request that is sent. Pure: an attempt differs from the one before by the time it is signed at, and nothing
+//! else, unless the destination was changed. Where nothing is converted, the body is the journal's very bytes.
+
+mod compress;
+mod form;
+mod format;
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
-    header::{CONTENT_TYPE, USER_AGENT},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
 };
 
-use super::destination::{Destination, Signing};
+use super::destination::{Destination, Signing, carries_no_body};
 use crate::{
     event::{Failure, Header, Timestamp, is_host_owned},
     journal::Delivery,
     sign,
 };
+use compress::compressed;
+use format::{Formatted, formatted};
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -21,36 +28,55 @@ const AGENT: HeaderValue = HeaderValue::from_static("Sluicebox/0.1");
 /// The request of one attempt, signed at `now`.
 ///
 /// The destination's headers replace the message's, and the host's (Standard Webhooks 1.0.0) replace all. A message without a content
-/// type is sent without one.
+/// type is sent without one. What is signed is the payload as it is before compression: most frameworks hand their applications the
+/// decompressed body, so a signature over the compressed one could not be checked by them.
 ///
 /// # Errors
 ///
-/// Where the message holds a header that HTTP cannot carry; no later attempt would go better.
+/// Where the message cannot be converted or filled in, or holds a header that HTTP cannot carry; no later attempt would go better.
 pub(super) fn encode(delivery: &Delivery, destination: &Destination, now: Timestamp) -> Result<Request<Bytes>, Failure> {
-    let (id, url) = (delivery.id.to_string(), destination.url.to_string());
-    let mut request = Request::new(delivery.body.clone());
-    *request.method_mut() = destination.method.clone();
-    *request.uri_mut() = destination.url.clone();
-    let headers = request.headers_mut();
-    headers.insert(USER_AGENT, AGENT);
-    put_message_headers(headers, delivery)?;
-    for (name, value) in &destination.headers {
-        headers.insert(name.clone(), value.clone());
+    let url = destination.url.url(delivery)?;
+    let mut payload = formatted(delivery, destination.format)?;
+    if carries_no_body(&destination.method) {
+        (payload.body, payload.content_type) = (Bytes::new(), None);
     }
-    let content = sign::Content { id: &id, timestamp_secs: now.secs(), url: &url, body: &delivery.body };
-    put_signatures(headers, content, &destination.signing, now)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, AGENT);
+    put_message_headers(&mut headers, delivery, &payload)?;
+    for (name, text) in &destination.headers {
+        headers.insert(name.clone(), text.value(name.as_str(), delivery)?);
+    }
+    let (id, to) = (delivery.id.to_string(), url.to_string());
+    let content = sign::Content { id: &id, timestamp_secs: now.secs(), url: &to, body: &payload.body };
+    put_signatures(&mut headers, content, &destination.signing, now)?;
+    // What came compressed is not compressed again.
+    let body = match destination.compression.filter(|_| !headers.contains_key(CONTENT_ENCODING)) {
+        Some(compression) => {
+            let (body, name) = compressed(&payload.body, compression);
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+            body
+        }
+        None => payload.body,
+    };
+    let mut request = Request::new(body);
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (destination.method.clone(), url, headers);
     Ok(request)
 }
 
-fn put_message_headers(headers: &mut HeaderMap, delivery: &Delivery) -> Result<(), Failure> {
+fn put_message_headers(headers: &mut HeaderMap, delivery: &Delivery, payload: &Formatted<'_>) -> Result<(), Failure> {
     for Header { name, value } in &delivery.message.headers {
         let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid_header(name))?;
         if !is_host_owned(parsed.as_str()) {
             headers.append(parsed, latin1(name, value)?);
         }
     }
-    if let Some(content_type) = &delivery.message.content_type {
-        headers.insert(CONTENT_TYPE, latin1("content-type", content_type)?);
+    for (name, value) in &payload.headers {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid_header(name))?;
+        headers.insert(parsed, latin1(name, value)?);
+    }
+    match &payload.content_type {
+        Some(content_type) => drop(headers.insert(CONTENT_TYPE, latin1("content-type", content_type)?)),
+        None => drop(headers.remove(CONTENT_TYPE)),
     }
     Ok(())
 }
@@ -89,7 +115,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::deliver::{destination::TimedKey, fake};
+    use crate::deliver::{Compression, Format, destination::TimedKey, fake, header::HeaderText};
 
     fn header(name: &str, value: &str) -> Header {
         Header { name: name.into(), value: value.into() }
@@ -136,6 +162,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_signed_is_the_payload_before_it_is_compressed() {
+        let mut destination = fake::destination("https://example.com/");
+        let key = sign::Key::parse(&sign::Key::text_of(sign::Version::V1, &[1; 32])).expect("a key");
+        destination.signing.keys = vec![TimedKey { key, until: None }];
+        let encoded =
+            |destination: &Destination| encode(&fake::delivery("crm", 1), destination, Timestamp(0)).expect("it is good");
+        let plain = encoded(&destination);
+        destination.compression = Some(Compression::Gzip);
+        let gzipped = encoded(&destination);
+        assert_eq!(gzipped.headers()["content-encoding"], "gzip");
+        assert_eq!(gzipped.headers()["webhook-signature"], plain.headers()["webhook-signature"]);
+        assert_ne!(gzipped.body(), plain.body());
+        assert_eq!(gzipped.body(), encoded(&destination).body(), "a retry sends the same bytes");
+    }
+
+    #[test]
+    fn a_method_without_a_body_sends_none() {
+        for method in [Method::GET, Method::DELETE] {
+            let mut destination = fake::destination("https://example.com/");
+            (destination.method, destination.format) = (method, Format::CloudeventsBinary);
+            let request = encode(&fake::delivery("crm", 1), &destination, Timestamp(0)).expect("it is good");
+            assert!(request.body().is_empty() && !request.headers().contains_key(CONTENT_TYPE));
+            assert!(request.headers().contains_key("ce-id"));
+        }
+    }
+
+    #[test]
     fn the_content_type_is_the_messages_or_none() {
         let mut delivery = fake::delivery("crm", 1);
         delivery.message.content_type = None;
@@ -158,7 +211,7 @@ mod tests {
             header("content-length", "0"),
         ];
         let mut destination = fake::destination("https://example.com/");
-        destination.headers = vec![(http::header::AUTHORIZATION, HeaderValue::from_static("ours"))];
+        destination.headers = vec![(http::header::AUTHORIZATION, HeaderText::Fixed(HeaderValue::from_static("ours")))];
         let request = encode(&delivery, &destination, Timestamp(0)).expect("it is good");
         let all = |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
         assert_eq!(all("x-twice"), [b"1", b"2"]);
