@@ -1,6 +1,7 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
 mod architecture;
+mod auth;
 mod authoring;
 mod batching;
 mod breaker;
@@ -22,7 +23,9 @@ mod official;
 mod path;
 mod python_plugins;
 mod repeat;
+mod shapes;
 mod shipped;
+mod signing;
 mod soak;
 mod state;
 mod story;

@@ -10,6 +10,7 @@ mod host;
 pub mod process;
 mod receiver;
 pub mod soak;
+pub mod tls;
 
 pub use api::{Answer, Api};
 pub use host::Host;
