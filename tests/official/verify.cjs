@@ -24,7 +24,7 @@ const checks = {
       const data = event.data_base64 ? Buffer.from(event.data_base64, "base64").toString() : event.data;
       const text = typeof data === "string" ? data : JSON.stringify(data);
       // The package leaves the percent-encoding of headers to its user.
-      const subject = decodeURIComponent(event.subject);
+      const subject = headers["ce-subject"] ? decodeURIComponent(event.subject) : event.subject;
       return event.id === wanted.id && event.source === wanted.source && event.type === wanted.type && subject === wanted.subject && text === wanted.data;
     };
     return events.length === 1 && events.every((event) => event.validate() && same(event, expected));

@@ -26,7 +26,7 @@ def cloudevent(request):
     data = event.get_data()
     if isinstance(data, bytes):
         data = data.decode()
-    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
+    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     found = (event.get_id(), event.get_source(), event.get_type(), event.get_subject(), text)
     return found == (expected["id"], expected["source"], expected["type"], expected["subject"], expected["data"])
 
