@@ -131,6 +131,7 @@ mod tests {
             rotated["secrets"],
             json!([
                 { "secret": { "value": "whsk_old" }, "until": "2026-09-21T14:13:21Z" },
+                { "secret": { "value": "b" }, "until": "2026-09-21T14:13:20.001Z" },
                 { "value": "c" },
             ])
         );

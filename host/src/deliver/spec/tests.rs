@@ -39,7 +39,7 @@ fn what_is_refused_is_pointed_at() {
         (json!({ "tls": { "client_certificate": "x", "client_key": "x" } }), "/tls/client_certificate"),
         (json!({ "tls": { "ca_certificates": "x" } }), "/tls/ca_certificates"),
         (json!({ "url": "http://example.com/", "tls": {} }), "/tls"),
-        (json!({ "signing": { "scheme": "github" } }), "/signing/secret"),
+        (json!({ "secret": SECRET, "signing": { "scheme": "github" } }), "/signing/secret"),
         (json!({ "secret": SECRET, "secrets": [{ "secret": "x" }] }), "/secrets/0"),
         (json!({ "headers": { "Webhook-Id": "x" } }), "/headers/Webhook-Id"),
         (json!({ "headers": { "host": "x" } }), "/headers/host"),
