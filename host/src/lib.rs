@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod cloudevents;
 pub mod config;
 pub mod deliver;
 pub mod dispatch;

@@ -7,11 +7,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use sluicebox_tests::{Host, Receiver, guests, process};
+use sluicebox_tests::{Host, Receiver, guests, process, tls::Authority};
 use standardwebhooks::Webhook;
 use tempfile::TempDir;
 
-use crate::story::SECRET;
+use crate::story::{PRIVATE, SECRET};
 
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).expect(name)
@@ -66,6 +66,30 @@ async fn the_hub_files_on_sources_are_applied() {
     host.stop().await;
 }
 
+/// Every hub file of the page about destinations is applied, its references with secrets that fit.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_files_about_destinations_are_applied() {
+    let (host, folder, authority) = (Host::start().await, TempDir::new().expect("a folder"), Authority::new());
+    let ours = authority.certify("sluicebox");
+    for (name, text) in [("client.pem", ours.certificate), ("client.key", ours.key), ("ca.pem", authority.certificate())] {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let blocks = blocks(&page("docs/destinations.md"), "toml");
+    assert!(blocks.len() > 5, "the page has examples");
+    for block in blocks {
+        fs::write(folder.path().join("hub.toml"), &block).expect("a file");
+        let mut apply = Command::new(process::binary());
+        apply.args(["apply", "hub.toml", "--url", host.url(), "--key", host.key()]).current_dir(folder.path());
+        for (_, rest) in block.match_indices("${").map(|(at, _)| ((), &block[at + 2..])) {
+            let name = rest.split_once('}').expect("an end of the reference").0;
+            apply.env(name, if name.ends_with("PRIVATE_KEY") { PRIVATE } else { SECRET });
+        }
+        let output = apply.output().expect("an end");
+        assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    host.stop().await;
+}
+
 /// The README's plugin is, word for word, one that is built and run by these tests.
 #[test]
 fn the_readmes_plugin_is_one_that_is_tested() {
@@ -80,9 +104,16 @@ fn the_readmes_plugin_is_one_that_is_tested() {
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in
-        ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "docs/plugins-python.md", "docs/operations.md", "CHANGELOG.md"]
-    {
+    for name in [
+        "README.md",
+        "docs/ARCHITECTURE.md",
+        "docs/plugins.md",
+        "docs/plugins-python.md",
+        "docs/sources.md",
+        "docs/destinations.md",
+        "docs/operations.md",
+        "CHANGELOG.md",
+    ] {
         let page = page(name);
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))
@@ -98,7 +129,7 @@ fn the_files_that_pages_name_are_there() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/plugins.md", "docs/operations.md"] {
+    for name in ["README.md", "docs/plugins.md", "docs/destinations.md", "docs/operations.md"] {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();

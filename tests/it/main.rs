@@ -1,6 +1,7 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
 mod architecture;
+mod auth;
 mod authoring;
 mod batching;
 mod breaker;
@@ -26,8 +27,10 @@ mod path;
 mod power;
 mod python_plugins;
 mod repeat;
+mod shapes;
 mod shipped;
 mod shutdown;
+mod signing;
 mod soak;
 mod state;
 mod story;

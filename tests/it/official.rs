@@ -1,4 +1,5 @@
-//! What we sign, verified by the official packages of Standard Webhooks in other languages. `cargo xtask test` installs them.
+//! What we send, checked by what others wrote: signatures by the official packages of Standard Webhooks and by Node's own Ed25519,
+//! CloudEvents by the official packages. `cargo xtask test` installs them.
 
 use std::{
     env,
@@ -6,16 +7,17 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicebox_tests::{Host, Receiver};
 
-use crate::story::{OPEN_SOURCE, SECRET, destination};
+use crate::story::{OPEN_SOURCE, PRIVATE, PUBLIC, SECRET, destination};
 
-/// Signed requests of a host, one with a body that is changed afterwards, as JSON lines with what the verifier has to find.
-async fn signed_requests() -> String {
+/// Requests of a host that signs by both versions, each with what the verifier has to find; and each once more with a body that was changed.
+async fn signed_requests(kinds: &[&str]) -> String {
     let (host, receiver) = (Host::start().await, Receiver::start().await);
     let out = destination("out", &format!("{}/out", receiver.url()));
-    host.apply(&format!("{OPEN_SOURCE}{out}[rules.all]\ndestinations = [\"out\"]\n")).await;
+    let hub = format!("{OPEN_SOURCE}{out}secrets = [\"{PRIVATE}\"]\n[rules.all]\ndestinations = [\"out\"]\n");
+    host.apply(&hub).await;
     for body in ["{\"n\": 1}", "{\"text\":\"grüße ☃\"}", "[]"] {
         host.post("open", &[], body).await;
     }
@@ -28,7 +30,56 @@ async fn signed_requests() -> String {
         });
         let body = String::from_utf8(one.body.to_vec()).expect("UTF-8");
         for (body, right) in [(body.clone(), true), (format!("{body} "), false)] {
-            lines += &format!("{}\n", json!({"secret": SECRET, "headers": headers, "body": body, "right": right}));
+            for kind in kinds {
+                let line = json!({
+                    "kind": kind, "secret": SECRET, "public": PUBLIC, "headers": headers, "body": body, "right": right,
+                });
+                lines += &format!("{line}\n");
+            }
+        }
+    }
+    host.stop().await;
+    lines
+}
+
+/// A source whose events have a type, and a subject that no header carries as it is.
+const SHOP: &str =
+    "[sources.shop]\nverify = { scheme = \"none\" }\ntype = { header = \"x-type\" }\nsubject = { json = \"subject\" }\n";
+
+/// Events as CloudEvents in all three modes, JSON and other data; and each once more with an id that is another's.
+async fn cloud_events() -> String {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    let modes = ["cloudevents-binary", "cloudevents-structured", "cloudevents-batch"];
+    let mut hub = SHOP.to_owned();
+    for mode in modes {
+        hub += &format!("{}format = \"{mode}\"\n", destination(mode, &format!("{}/{mode}", receiver.url())));
+    }
+    host.apply(&format!("{hub}[rules.all]\ndestinations = {modes:?}\n")).await;
+    let bodies = [("application/json", "{\"subject\":\"5% \u{20ac}\",\"n\":1}"), ("text/plain", "{\"subject\":\"5% \u{20ac}\"}")];
+    for (content_type, body) in bodies {
+        host.post("shop", &[("x-type", "order.paid"), ("content-type", content_type)], body).await;
+    }
+    let mut lines = String::new();
+    for mode in modes {
+        for one in receiver.wait_for(&format!("/{mode}"), bodies.len()).await {
+            let headers: serde_json::Map<String, Value> = one
+                .headers
+                .iter()
+                .filter(|(name, _)| name.as_str().starts_with("ce-") || *name == "content-type")
+                .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").into()))
+                .collect();
+            let body = String::from_utf8(one.body.to_vec()).expect("UTF-8");
+            let is_json =
+                one.header("ce-id").is_empty() && body.contains("\"data\":") || headers["content-type"] == "application/json";
+            for (id, right) in [(one.id(), true), ("msg_0", false)] {
+                let expected = json!({
+                    "id": id, "source": "/w/default/in/shop", "type": "order.paid", "subject": "5% \u{20ac}",
+                    "data": if is_json { bodies[0].1 } else { bodies[1].1 },
+                });
+                let line =
+                    json!({ "kind": "cloudevent", "headers": headers, "body": body, "expected": expected, "right": right });
+                lines += &format!("{line}\n");
+            }
         }
     }
     host.stop().await;
@@ -47,19 +98,36 @@ fn folder(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set; run this by `cargo xtask test`"))
 }
 
+fn node() -> Command {
+    let mut node = Command::new("node");
+    node.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.cjs"));
+    node.env("NODE_PATH", format!("{}/node_modules", folder("SLUICEBOX_OFFICIAL_NODE")));
+    node
+}
+
+fn python() -> Command {
+    let mut python = Command::new("python3");
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.py"));
+    python.env("PYTHONPATH", folder("SLUICEBOX_OFFICIAL_PYTHON"));
+    python
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn official_node_package_verifies_what_we_sign() {
-    let lines = signed_requests().await;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.cjs");
-    verifier_agrees(
-        Command::new("node").arg(script).env("NODE_PATH", format!("{}/node_modules", folder("SLUICEBOX_OFFICIAL_NODE"))),
-        &lines,
-    );
+    verifier_agrees(&mut node(), &signed_requests(&["v1", "v1a"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn official_python_package_verifies_what_we_sign() {
-    let lines = signed_requests().await;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.py");
-    verifier_agrees(Command::new("python3").arg(script).env("PYTHONPATH", folder("SLUICEBOX_OFFICIAL_PYTHON")), &lines);
+    verifier_agrees(&mut python(), &signed_requests(&["v1"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_node_package_reads_our_cloud_events() {
+    verifier_agrees(&mut node(), &cloud_events().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_python_package_reads_our_cloud_events() {
+    verifier_agrees(&mut python(), &cloud_events().await);
 }

@@ -12,6 +12,7 @@ pub mod power;
 pub mod process;
 mod receiver;
 pub mod soak;
+pub mod tls;
 
 pub use api::{Answer, Api};
 pub use host::Host;

@@ -1,5 +1,5 @@
-//! Suites that need the runtime of another language, and a package of it: official Standard Webhooks packages that verify what we sign,
-//! and plugins in that language.
+//! Suites that need the runtime of another language, and packages of it: official ones that check what we send, and plugins in that
+//! language.
 
 use std::{
     ffi::OsString,
@@ -26,22 +26,23 @@ pub(crate) struct Suite {
 const SUITES: [Suite; 4] = [
     Suite {
         prefix: "official_node",
-        what: "signatures verified by npm's standardwebhooks",
+        what: "signatures and CloudEvents checked by npm's packages",
         mend: "needs Node.js 18 or later with npm, as in apt-get install nodejs npm",
         probe: &["npm", "--version"],
         install: |folder| {
             let mut npm = Command::new("npm");
-            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder).arg("standardwebhooks@1.1.1");
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
+            npm.args(["standardwebhooks@1.1.1", "cloudevents@10.0.0"]);
             npm
         },
         variable: "SLUICEBOX_OFFICIAL_NODE",
     },
     Suite {
         prefix: "official_python",
-        what: "signatures verified by PyPI's standardwebhooks",
-        mend: "needs Python 3.9 or later with pip, as in apt-get install python3 python3-pip",
-        probe: &["python3", "-m", "pip", "--version"],
-        install: |folder| pip(folder, "standardwebhooks==1.1.0"),
+        what: "signatures and CloudEvents checked by PyPI's packages",
+        mend: "needs Python 3.10 or later with pip, as in apt-get install python3 python3-pip",
+        probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
+        install: |folder| pip(folder, &["standardwebhooks==1.1.0", "cloudevents==2.2.0"]),
         variable: "SLUICEBOX_OFFICIAL_PYTHON",
     },
     Suite {
@@ -63,7 +64,7 @@ const SUITES: [Suite; 4] = [
         what: "plugins in Python",
         mend: "needs Python 3.11 or later with pip, as in apt-get install python3 python3-pip",
         probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"],
-        install: |folder| pip(folder, "componentize-py==0.25.1"),
+        install: |folder| pip(folder, &["componentize-py==0.25.1"]),
         variable: "SLUICEBOX_PYTHON_TOOLS",
     },
 ];
@@ -73,12 +74,12 @@ pub(crate) const JAVASCRIPT: &str = "javascript";
 /// The suite of plugins in Python.
 pub(crate) const PYTHON_PLUGINS: &str = "python_plugins";
 
-fn pip(folder: &Path, package: &str) -> Command {
+fn pip(folder: &Path, packages: &[&str]) -> Command {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
     // A variable, since older versions of pip do not know the flag.
     pip.env("PIP_ROOT_USER_ACTION", "ignore");
-    pip.arg("--target").arg(folder).arg(package);
+    pip.arg("--target").arg(folder).args(packages);
     pip
 }
 
@@ -120,12 +121,14 @@ fn install_one(suite: &Suite, folder: &PathBuf) -> bool {
     if !is_there(suite.probe) {
         return false;
     }
-    let done = folder.join("done");
-    if done.exists() {
+    let mut install = (suite.install)(folder);
+    // What was installed is named by how, so that another version or package is installed anew.
+    let (done, how) = (folder.join("done"), format!("{install:?}"));
+    if std::fs::read_to_string(&done).is_ok_and(|before| before == how) {
         return true;
     }
     step(&format!("installing for the suite: {}", suite.what));
-    let installed = run(&mut (suite.install)(folder)).and_then(|()| Ok(std::fs::write(done, "")?));
+    let installed = run(&mut install).and_then(|()| Ok(std::fs::write(done, how)?));
     installed.inspect_err(|error| eprintln!("{error:#}")).is_ok()
 }
 

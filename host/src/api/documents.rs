@@ -75,6 +75,10 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
     if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
         document["breaker"] = wire::health(&breaker);
     }
+    let public_keys = if kind == Kind::Destination { parts.hub.public_keys(&workspace, &name) } else { Vec::new() };
+    if !public_keys.is_empty() {
+        document["public_keys"] = json!(public_keys);
+    }
     Ok(Json(document))
 }
 
@@ -95,9 +99,11 @@ async fn put(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
     }
     let mut document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
-    if kind == Kind::Plugin {
-        // Shown by GET, and not the document's: what was shown may be put back.
-        document.remove("breaker");
+    // Shown by GET, and not the document's: what was shown may be put back.
+    match kind {
+        Kind::Plugin => drop(document.remove("breaker")),
+        Kind::Destination => drop(document.remove("public_keys")),
+        Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
     Ok(commit(&parts, Draft { entries, prune: false }).await?.into_response())

@@ -13,6 +13,7 @@ mod query;
 mod repeat;
 mod replay;
 mod retry;
+mod rotation;
 mod versions;
 mod wire;
 
@@ -65,6 +66,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(events::routes())
         .merge(repeat::routes())
         .merge(plugins::routes())
+        .merge(rotation::routes())
         .merge(deliveries::routes())
         .merge(dead::routes())
         .merge(retry::routes())

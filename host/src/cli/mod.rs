@@ -10,6 +10,7 @@ mod dead;
 mod plugin;
 mod replay;
 mod retry;
+mod rotate_secret;
 mod serve;
 mod show;
 mod stop;
@@ -56,6 +57,8 @@ enum Command {
     Retry(retry::Arguments),
     /// Send events again: what became of them as it was, or through the rules of today.
     Replay(replay::Arguments),
+    /// Give a destination a new signing secret; the old one signs too for a while.
+    RotateSecret(rotate_secret::Arguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -115,6 +118,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dead(arguments) => dead::run(arguments).await,
         Command::Retry(arguments) => retry::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,
+        Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
     }
     .map(|()| ExitCode::SUCCESS)

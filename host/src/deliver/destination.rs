@@ -1,28 +1,75 @@
 //! A destination as it is used: everything parsed, bounded, and with a value. Made by [`super::Spec::refine`] only.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, Method};
 use serde::Deserialize;
 
-use crate::{event::Order, sign};
+use super::{header::HeaderText, target::Target};
+use crate::{
+    event::{Order, Timestamp},
+    net::{Client, Tls, TokenSource},
+    sign,
+};
 
 /// A refined destination.
 #[derive(Clone)]
 pub struct Destination {
     /// `http` or `https`, with a host, without a user name.
-    pub(super) url: Uri,
+    pub(super) url: Target,
     pub(super) method: Method,
-    /// None of the host's own; the values are marked sensitive.
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Never empty. All sign, so that a receiver may know the old key or the new one.
-    pub(super) keys: Vec<sign::Key>,
+    /// None of the host's own.
+    pub(super) headers: Vec<(HeaderName, HeaderText)>,
+    /// Where the token for `authorization` comes from, where one is asked for.
+    pub(super) tokens: Option<Arc<TokenSource>>,
+    /// Where TLS is spoken in a way of its own.
+    pub(super) tls: Option<OwnClient>,
+    pub(super) signing: Signing,
     pub(super) timeout_ms: u64,
     pub(super) concurrency: usize,
     pub(super) retry: Retry,
     pub(super) format: Format,
     pub(super) order: Option<Order>,
+    pub(super) compression: Option<Compression>,
     pub(super) enabled: bool,
+}
+
+/// A client that only this destination uses, made when it is first sent to.
+#[derive(Clone, Debug)]
+pub(super) struct OwnClient {
+    tls: Tls,
+    client: Arc<OnceLock<Client>>,
+}
+
+impl OwnClient {
+    pub(super) fn new(tls: Tls) -> Self {
+        Self { tls, client: Arc::default() }
+    }
+}
+
+/// What signs for a destination.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signing {
+    /// All that have not ended sign, so that a receiver may know the old key or the new one. The first has no end.
+    pub(super) keys: Vec<TimedKey>,
+    pub(super) other: Option<sign::Scheme>,
+}
+
+/// A key, and when it ceases to sign.
+#[derive(Clone, Debug)]
+pub(super) struct TimedKey {
+    pub(super) key: sign::Key,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Signing {
+    /// The keys that sign at `now`.
+    pub(super) fn keys_at(&self, now: Timestamp) -> impl Iterator<Item = &sign::Key> {
+        self.keys.iter().filter(move |timed| timed.until.is_none_or(|until| now < until)).map(|timed| &timed.key)
+    }
 }
 
 /// When a failed delivery is tried again, and when it is given up.
@@ -38,16 +85,37 @@ pub(super) struct Retry {
     pub(super) age_ms_max: u64,
 }
 
-/// What a destination is sent.
+/// What a destination is sent. `encode::format` converts; each is a pure function of the message, so that a retry sends the same bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// The bytes as they are.
     #[default]
     Raw,
-    /// It also takes batched CloudEvents, which may be sent only to who asked for them (HTTP binding, section 3.3). Nothing is
-    /// converted here: a batch's bytes are made when it is folded, and a retry sends the same.
+    /// JSON: as it is, or what is none as a JSON string.
+    Json,
+    /// The members of a JSON object, form-urlencoded.
+    Form,
+    /// The bytes as they are, and the context of a CloudEvent in headers.
+    CloudeventsBinary,
+    /// A CloudEvent in the JSON format.
+    CloudeventsStructured,
+    /// A list of CloudEvents in the JSON format, which may be sent only to who asked for it (HTTP binding, section 3.3). Batches are made
+    /// into one when they are folded.
     CloudeventsBatch,
+}
+
+/// How bodies are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+}
+
+/// Whether a request of this method carries no body: what it would mean is not defined (RFC 9110, sections 9.3.1 and 9.3.5).
+pub(super) fn carries_no_body(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::DELETE
 }
 
 impl Destination {
@@ -61,6 +129,20 @@ impl Destination {
     #[must_use]
     pub fn order(&self) -> Option<&Order> {
         self.order.as_ref()
+    }
+
+    /// The client to send with: its own, or the one that is shared.
+    pub(super) fn client<'a>(&'a self, shared: &'a Client) -> &'a Client {
+        match &self.tls {
+            Some(own) => own.client.get_or_init(|| shared.with_tls(&own.tls)),
+            None => shared,
+        }
+    }
+
+    /// What receivers verify with, of the keys for which that is no secret: `whpk_...`.
+    #[must_use]
+    pub fn public_keys(&self, now: Timestamp) -> Vec<String> {
+        self.signing.keys_at(now).filter_map(sign::Key::public).collect()
     }
 
     /// Whether deliveries are made; while not, they wait.
@@ -77,7 +159,9 @@ impl fmt::Debug for Destination {
             .field("host", &self.url.host())
             .field("method", &self.method)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("keys", &self.keys.len())
+            .field("signing", &self.signing)
+            .field("tokens", &self.tokens)
+            .field("tls", &self.tls.is_some())
             .field("timeout_ms", &self.timeout_ms)
             .field("concurrency", &self.concurrency)
             .field("retry", &self.retry)

@@ -12,7 +12,11 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
-use super::{Destination, Format, destination::Retry};
+use super::{
+    Destination, Format,
+    destination::{Retry, Signing},
+    target::Target,
+};
 use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, RunId, Timestamp},
     journal::{
@@ -54,15 +58,18 @@ pub(super) fn delivery(destination: &str, seq: u64) -> Delivery {
 /// A destination with the defaults, and without keys.
 pub(super) fn destination(url: &str) -> Destination {
     Destination {
-        url: url.parse().expect("a URL"),
+        url: Target::Fixed(url.parse().expect("a URL")),
         method: http::Method::POST,
         headers: Vec::new(),
-        keys: Vec::new(),
+        tokens: None,
+        tls: None,
+        signing: Signing::default(),
         timeout_ms: 20_000,
         concurrency: 8,
         retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },
         format: Format::Raw,
         order: None,
+        compression: None,
         enabled: true,
     }
 }

@@ -1,9 +1,9 @@
 //! Flow 3: messages on their way out, from the journal to the destinations.
 //!
 //! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
-//! have under way, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
-//! is told. A lane holds at most its destination's `concurrency` of the places there are, and all that hang
-//! together hold a part of them, so that they delay nobody else.
+//! have under way, `send` tries one: `encode` makes the request (of `target`, `header`, `template`), `exchange` sends it by
+//! [`net::Client`], `settle` judges what came back, and the journal is told. A lane holds at most its destination's `concurrency` of the
+//! places there are, and all that hang together hold a part of them, so that they delay nobody else.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
 
@@ -11,14 +11,18 @@ mod backoff;
 mod bounds;
 mod destination;
 mod encode;
+mod exchange;
 #[cfg(test)]
 mod fake;
+mod header;
 mod lanes;
 mod metrics;
 mod order;
 mod send;
 mod settle;
 mod spec;
+mod target;
+mod template;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,9 +30,9 @@ use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
-pub use destination::{Destination, Format};
+pub use destination::{Compression, Destination, Format};
 pub use order::OrderSpec;
-pub use spec::{RetrySpec, SECRETS, Spec};
+pub use spec::{AuthSpec, FurtherSecret, RetrySpec, SECRETS, Spec, TlsSpec};
 
 use crate::{
     event::Clock,

@@ -3,23 +3,27 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use arc_swap::access::DynAccess;
-use tokio::time::sleep;
+use bytes::Bytes;
+use http::Request;
+use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     Book, Destination, Parts,
     encode::encode,
+    exchange::exchange,
     metrics::Metrics,
-    settle::{RESPONSE_BYTES_MAX, record, verdict},
+    settle::{record, verdict},
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
     failpoint::{self, Step},
     journal::{Attempt, Delivery, Journal, JournalError, Pending, Settled, Verdict},
-    net::{Bounds, Client},
+    net::Client,
 };
 
-/// How long a claimed delivery is ours: the longest timeout there is (60 s), and time for the journal to take the settlement. Where the
-/// journal takes longer, the delivery may be handed out again, but only to a place that is free.
+/// How long a claimed delivery is ours: the longest timeout there is (60 s), three requests for a token (10 s each: another's, and two of
+/// its own), and time for the journal to take the settlement. Where the journal takes longer, the delivery may be handed out again, but
+/// only to a place that is free.
 pub(super) const LEASE_MS: u64 = 120_000;
 /// While a destination is disabled, its deliveries are put off by this much, uncounted.
 pub(super) const DISABLED_AGAIN_MS: u64 = 60_000;
@@ -56,15 +60,14 @@ impl Courier {
         self.settle(&settled).await
     }
 
-    async fn attempt(&self, delivery: &Delivery, destination: &Destination) -> Settled {
+    async fn attempt(&self, delivery: &Delivery, destination: &Arc<Destination>) -> Settled {
         let started_at = (self.clock)();
-        let request = match encode(delivery, destination, started_at) {
+        let request = match encoded(delivery, destination, started_at).await {
             Ok(request) => request,
             Err(failure) => return without_try(delivery, Verdict::Dead(failure)),
         };
-        let bounds = Bounds { timeout_ms: destination.timeout_ms, response_bytes_max: RESPONSE_BYTES_MAX };
         failpoint::reach(Step::RequestEncoded);
-        let answer = self.client.send(request, bounds).await;
+        let answer = exchange(&self.client, destination, request).await;
         failpoint::reach(Step::ResponseRead);
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
@@ -81,6 +84,16 @@ impl Courier {
         self.metrics.settled(settled);
         if let Verdict::RetryAt(at) = settled.verdict { Some(at) } else { None }
     }
+}
+
+/// The request. Compressing takes its time, which is not the runtime's: other lanes wait there.
+async fn encoded(delivery: &Delivery, destination: &Arc<Destination>, now: Timestamp) -> Result<Request<Bytes>, Failure> {
+    if destination.compression.is_none() {
+        return encode(delivery, destination, now);
+    }
+    let (message, to) = (delivery.clone(), Arc::clone(destination));
+    // A runtime that is shutting down takes no more such work.
+    spawn_blocking(move || encode(&message, &to, now)).await.unwrap_or_else(|_| encode(delivery, destination, now))
 }
 
 /// Stores until it is stored, or the journal is closed. To give up would be to send the message again, for as long as the disk is full;

@@ -110,6 +110,7 @@ fn code_of(class: Class) -> &'static str {
         Class::Timeout => "timeout",
         Class::Forbidden => "address-forbidden",
         Class::Protocol => "protocol",
+        Class::Token => "oauth2-token",
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
         for status in [301, 302, 304, 400, 401, 404, 422, 429, 500, 502, 503, 504] {
             assert_eq!(judged(1, &answered(status, &[]), NOW), "retry in 5500 ms", "{status}");
         }
-        for class in [Class::Dns, Class::Connect, Class::Tls, Class::Timeout, Class::Protocol] {
+        for class in [Class::Dns, Class::Connect, Class::Tls, Class::Timeout, Class::Protocol, Class::Token] {
             assert_eq!(judged(2, &failed(class), NOW), "retry in 10500 ms", "{class:?}");
         }
     }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    event::{Attribute, Event, Message, Timestamp},
+    cloudevents::{self, CloudEvent},
+    event::{Event, Message},
     journal::Member,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -40,19 +41,18 @@ impl Collected {
     fn content_type(self) -> &'static str {
         match self {
             Self::JsonArray => "application/json",
-            Self::CloudEvents => "application/cloudevents-batch+json",
+            Self::CloudEvents => cloudevents::BATCH,
         }
     }
 
     fn item(self, member: &Member) -> String {
-        let data = Data::of(body(member));
         match self {
-            Self::JsonArray => match data {
+            Self::JsonArray => match Data::of(body(member)) {
                 Data::Json(text) => text.get().to_owned(),
                 Data::Text(text) => json!(text).to_string(),
                 Data::Bytes(bytes) => json!({ "data_base64": STANDARD.encode(bytes) }).to_string(),
             },
-            Self::CloudEvents => cloud_event(&member.event, &member.message, &data),
+            Self::CloudEvents => cloud_event(&member.event, &member.message).json(body(member)),
         }
     }
 }
@@ -77,46 +77,17 @@ impl<'a> Data<'a> {
     }
 }
 
-/// One event in the JSON format of CloudEvents 1.0 (section 3.1). `type` must not be empty there, so the source stands in for it.
-fn cloud_event(event: &Event, message: &Message, data: &Data<'_>) -> String {
-    let event_type = if message.event_type.is_empty() { event.source.as_str() } else { &message.event_type };
-    let mut fields = json!({
-        "specversion": "1.0",
-        "id": event.id.to_string(),
-        "source": format!("/w/{}/in/{}", event.workspace, event.source),
-        "type": event_type,
-        "time": rfc3339(event.time.unwrap_or(event.received_at)),
-    });
-    let optional = [("subject", &event.subject), ("datacontenttype", &message.content_type)];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            fields[name] = value.as_str().into();
-        }
+/// A member as a CloudEvent. `type` must not be empty there, so the source stands in for it.
+fn cloud_event<'m>(event: &'m Event, message: &'m Message) -> CloudEvent<'m> {
+    CloudEvent {
+        id: event.id.to_string(),
+        source: format!("/w/{}/in/{}", event.workspace, event.source),
+        event_type: if message.event_type.is_empty() { event.source.as_str() } else { &message.event_type },
+        subject: event.subject.as_deref(),
+        time: event.time.unwrap_or(event.received_at),
+        content_type: message.content_type.as_deref(),
+        extensions: &message.attributes,
     }
-    for Attribute { key, value } in &message.attributes {
-        // An extension may not take the name of an attribute that is there already.
-        if is_extension_name(key) && fields.get(key).is_none() {
-            fields[key] = value.as_str().into();
-        }
-    }
-    let head = fields.to_string();
-    let head = head.trim_end_matches('}');
-    match data {
-        Data::Json(raw) => format!("{head},\"data\":{}}}", raw.get()),
-        Data::Text(text) => format!("{head},\"data\":{}}}", json!(text)),
-        Data::Bytes(bytes) => format!("{head},\"data_base64\":\"{}\"}}", STANDARD.encode(bytes)),
-    }
-}
-
-/// CloudEvents 1.0, "Naming conventions": lower-case letters and digits.
-fn is_extension_name(key: &str) -> bool {
-    let reserved = matches!(key, "data" | "data_base64");
-    !key.is_empty() && !reserved && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    let ms = i64::try_from(time.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]
@@ -124,7 +95,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{EventId, Name};
+    use crate::event::{Attribute, EventId, Name, Timestamp};
 
     fn member(event_type: &str, body: &'static [u8]) -> Member {
         let event = Event {

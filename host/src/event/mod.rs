@@ -8,6 +8,7 @@ mod name;
 mod order;
 mod path;
 mod secret;
+mod slots;
 mod spec;
 mod state;
 
@@ -16,6 +17,7 @@ pub use name::{Name, NameError};
 pub use order::{Order, OrderKeys};
 pub use path::JsonPath;
 pub use secret::Secret;
+pub use slots::{Piece, pieces};
 pub use spec::{Duration, Invalid};
 pub use state::{KeyUse, StateChange, StateEntry, StateUse};
 

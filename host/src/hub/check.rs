@@ -222,8 +222,8 @@ impl Check<'_> {
 /// What a destination of this format and order wants of the messages that go there.
 pub(super) fn wants(format: deliver::Format, order: Option<Order>) -> dispatch::Wants {
     let collected = match format {
-        deliver::Format::Raw => dispatch::Collected::JsonArray,
         deliver::Format::CloudeventsBatch => dispatch::Collected::CloudEvents,
+        _ => dispatch::Collected::JsonArray,
     };
     dispatch::Wants { collected, order }
 }

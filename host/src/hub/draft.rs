@@ -13,6 +13,7 @@ use super::{
     HubError, StoreError,
     entry::{Entry, Key, Kind, Problem},
     keys::random,
+    rotation::left_by_rotation,
     seal::{Seal, SealError},
     snapshot::Workspace,
     spec::{is_reference, secret_pointers, secrets_in_settings},
@@ -209,11 +210,11 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
     Ok(())
 }
 
-/// Whether this is an item of a list that had another length before: its number may have been that of another item.
+/// Whether this is, or is part of, an item of a list that had another length before: its number may have been that of another item.
 fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Value>) -> bool {
-    let list = pointer.rsplit_once('/').map_or("", |(list, _)| list);
-    let length = |document: &Value| document.pointer(list).and_then(Value::as_array).map(Vec::len);
-    length(document).is_some_and(|now| before.and_then(length) != Some(now))
+    let length = |document: &Value, list: &str| document.pointer(list).and_then(Value::as_array).map(Vec::len);
+    let around = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+    around.into_iter().any(|list| length(document, list).is_some_and(|now| before.and_then(|b| length(b, list)) != Some(now)))
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
@@ -221,7 +222,7 @@ fn is_shown_form(secret: &Value) -> bool {
     secret.as_object().is_some_and(|fields| fields.len() == 1 && (fields.contains_key("ref") || secret["set"] == true))
 }
 
-/// A destination that comes without a signing secret keeps the one it has, or gets one.
+/// A destination that comes without a signing secret keeps the one it has, with what the last rotation left beside it, or gets one.
 fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Result<Option<Generated>, StoreError> {
     let Some(fields) = document.as_object_mut() else { return Ok(None) };
     if fields.get("secret").is_some_and(|secret| !secret.is_null()) {
@@ -229,9 +230,12 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
     }
     if let Some(kept) = before.and_then(|before| before.get("secret")) {
         fields.insert("secret".to_owned(), kept.clone());
+        if let Some(left) = before.and_then(left_by_rotation).filter(|_| !fields.contains_key("secrets")) {
+            fields.insert("secrets".to_owned(), left);
+        }
         return Ok(None);
     }
-    let secret = sign::Key::text_of(&*random().map_err(SealError::CannotSeal)?);
+    let secret = sign::Key::text_of(sign::Version::V1, &*random().map_err(SealError::CannotSeal)?);
     fields.insert("secret".to_owned(), json!({ "value": secret }));
     Ok(Some(Generated { destination: name.clone(), secret }))
 }

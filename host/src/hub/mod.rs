@@ -9,7 +9,7 @@
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
-//! | `seal`, `keys` | secrets, and the two keys that lie in clear |
+//! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `history`, `health` | what the host reads; rules as they were; how plugins do |
@@ -26,6 +26,7 @@ mod history;
 mod keys;
 mod open;
 mod revision;
+mod rotation;
 mod seal;
 mod snapshot;
 mod spec;
@@ -43,6 +44,7 @@ pub use health::PluginHealth;
 pub use keys::KeysError;
 pub use open::{Opened, Options};
 pub use revision::FormatError;
+pub use rotation::{KeyVersion, Rotation};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;

@@ -124,16 +124,24 @@ pub(super) fn secret_pointers(kind: Kind, document: &Value) -> Vec<String> {
     patterns.iter().flat_map(|pattern| expand(document, &format!("{root}{pattern}"))).collect()
 }
 
-/// What a pattern stands for in this document: a `*` at its end is each item of a list, or each member of an object. Names that the
-/// document gives are never read as patterns themselves.
+/// What a pattern stands for in this document: a `*` in it is each item of a list, or each member of an object. Names that the document
+/// gives are never read as patterns themselves.
 fn expand(document: &Value, pattern: &str) -> Vec<String> {
-    let Some(before) = pattern.strip_suffix("/*") else { return present(document, pattern.to_owned()).into_iter().collect() };
-    let tokens: Vec<String> = match document.pointer(before) {
-        Some(Value::Array(items)) => (0..items.len()).map(|at| format!("/{at}")).collect(),
-        Some(Value::Object(members)) => members.keys().map(|key| token(key)).collect(),
+    let mut parts = pattern.split("/*");
+    let mut found = vec![parts.next().unwrap_or_default().to_owned()];
+    for after in parts {
+        found = found.iter().flat_map(|before| items(document, before)).map(|item| item + after).collect();
+    }
+    found.into_iter().filter_map(|pointer| present(document, pointer)).collect()
+}
+
+/// The pointers of what a list or an object holds.
+fn items(document: &Value, pointer: &str) -> Vec<String> {
+    match document.pointer(pointer) {
+        Some(Value::Array(items)) => (0..items.len()).map(|at| format!("{pointer}/{at}")).collect(),
+        Some(Value::Object(members)) => members.keys().map(|key| format!("{pointer}{}", token(key))).collect(),
         _ => Vec::new(),
-    };
-    tokens.iter().filter_map(|token| present(document, format!("{before}{token}"))).collect()
+    }
 }
 
 fn present(document: &Value, pointer: String) -> Option<String> {
@@ -153,7 +161,9 @@ mod tests {
         assert_eq!(expand(&document, "/a/*"), ["/a/0", "/a/2"]);
         assert_eq!(expand(&document, "/b/*"), ["/b/x~1y"]);
         assert_eq!(expand(&document, "/s/*"), ["/s/*", "/s/*x"], "a name is no pattern");
-        for absent in ["/n", "/c", "/c/*", "/n/*"] {
+        let nested = json!({ "k": ["text", { "s": 1 }, { "s": null }, { "t": 1 }] });
+        assert_eq!(expand(&nested, "/k/*/s"), ["/k/1/s"]);
+        for absent in ["/n", "/c", "/c/*", "/n/*", "/a/*/x"] {
             assert!(expand(&document, absent).is_empty(), "{absent}");
         }
     }

@@ -14,10 +14,11 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Options, SendError,
+    Options, SendError, Tls,
     dialer::{Dialer, InTime},
     tls,
 };
@@ -56,17 +57,30 @@ pub struct Response {
 #[derive(Clone, Debug)]
 pub struct Client {
     pool: legacy::Client<InTime<HttpsConnector<Dialer>>, Full<Bytes>>,
+    dialer: Dialer,
+    connect_timeout_ms: u64,
 }
 
 impl Client {
     /// A client that dials by these settings.
     #[must_use]
     pub fn new(options: &Options) -> Self {
+        Self::speaking(tls::client_config(), Dialer::new(options), options.connect_timeout_ms)
+    }
+
+    /// A client that dials by the same settings and speaks TLS as one destination wants it. Its connections are its own: none is shared
+    /// with who presents another certificate, or none.
+    #[must_use]
+    pub fn with_tls(&self, tls: &Tls) -> Self {
+        Self::speaking(tls.config(), self.dialer.clone(), self.connect_timeout_ms)
+    }
+
+    fn speaking(tls: ClientConfig, dialer: Dialer, connect_timeout_ms: u64) -> Self {
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client_config())
+            .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(Dialer::new(options));
+            .wrap_connector(dialer.clone());
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -75,8 +89,8 @@ impl Client {
             .http1_max_buf_size(RESPONSE_HEAD_BYTES_MAX as usize)
             .http2_max_header_list_size(RESPONSE_HEAD_BYTES_MAX)
             .http2_keep_alive_interval(Duration::from_millis(HTTP2_PING_INTERVAL_MS))
-            .build(InTime { connector, timeout_ms: options.connect_timeout_ms });
-        Self { pool }
+            .build(InTime { connector, timeout_ms: connect_timeout_ms });
+        Self { pool, dialer, connect_timeout_ms }
     }
 
     /// Sends a request, whose URI is absolute, and reads the response up to the bounds.

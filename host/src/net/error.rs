@@ -1,4 +1,4 @@
-//! Why there is no response: one class out of six, found by type in the client's error, never by its text.
+//! Why there is no response: one class out of seven, found by type in the client's error, never by its text.
 
 use std::error::Error;
 
@@ -33,6 +33,8 @@ pub enum Class {
     Forbidden,
     /// What came was no HTTP, or broke off before its headers had ended.
     Protocol,
+    /// The token endpoint gave no token to authorize with.
+    Token,
 }
 
 impl SendError {

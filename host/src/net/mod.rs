@@ -10,6 +10,7 @@ mod client;
 mod connect;
 mod dialer;
 mod error;
+mod oauth;
 mod proxy;
 mod resolver;
 mod side;
@@ -20,9 +21,11 @@ mod tls;
 
 pub use client::{Bounds, Client, Response};
 pub use error::{Class, SendError};
+pub use oauth::{ClientAuthentication, ClientCredentials, Token, TokenSource};
 pub use proxy::{Proxy, ProxyError};
 pub use side::{SideClient, SideRequest, SideResponse, side_client};
 pub use target::{UrlError, check_url};
+pub use tls::{Identity, Tls, TlsError};
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 

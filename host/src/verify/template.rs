@@ -2,6 +2,8 @@
 //!
 //! A brace has no other meaning and cannot be escaped; no provider signs one.
 
+use crate::event::{Piece, pieces};
+
 /// A parsed template.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Vec<Part>);
@@ -34,25 +36,31 @@ pub(super) struct Filling<'a> {
 impl Slot {
     const NAMES: [(&'static str, Self); 4] =
         [("id", Self::Id), ("timestamp", Self::Timestamp), ("url", Self::Url), ("body", Self::Body)];
+
+    fn of(name: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, slot)| *slot)
+            .ok_or_else(|| format!("`{{{name}}}` is unknown; there are `{{id}}`, `{{timestamp}}`, `{{url}}` and `{{body}}`"))
+    }
 }
 
 impl Template {
     /// Reads a template; the error says how to mend it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or("a `{` is not closed")?;
-            let &(_, slot) = Slot::NAMES.iter().find(|(known, _)| *known == name).ok_or_else(|| {
-                format!("`{{{name}}}` is unknown; there are `{{id}}`, `{{timestamp}}`, `{{url}}` and `{{body}}`")
-            })?;
-            if parts.contains(&Part::Slot(slot)) {
-                return Err(format!("`{{{name}}}` stands twice"));
+        for piece in pieces(text)? {
+            match piece {
+                Piece::Text(text) => parts.push(Part::Text(text.to_owned())),
+                Piece::Slot(name) => {
+                    let slot = Part::Slot(Slot::of(name)?);
+                    if parts.contains(&slot) {
+                        return Err(format!("`{{{name}}}` stands twice"));
+                    }
+                    parts.push(slot);
+                }
             }
-            parts.extend([Part::Text(before.to_owned()), Part::Slot(slot)]);
-            rest = after;
         }
-        parts.push(Part::Text(rest.to_owned()));
         let template = Self(parts);
         if template.has(Slot::Body) {
             Ok(template)

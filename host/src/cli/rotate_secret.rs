@@ -1,0 +1,28 @@
+//! `sluicebox rotate-secret NAME`: gives a destination a new signing secret, and prints it.
+
+use serde_json::Value;
+
+use super::{Hub, apply, client::Client};
+use crate::{api::Applied, event::Name};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The destination's name.
+    name: Name,
+    /// How long the old secret signs beside the new one.
+    #[arg(long, default_value = "24h")]
+    overlap: String,
+    /// What the new secret is for: v1 (HMAC) or v1a (Ed25519); as it was otherwise.
+    #[arg(long, value_parser = ["v1", "v1a"])]
+    version: Option<String>,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+pub(super) async fn run(Arguments { name, overlap, version, hub }: Arguments) -> anyhow::Result<()> {
+    let overlap = overlap.replace(' ', "%20");
+    let version = version.map(|version| format!("&version={version}")).unwrap_or_default();
+    let path = format!("/v1/destinations/{name}/rotate-secret?overlap={overlap}{version}");
+    let applied: Applied = Client::new(&hub)?.post(&path, &Value::Null).await?;
+    apply::tell(&applied, hub.json)
+}
