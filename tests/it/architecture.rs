@@ -24,7 +24,7 @@ const PARTS: [(&str, &[&str]); 15] = [
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "hub", "ingest", "journal", "net", "plugin"]),
-    ("cli", &["api", "config", "event", "hub", "net", "plugin", "lib"]),
+    ("cli", &["api", "config", "event", "hub", "journal", "net", "plugin", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -33,7 +33,7 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["plugin/aot/", "plugin/workers.rs"]),
+    ("rustix", &["plugin/aot/", "plugin/workers.rs", "journal/space.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/"]),

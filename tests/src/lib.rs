@@ -7,6 +7,7 @@ mod api;
 pub mod github;
 pub mod guests;
 mod host;
+pub mod pending;
 pub mod process;
 mod receiver;
 pub mod soak;

@@ -42,8 +42,18 @@ impl HostProcess {
     /// How much memory it has of the machine's, in bytes.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most memory it ever had of the machine's, in bytes.
+    #[must_use]
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it lives");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 

@@ -12,7 +12,7 @@ mod state;
 pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
 pub use secret::Secret;
-pub use spec::{Duration, Invalid};
+pub use spec::{Duration, DurationError, Invalid};
 pub use state::{KeyUse, StateChange, StateEntry, StateUse};
 
 use std::sync::Arc;

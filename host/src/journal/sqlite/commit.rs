@@ -2,7 +2,7 @@
 //! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender},
@@ -13,10 +13,12 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs};
+use super::{
+    Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, lease::Ended, runs, space,
+};
 use crate::{
     event::{Event, EventId, Timestamp},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
+    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled, Space},
 };
 
 /// What is to be stored.
@@ -50,11 +52,15 @@ pub(super) enum Work {
     EndBatches(Vec<BatchEnd>),
     /// Attempts.
     Settle(Vec<Settled>),
+    /// What is no longer kept, removed.
+    Remove(expire::Removal),
+    /// Up to so many free pages, given back to the file system.
+    GiveBack(u64),
 }
 
 impl Work {
     /// How many events, or the like, it stores.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         match self {
             Self::Append(events) => events.len(),
             Self::AppendOnce(events) => events.len(),
@@ -63,6 +69,8 @@ impl Work {
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
+            Self::Remove(removal) => removal.events.len(),
+            Self::GiveBack(_) => 1,
         }
     }
 
@@ -76,6 +84,8 @@ impl Work {
             Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
+            Self::Remove(removal) => expire::remove(writing, removal),
+            Self::GiveBack(pages_max) => space::give_back(writing, *pages_max),
         }
     }
 }
@@ -98,6 +108,8 @@ pub(super) enum Answer {
     Conflicts(oneshot::Sender<Result<usize, JournalError>>),
     /// Which events are on record for those that were to be stored once.
     Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
+    /// How many rows were removed, or bytes given back.
+    Amount(oneshot::Sender<Result<u64, JournalError>>),
 }
 
 /// What a command came to, beside that it is stored.
@@ -107,6 +119,8 @@ pub(super) struct Told {
     pub(super) conflicts: usize,
     /// The events on record, one for each that was to be stored once.
     pub(super) ids: Vec<EventId>,
+    /// Rows removed, or bytes given back.
+    pub(super) amount: u64,
 }
 
 impl Answer {
@@ -116,6 +130,7 @@ impl Answer {
             Self::Done(sender) => drop(sender.send(told.map(drop))),
             Self::Conflicts(sender) => drop(sender.send(told.map(|told| told.conflicts))),
             Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
+            Self::Amount(sender) => drop(sender.send(told.map(|told| told.amount))),
         }
     }
 }
@@ -141,6 +156,18 @@ pub(super) struct Writing<'t> {
     pub(super) ended: Ended,
     /// What the command that is being stored came to.
     pub(super) told: Told,
+    /// Rows removed, by table.
+    pub(super) removed: BTreeMap<&'static str, u64>,
+    /// There is too little space for new events: what can be left out is.
+    pub(super) short: bool,
+}
+
+impl Writing<'_> {
+    /// Counts rows that were removed.
+    pub(super) fn removed(&mut self, what: &'static str, rows: u64) {
+        self.told.amount += rows;
+        *self.removed.entry(what).or_default() += rows;
+    }
 }
 
 /// What a transaction makes ready.
@@ -183,6 +210,7 @@ impl Marks {
 struct Stored {
     ended: Ended,
     marks: Marks,
+    removed: BTreeMap<&'static str, u64>,
     /// To each command.
     told: Vec<Told>,
 }
@@ -234,12 +262,21 @@ impl Committer {
         (commands, false)
     }
 
-    /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
+    /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it; where the
+    /// disk is full, all but new events.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
             Ok(stored) => self.answer(commands, stored),
-            Err(error) if commands.len() > 1 && !error.is_full() => {
-                for command in commands {
+            Err(error) if commands.len() > 1 => {
+                let full = error.is_full();
+                // Where there is no space new events give way: what is behind the journal frees it.
+                let (appends, others): (Vec<_>, Vec<_>) = commands
+                    .into_iter()
+                    .partition(|command| full && matches!(command.work, Work::Append(_) | Work::AppendOnce(_)));
+                if !appends.is_empty() {
+                    self.refuse(appends, error);
+                }
+                for command in others {
                     self.commit(vec![command]);
                 }
             }
@@ -251,14 +288,21 @@ impl Committer {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing =
-            Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), told: Told::default() };
+        let mut writing = Writing {
+            sql: &transaction,
+            now,
+            marks: Marks::default(),
+            ended: Ended::default(),
+            told: Told::default(),
+            removed: BTreeMap::new(),
+            short: matches!(self.shared.watch.space(), Space::Full(_)),
+        };
         let mut told = Vec::with_capacity(commands.len());
         for command in commands {
             command.work.apply(&mut writing)?;
             told.push(std::mem::take(&mut writing.told));
         }
-        let Writing { marks, ended, .. } = writing;
+        let Writing { marks, ended, removed, .. } = writing;
         transaction.commit()?;
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
@@ -266,15 +310,24 @@ impl Committer {
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok(Stored { ended, marks, told })
+        Ok(Stored { ended, marks, removed, told })
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
     fn answer(&self, commands: Vec<Command>, stored: Stored) {
-        let Stored { ended, marks, told } = stored;
+        let Stored { ended, marks, removed, told } = stored;
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
+        self.shared.metrics.removed(removed);
+        // Before anybody is answered: who asks for space next is told what this left.
+        if let Err(error) = self.shared.watch.measure(&self.connection, &self.shared.metrics) {
+            tracing::warn!(%error, "the journal's size could not be measured");
+        }
         for (command, told) in commands.into_iter().zip(told) {
+            if let Work::GiveBack(_) = command.work {
+                self.shared.metrics.given_back_bytes.inc_by(told.amount);
+                self.shared.watch.shortened();
+            }
             command.answer.tell(Ok(told));
         }
         // Full: it is awake already.

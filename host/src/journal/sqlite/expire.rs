@@ -93,12 +93,20 @@ const WITH_BATCH: &[(&str, &str)] = &[
 ];
 
 /// What has a time of its own to go: at most ?2 rows from before ?1, looked for once in a round.
-const SWEEPS: &[Sweep] = &[Sweep {
-    what: "saw",
-    before: |expiry| expiry.saw_before,
-    sql: "UPDATE runs SET saw = NULL WHERE seq IN \
-          (SELECT seq FROM runs WHERE saw IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
-}];
+const SWEEPS: &[Sweep] = &[
+    Sweep {
+        what: "saw",
+        before: |expiry| expiry.saw_before,
+        sql: "UPDATE runs SET saw = NULL WHERE seq IN \
+              (SELECT seq FROM runs WHERE saw IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
+    },
+    Sweep {
+        what: "duplicates",
+        before: |expiry| expiry.now,
+        sql: "DELETE FROM duplicates WHERE (workspace, source, key) IN \
+              (SELECT workspace, source, key FROM duplicates WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+    },
+];
 
 /// A row of [`SWEEPS`].
 struct Sweep {

@@ -3,6 +3,7 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
+//! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
@@ -12,6 +13,7 @@ mod deliveries;
 mod duplicates;
 mod error;
 mod events;
+mod expire;
 mod folder;
 mod lease;
 mod metrics;
@@ -22,6 +24,7 @@ mod reader;
 mod resume;
 mod runs;
 mod schema;
+mod space;
 mod state;
 mod threads;
 mod wire;
@@ -43,15 +46,17 @@ use tokio::sync::oneshot;
 use self::{
     commit::{Answer, Command, Order, Work},
     error::StoreError,
+    expire::Removal,
     folder::Folder,
     lease::{Held, Terms},
     metrics::Metrics,
+    space::Watch,
     threads::{Queues, Threads},
 };
 use super::{
     Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Saw, Settled, StoredState, Unrouted, WorkFilter,
+    EventHistory, EventRecord, Expired, Expiry, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd,
+    RunRecord, RunState, Saw, Settled, Space, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -62,7 +67,8 @@ use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 ///
 /// Where the folder cannot be used, is used by another process, or was written by a newer program.
 pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<Arc<dyn Journal>, JournalError> {
-    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics: Metrics::new(registry) };
+    let (metrics, watch) = (Metrics::new(registry), Watch::new(options));
+    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics, watch };
     Ok(Arc::new(SqliteJournal::start(options, shared)?))
 }
 
@@ -72,6 +78,7 @@ struct Shared {
     held: Held,
     clock: Clock,
     metrics: Metrics,
+    watch: Watch,
 }
 
 /// The engine. Dropping it commits what waits.
@@ -91,6 +98,7 @@ impl SqliteJournal {
         let writer = schema::open_writer(&folder.file(), options)?;
         folder.sync()?;
         resume::resume(&writer, &shared.feed)?;
+        shared.watch.measure(&writer, &shared.metrics)?;
         let shared = Arc::new(shared);
         let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
         let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
@@ -100,6 +108,10 @@ impl SqliteJournal {
 
     /// Sends new events, but where the queue is nearly full: what ends work is still taken then.
     fn admit<T>(&self, work: Work, answer: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Answer) -> Pending<T> {
+        if let Space::Full(_) = self.space() {
+            self.shared.metrics.refused.inc_by(work.weight() as u64);
+            return Pending::ready(Err(JournalError::Full));
+        }
         if self.shared.metrics.queued.get() >= self.appends_max {
             return Pending::ready(Err(JournalError::Busy));
         }
@@ -253,6 +265,28 @@ impl Journal for SqliteJournal {
 
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>> {
         self.list(query::revisions_pinned)
+    }
+
+    fn expire(&self, expiry: Expiry) -> Pending<Expired> {
+        let (shared, queues) = (Arc::clone(&self.shared), self.queues.clone());
+        reader::send(&self.queues.listings, move |sql| {
+            let chosen = expire::choose(sql, &expiry)?;
+            let Some(removal) = Removal::of(chosen.events, &expiry) else { return Ok(Expired { rows: 0, next: chosen.next }) };
+            let rows = send(&queues, &shared, Work::Remove(removal), Answer::Amount).wait()?;
+            Ok::<_, JournalError>(expire::expired(&expiry, chosen.next, rows))
+        })
+    }
+
+    fn give_back(&self) -> Pending<u64> {
+        let (shared, queues) = (Arc::clone(&self.shared), self.queues.clone());
+        reader::send(&self.queues.listings, move |sql| match shared.watch.step(sql)? {
+            0 => Ok(0),
+            pages => send(&queues, &shared, Work::GiveBack(pages), Answer::Amount).wait(),
+        })
+    }
+
+    fn space(&self) -> Space {
+        self.shared.watch.space()
     }
 
     fn close(&self) -> Pending<()> {

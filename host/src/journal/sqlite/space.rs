@@ -136,15 +136,14 @@ pub(super) fn give_back(writing: &mut Writing<'_>, pages_max: u64) -> Result<(),
     let mut statement = writing.sql.prepare(&format!("PRAGMA incremental_vacuum({pages_max})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
-    writing.amount += before.saturating_sub(pages(writing.sql)?.0) * PAGE_BYTES;
+    writing.told.amount += before.saturating_sub(pages(writing.sql)?.0) * PAGE_BYTES;
     Ok(())
 }
 
 /// Of the file, and how many of them are free.
 fn pages(connection: &Connection) -> Result<(u64, u64), StoreError> {
-    let number = |sql| -> Result<u64, StoreError> {
-        Ok(connection.prepare_cached(sql)?.query_row([], |row| Columns::of(row).whole())?)
-    };
+    let number =
+        |sql| -> Result<u64, StoreError> { Ok(connection.prepare_cached(sql)?.query_row([], |row| Columns::of(row).whole())?) };
     Ok((number("PRAGMA page_count")?, number("PRAGMA freelist_count")?))
 }
 

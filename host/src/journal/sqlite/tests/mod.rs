@@ -3,7 +3,9 @@
 mod batches;
 mod commits;
 mod duplicates;
+mod expire;
 mod listings;
+mod space;
 mod state;
 mod work;
 
