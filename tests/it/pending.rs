@@ -24,7 +24,7 @@ async fn a_hundred_thousand_waiting_deliveries_cost_neither_memory_nor_the_healt
     let without = host.peak_resident_bytes();
     host.kill();
 
-    pending::seed(&data, EVENTS, |_| {}).await;
+    pending::seed(&data, EVENTS, pending::DESTINATIONS, |_| {}).await;
     let host = HostProcess::start(&data).await;
     for number in 2..=50 {
         host.post("open", &[], "{}").await;

@@ -31,13 +31,13 @@ pub fn hub(enabled: bool) -> String {
     format!("[sources.open]\nverify = {{ scheme = \"none\" }}\n{destinations}[rules.all]\ndestinations = [{names}]\n")
 }
 
-/// Brings the journal of a data folder, whose host has stopped, to so many events. What is there counts, so that it can be gone on
-/// with. Tells how many there are now and then.
+/// Brings the journal of a data folder, whose host has stopped, to so many events that wait for so many destinations; without any they
+/// are settled. What was seeded before counts, so that it can be gone on with. Tells how many there are now and then.
 ///
 /// # Panics
 ///
 /// Where the journal refuses.
-pub async fn seed(data: &Path, events: usize, mut tell: impl FnMut(usize)) {
+pub async fn seed(data: &Path, events: usize, destinations: usize, mut tell: impl FnMut(usize)) {
     let options = journal::Options::in_folder(data.join("journal"));
     let journal =
         journal::open(&options, system_clock(), &mut prometheus_client::registry::Registry::default()).expect("a journal");
@@ -47,7 +47,7 @@ pub async fn seed(data: &Path, events: usize, mut tell: impl FnMut(usize)) {
         done(journal.append((seeded..seeded + next).map(event).collect())).await;
         // Those too that a run before this one left without their deliveries.
         let unrouted = done(journal.claim_events(2 * CHUNK)).await;
-        done(journal.route(unrouted.iter().map(routed).collect())).await;
+        done(journal.route(unrouted.iter().map(|one| routed(one, destinations)).collect())).await;
         seeded += next;
         if told.elapsed().as_secs() >= 10 {
             tell(seeded);
@@ -92,7 +92,7 @@ pub fn body(number: usize) -> Bytes {
     format!("{{\"number\":{number:>12},\"filling\":\"{filling}\"}}").into()
 }
 
-fn routed(unrouted: &Unrouted) -> Routed {
+fn routed(unrouted: &Unrouted, destinations: usize) -> Routed {
     let rule: Name = "all".parse().expect("a name");
     let run = RunId::of(&unrouted.event.workspace, unrouted.event.id, unrouted.generation, &rule);
     let delivery = |index| {
@@ -100,7 +100,7 @@ fn routed(unrouted: &Unrouted) -> Routed {
         let id = MessageId::of_run(run, &destination, 0);
         NewDelivery { id, destination, message: Message::of(&unrouted.event) }
     };
-    let outcome = Some(Outcome::Planned((0..DESTINATIONS).map(delivery).collect()));
+    let outcome = Some(Outcome::Planned((0..destinations).map(delivery).collect()));
     Routed { seq: unrouted.seq, generation: unrouted.generation, revision: 1, runs: vec![NewRun { rule, outcome }] }
 }
 

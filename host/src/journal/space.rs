@@ -34,7 +34,9 @@ impl fmt::Display for Short {
 
 /// Tells how many bytes the file system of a folder has free for us. Handed in, as clocks are, so that a test can fill a disk.
 #[derive(Clone)]
-pub struct DiskProbe(Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>);
+pub struct DiskProbe(Arc<Probe>);
+
+type Probe = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
 
 impl DiskProbe {
     /// Tells what this tells.

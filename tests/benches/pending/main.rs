@@ -3,8 +3,9 @@
 //! One million events to ten destinations are seeded through the journal's own interface (once: the folder is used again). Then the real
 //! program starts on them and, in turns, on an empty journal with the same hub file; each turn takes new events, which go to the
 //! same destinations. What is judged are the ratios of the turns, the memory and the time of the start. Two cases: destinations whose
-//! deliveries are put off, and destinations that refuse every connection.
+//! deliveries are put off, and destinations that refuse every connection. A third: what senders feel while settled events are removed.
 
+mod removal;
 mod turn;
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
 use serde_json::{Value, json};
 use sluicebox_tests::{HostProcess, pending};
 
-use turn::{Turn, turn};
+use turn::{Turn, largest, median, turn};
 
 const EVENTS: usize = 1_000_000;
 /// Turns on each journal.
@@ -38,7 +39,7 @@ async fn main() {
         HostProcess::start(data).await.kill();
     }
     let begun = Instant::now();
-    pending::seed(&full, events, |seeded| println!("seeded {seeded} of {events} events")).await;
+    pending::seed(&full, events, pending::DESTINATIONS, |seeded| println!("seeded {seeded} of {events} events")).await;
     println!("{events} events to {} destinations are there after {:.0} s", pending::DESTINATIONS, begun.elapsed().as_secs_f64());
     let mut cases = Vec::new();
     for (case, enabled) in [("put off", false), ("refusing", true)] {
@@ -48,12 +49,13 @@ async fn main() {
         }
         let (mut without, mut with) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
-            without.push(turn(&empty).await);
-            with.push(turn(&full).await);
+            without.push(turn(&empty, &[]).await);
+            with.push(turn(&full, &[]).await);
             println!("{case}, round {}: {:?} without, {:?} with", round + 1, without[round], with[round]);
         }
         cases.push(judged(case, &without, &with));
     }
+    cases.push(removal::beside_senders(&folder.join("pending-settled")).await);
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     let told = json!({
         "events": events, "deliveries": events * pending::DESTINATIONS, "build": build,
@@ -78,16 +80,6 @@ fn judged(case: &str, without: &[Turn], with: &[Turn]) -> Value {
         "p99_ms": { "empty": median(without, |turn| turn.p99_ms), "full": median(with, |turn| turn.p99_ms) },
         "slower": { "throughput": slower, "p50": ratio(|turn| turn.p50_ms), "kept": slower <= SLOWER_MAX },
     })
-}
-
-fn median(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
-    let mut values: Vec<f64> = turns.iter().map(pick).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn largest(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
-    turns.iter().map(pick).fold(0.0, f64::max)
 }
 
 fn size(file: &Path) -> u64 {

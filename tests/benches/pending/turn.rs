@@ -28,23 +28,38 @@ pub(crate) struct Turn {
     pub(crate) p50_ms: f64,
     /// The slowest hundredth of them.
     pub(crate) p99_ms: f64,
+    /// Rows that were removed meanwhile.
+    pub(crate) removed_rows: f64,
 }
 
-/// A turn on this folder. It ends with a kill, so that the next begins as after a crash.
-pub(crate) async fn turn(data: &Path) -> Turn {
+/// The one in the middle.
+pub(crate) fn median(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
+    let mut values: Vec<f64> = turns.iter().map(pick).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The largest.
+pub(crate) fn largest(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
+    turns.iter().map(pick).fold(0.0, f64::max)
+}
+
+/// A turn on this folder, by a host with these further arguments. It ends with a kill, so that the next begins as after a crash.
+pub(crate) async fn turn(data: &Path, arguments: &[&str]) -> Turn {
     let begun = Instant::now();
-    let host = HostProcess::start(data).await;
+    let host = HostProcess::start_with(data, arguments).await;
     let ready_ms = begun.elapsed().as_secs_f64() * 1e3;
     post_for(&host, WARM_UP).await;
     let mut took_ms = post_for(&host, COUNTED).await;
     let resident_bytes = host.peak_resident_bytes();
+    let removed_rows = host.metric("sluicebox_journal_removed_rows_total").await;
     host.kill();
     took_ms.sort_by(f64::total_cmp);
     let at = |percent: usize| took_ms[(took_ms.len() * percent).div_ceil(100) - 1];
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let (resident_bytes, events) = (resident_bytes as f64, took_ms.len() as f64);
+    let (resident_bytes, events, removed_rows) = (resident_bytes as f64, took_ms.len() as f64, removed_rows as f64);
     let events_per_second = events / COUNTED.as_secs_f64();
-    Turn { ready_ms, resident_bytes, events_per_second, p50_ms: at(50), p99_ms: at(99) }
+    Turn { ready_ms, resident_bytes, events_per_second, p50_ms: at(50), p99_ms: at(99), removed_rows }
 }
 
 /// Posts from all senders for so long; gives how long each took.

@@ -85,7 +85,9 @@ impl Metrics {
             (&self.disk_free_bytes, disk_free_bytes),
         ];
         for (gauge, bytes) in all {
-            bytes.map(|bytes| gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX)));
+            if let Some(bytes) = bytes {
+                gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
         }
     }
 
