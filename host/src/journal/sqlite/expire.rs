@@ -29,7 +29,7 @@ macro_rules! batches {
 }
 
 /// Whether anything of event ?2 of workspace ?1 is still to be done. The codes are those of settled states (`wire`).
-const IS_OPEN: &str = concat!(
+pub(super) const IS_OPEN: &str = concat!(
     "SELECT routed = 0 \
      OR EXISTS (SELECT 1 FROM runs WHERE workspace = ?1 AND event = ?2 AND state NOT IN (2, 3, 4, 5)) \
      OR EXISTS (SELECT 1 FROM deliveries WHERE workspace = ?1 AND event = ?2 AND state NOT IN (1, 2)) \
@@ -44,7 +44,7 @@ const IS_OPEN: &str = concat!(
 
 /// Of an event that is not open: whether there is a dead letter among what became of it, when something last happened, and how many rows
 /// hang on it.
-const STANDING: &str = concat!(
+pub(super) const STANDING: &str = concat!(
     "SELECT EXISTS (SELECT 1 FROM runs WHERE workspace = ?1 AND event = ?2 AND state = 5) \
      OR EXISTS (SELECT 1 FROM deliveries WHERE workspace = ?1 AND event = ?2 AND state = 2) \
      OR EXISTS (SELECT 1 FROM batches WHERE seq IN ",
@@ -62,12 +62,13 @@ const STANDING: &str = concat!(
      + (SELECT coalesce(sum(1 + attempts), 0) FROM deliveries WHERE workspace = ?1 AND event = ?2)"
 );
 
-/// What goes with event ?2 of workspace ?1, at most ?3 rows of each, in this order: what refers to a row goes before it.
-const WITH_EVENT: &[(&str, &str)] = &[
+/// What goes with event ?2 of workspace ?1, at most ?3 rows of each, in this order: what refers to a row goes before it. A cross join is
+/// made in the order in which it is written: the planner would rather begin with all attempts there are.
+pub(super) const WITH_EVENT: &[(&str, &str)] = &[
     (
         "attempts",
         "DELETE FROM attempts WHERE (workspace, delivery, number) IN (SELECT a.workspace, a.delivery, a.number FROM deliveries d \
-         JOIN attempts a ON a.workspace = d.workspace AND a.delivery = d.seq WHERE d.workspace = ?1 AND d.event = ?2 LIMIT ?3)",
+         CROSS JOIN attempts a ON a.workspace = d.workspace AND a.delivery = d.seq WHERE d.workspace = ?1 AND d.event = ?2 LIMIT ?3)",
     ),
     (
         "deliveries",
@@ -82,7 +83,7 @@ const WITH_EVENT: &[(&str, &str)] = &[
 ];
 
 /// What goes with batch ?2 of workspace ?1.
-const WITH_BATCH: &[(&str, &str)] = &[
+pub(super) const WITH_BATCH: &[(&str, &str)] = &[
     (
         "attempts",
         "DELETE FROM attempts WHERE workspace = ?1 \

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::{
+    super::expire::{IS_OPEN, STANDING, WITH_BATCH, WITH_EVENT},
     batches::{LIMITS, folded, join, joining},
     state::{found, put, run_end},
     *,
 };
 use crate::{
     event::{Failure, StateChange},
-    journal::{Attempt, BatchEnd, Expired, Expiry, RunEnd, Saw, Settled, StateEnd, Verdict},
+    journal::{Attempt, BatchEnd, Expired, Expiry, Once, RunEnd, Saw, Settled, StateEnd, Verdict},
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -162,13 +163,29 @@ fn keys_of_events_that_are_stored_once_go_when_their_time_is_over() {
         file.query_row("SELECT count(*) FROM duplicates", [], |row| row.get::<_, u32>(0)).expect("a count")
     };
     let once = |number: u32| {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_be_bytes());
         let until = START.plus_ms(if number < 1_200 { DAY_MS } else { 9 * DAY_MS });
-        (event(b"x"), Once { key: blake(number), until })
+        (event(b"x"), Once { key, until })
     };
     done(world.journal.append_once((0..1_300).map(once).collect()));
     assert_eq!((round(&world), keys(&world)), (0, 1_300));
     world.pass_ms(DAY_MS + 1);
     assert_eq!((round(&world), keys(&world)), (1_200, 100));
+}
+
+#[test]
+fn what_goes_with_an_event_is_found_by_it_and_not_among_all() {
+    let world = World::new();
+    let file = Connection::open(world.folder.path().join("journal.db")).expect("opens");
+    let statements = WITH_EVENT.iter().chain(WITH_BATCH).map(|(_, sql)| *sql).chain([IS_OPEN, STANDING]);
+    for sql in statements {
+        let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+        let steps =
+            plan.query_map([], |row| row.get::<_, String>(3)).expect("a plan").collect::<Result<Vec<_>, _>>().expect("steps");
+        let wide = |step: &&String| step.starts_with("SCAN ") && *step != "SCAN CONSTANT ROW" || step.ends_with("(workspace=?)");
+        assert_eq!(steps.iter().find(wide), None, "{sql}: {steps:#?}");
+    }
 }
 
 /// Goes round once with the defaults, and gives how many rows went.
