@@ -56,6 +56,15 @@ impl HostProcess {
         self.status_bytes("VmHWM:")
     }
 
+    /// How much of the processors' time it has had, in milliseconds.
+    #[must_use]
+    pub fn cpu_ms(&self) -> u64 {
+        let told = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc_pid_stat(5)).
+        let fields: Vec<&str> = told.rsplit(')').next().expect("fields").split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
+    }
+
     fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it lives");

@@ -78,7 +78,8 @@ fn judged(case: &str, without: &[Turn], with: &[Turn]) -> Value {
         "events_per_second": { "empty": median(without, |turn| turn.events_per_second), "full": median(with, |turn| turn.events_per_second) },
         "p50_ms": { "empty": median(without, |turn| turn.p50_ms), "full": median(with, |turn| turn.p50_ms) },
         "p99_ms": { "empty": median(without, |turn| turn.p99_ms), "full": median(with, |turn| turn.p99_ms) },
-        "slower": { "throughput": slower, "p50": ratio(|turn| turn.p50_ms), "kept": slower <= SLOWER_MAX },
+        "cpu_us_per_event": { "empty": median(without, |turn| turn.cpu_us_per_event), "full": median(with, |turn| turn.cpu_us_per_event) },
+        "slower": { "cpu": ratio(|turn| turn.cpu_us_per_event), "throughput": slower, "p50": ratio(|turn| turn.p50_ms), "kept": slower <= SLOWER_MAX },
     })
 }
 

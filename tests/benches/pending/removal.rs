@@ -35,6 +35,7 @@ pub(crate) async fn beside_senders(folder: &Path) -> Value {
         "removed_rows_per_turn": median(&removed, |turn| turn.removed_rows),
         "p50_ms": { "kept": median(&kept, |turn| turn.p50_ms), "removed": median(&removed, |turn| turn.p50_ms) },
         "p99_ms": { "kept": median(&kept, |turn| turn.p99_ms), "removed": median(&removed, |turn| turn.p99_ms) },
+        "cpu_us_per_event": { "kept": median(&kept, |turn| turn.cpu_us_per_event), "removed": median(&removed, |turn| turn.cpu_us_per_event) },
         "slower": { "p99": p99, "p50": ratios(|turn| turn.p50_ms), "kept": p99 <= SLOWER_MAX },
     })
 }

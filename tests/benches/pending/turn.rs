@@ -28,6 +28,8 @@ pub(crate) struct Turn {
     pub(crate) p50_ms: f64,
     /// The slowest hundredth of them.
     pub(crate) p99_ms: f64,
+    /// The processors' time that the program had for each: others on the machine change it least.
+    pub(crate) cpu_us_per_event: f64,
     /// Rows that were removed meanwhile.
     pub(crate) removed_rows: f64,
 }
@@ -50,16 +52,27 @@ pub(crate) async fn turn(data: &Path, arguments: &[&str]) -> Turn {
     let host = HostProcess::start_with(data, arguments).await;
     let ready_ms = begun.elapsed().as_secs_f64() * 1e3;
     post_for(&host, WARM_UP).await;
+    let cpu_ms = host.cpu_ms();
     let mut took_ms = post_for(&host, COUNTED).await;
+    let cpu_ms = host.cpu_ms() - cpu_ms;
     let resident_bytes = host.peak_resident_bytes();
     let removed_rows = host.metric("sluicebox_journal_removed_rows_total").await;
     host.kill();
     took_ms.sort_by(f64::total_cmp);
     let at = |percent: usize| took_ms[(took_ms.len() * percent).div_ceil(100) - 1];
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let (resident_bytes, events, removed_rows) = (resident_bytes as f64, took_ms.len() as f64, removed_rows as f64);
+    let [resident_bytes, removed_rows, cpu_ms, events] =
+        [resident_bytes, removed_rows, cpu_ms, took_ms.len() as u64].map(|n| n as f64);
     let events_per_second = events / COUNTED.as_secs_f64();
-    Turn { ready_ms, resident_bytes, events_per_second, p50_ms: at(50), p99_ms: at(99), removed_rows }
+    Turn {
+        ready_ms,
+        resident_bytes,
+        events_per_second,
+        p50_ms: at(50),
+        p99_ms: at(99),
+        cpu_us_per_event: cpu_ms * 1e3 / events,
+        removed_rows,
+    }
 }
 
 /// Posts from all senders for so long; gives how long each took.
