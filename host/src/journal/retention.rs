@@ -2,8 +2,8 @@
 //!
 //! The task goes round the journal from its oldest event to the first that is too young, a chunk at a time, each no longer under way than
 //! a commit may take, with pauses between them: the committer has its time for senders. What still waits for anything is passed over. Where
-//! space goes to an end, rounds follow each other, and what is settled goes before its time: first what was delivered, and where that
-//! is not enough dead letters too.
+//! space goes to an end, rounds follow each other, and what is settled goes before its time: what was delivered, and where that is not
+//! enough to take new events dead letters too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,13 +79,12 @@ enum Haste {
 }
 
 impl Haste {
-    /// In the next round, after one with this haste that removed so many rows.
-    fn after_round(self, space: Space, removed: u64) -> Self {
+    /// In the next round, after one with this haste that left so much space.
+    fn after_round(self, space: Space) -> Self {
         match (space, self) {
             (Space::Ample, _) => Self::None,
-            (_, Self::None) => Self::Settled,
-            (_, Self::Settled) if removed == 0 => Self::Dead,
-            (_, haste) => haste,
+            (Space::Full(_), Self::Settled | Self::Dead) => Self::Dead,
+            (Space::Scarce | Space::Full(_), _) => Self::Settled,
         }
     }
 }
@@ -123,9 +122,9 @@ impl Keeper {
         let mut haste = Haste::default();
         loop {
             match self.round(haste).await {
-                Ok(removed) => {
+                Ok(()) => {
                     let before = haste;
-                    haste = haste.after_round(self.journal.space(), removed);
+                    haste = haste.after_round(self.journal.space());
                     if haste == before || haste == Haste::None {
                         self.rest(haste).await;
                     }
@@ -139,15 +138,14 @@ impl Keeper {
         }
     }
 
-    /// From the oldest event on; gives how many rows were removed. Ends early where there is space again.
-    async fn round(&self, haste: Haste) -> Result<u64, JournalError> {
-        let (mut removed, mut after) = (0, 0);
+    /// From the oldest event on. Ends early where there is space again.
+    async fn round(&self, haste: Haste) -> Result<(), JournalError> {
+        let mut after = 0;
         loop {
             let begun = Instant::now();
             let expired = self.journal.expire(self.retention.expiry((self.clock)(), haste, after)).await?;
             pause_after(begun).await;
             self.give_back_some().await?;
-            removed += expired.rows;
             let enough = haste != Haste::None && self.journal.space() == Space::Ample;
             match expired.next {
                 Some(next) if !enough => after = next,
@@ -155,7 +153,7 @@ impl Keeper {
             }
         }
         while self.give_back_some().await? > 0 {}
-        Ok(removed)
+        Ok(())
     }
 
     async fn give_back_some(&self) -> Result<u64, JournalError> {
@@ -200,13 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn dead_letters_go_before_their_time_only_where_nothing_else_is_left() {
+    fn dead_letters_go_before_their_time_only_where_events_would_be_refused_otherwise() {
         let full = Space::Full(Short::Disk);
-        assert_eq!(Haste::None.after_round(Space::Ample, 0), Haste::None);
-        assert_eq!(Haste::None.after_round(Space::Scarce, 0), Haste::Settled);
-        assert_eq!(Haste::Settled.after_round(full, 5), Haste::Settled);
-        assert_eq!(Haste::Settled.after_round(full, 0), Haste::Dead);
-        assert_eq!(Haste::Dead.after_round(Space::Scarce, 0), Haste::Dead);
-        assert_eq!(Haste::Dead.after_round(Space::Ample, 9), Haste::None);
+        assert_eq!(Haste::None.after_round(Space::Ample), Haste::None);
+        assert_eq!(Haste::None.after_round(Space::Scarce), Haste::Settled);
+        assert_eq!(Haste::None.after_round(full), Haste::Settled);
+        assert_eq!(Haste::Settled.after_round(Space::Scarce), Haste::Settled);
+        assert_eq!(Haste::Settled.after_round(full), Haste::Dead);
+        assert_eq!(Haste::Dead.after_round(full), Haste::Dead);
+        assert_eq!(Haste::Dead.after_round(Space::Scarce), Haste::Settled);
+        assert_eq!(Haste::Dead.after_round(Space::Ample), Haste::None);
     }
 }
