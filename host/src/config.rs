@@ -33,6 +33,8 @@ pub struct Config {
     pub plugin: plugin::Options,
     /// The store of events.
     pub journal: journal::Options,
+    /// How long it keeps what is settled.
+    pub retention: journal::Retention,
 }
 
 impl Config {
@@ -49,6 +51,7 @@ impl Config {
             versioning: hub::Versioning::default(),
             plugin: plugin::Options { cache: Some(data.join("compiled")), ..plugin::Options::default() },
             journal: journal::Options::in_folder(data.join("journal")),
+            retention: journal::Retention::default(),
             data,
         }
     }

@@ -98,6 +98,7 @@ impl Host {
         };
         let mut flows = JoinSet::new();
         flows.spawn(collect(Arc::clone(&self.hub), Arc::clone(&self.journal), stop.subscribe()));
+        flows.spawn(self.keep_journal(stop.subscribe()));
         for flow in behind {
             flows.spawn(flow);
         }
@@ -140,6 +141,16 @@ impl Host {
         let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts, &mut self.registry));
         flows.push(deliver::start(&self.config.deliver, deliver_parts, &mut self.registry));
         flows
+    }
+
+    /// Removes what the journal keeps no longer.
+    fn keep_journal(&self, stopped: watch::Receiver<bool>) -> impl Future<Output = Result<(), JoinError>> + use<> {
+        let (journal, retention) = (Arc::clone(&self.journal), self.config.retention.clone());
+        let kept = journal::keep(journal, retention, Arc::clone(&self.clock), stopped);
+        async move {
+            kept.await;
+            Ok(())
+        }
     }
 
     /// Flow 1's ways in, and the API.

@@ -26,7 +26,7 @@ const PARTS: [(&str, &[&str]); 17] = [
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin"]),
-    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "net", "plugin", "lib"]),
+    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "journal", "net", "plugin", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -35,7 +35,7 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["failpoint.rs", "plugin/aot/", "plugin/workers.rs"]),
+    ("rustix", &["failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/", "sign/"]),

@@ -78,7 +78,7 @@ fn hub(url: &str) -> String {
 }
 
 async fn start(data: &Path, arguments: &[&str]) -> HostProcess {
-    HostProcess::start_with(data, arguments, &[]).await.expect("a host that is ready")
+    HostProcess::start_with(data, arguments).await
 }
 
 /// Waits until the host does not listen any more.

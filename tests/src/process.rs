@@ -27,16 +27,21 @@ pub struct HostProcess {
 impl HostProcess {
     /// Starts a host on this folder; its log is beside the data.
     pub async fn start(data: &Path) -> Self {
-        let started = Self::start_with(data, &[], &[]).await;
+        Self::start_with(data, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub async fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let started = Self::try_start(data, arguments, &[]).await;
         started.unwrap_or_else(|status| panic!("the host ended with {status}; its log: {}", log_of(data)))
     }
 
-    /// The same with further arguments, in a further environment; how it ended, where it did before it was ready.
+    /// The same in a further environment; how it ended, where it did before it was ready.
     ///
     /// # Errors
     ///
     /// How it ended.
-    pub async fn start_with(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
+    pub async fn try_start(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let mut host = Self::spawn(data, arguments, environment);
         tokio::select! {
             api = Api::when_ready(host.url.clone(), data) => {
@@ -70,8 +75,27 @@ impl HostProcess {
     /// How much memory it has of the machine's, in bytes.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most memory it ever had of the machine's, in bytes.
+    #[must_use]
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// How much of the processors' time it has had, in milliseconds.
+    #[must_use]
+    pub fn cpu_ms(&self) -> u64 {
+        let told = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc_pid_stat(5)).
+        let fields: Vec<&str> = told.rsplit(')').next().expect("fields").split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it lives");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 

@@ -17,6 +17,7 @@ cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, s
 cargo xtask test [FILTER]    every test of the project
 cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
 cargo xtask bench delivery   what destinations that hang or refuse cost the others, in the same way
+cargo xtask bench pending    ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
@@ -39,8 +40,9 @@ fn main() -> ExitCode {
         ["target"] => guests::install_target(),
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
-        ["bench"] | ["bench", "plugins"] => bench(),
+        ["bench"] | ["bench", "plugins"] => bench_plugins(),
         ["bench", "delivery"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "delivery"])),
+        ["bench", "pending"] => bench_pending(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -115,7 +117,15 @@ fn guests() -> anyhow::Result<()> {
     languages::build(languages::MEASURED, &suites, &sluicebox)
 }
 
-fn bench() -> anyhow::Result<()> {
+fn bench_pending() -> anyhow::Result<()> {
+    step("building what is measured");
+    run(cargo().args(["build", "--release", "--package", "sluicebox", "--bins"]))?;
+    let mut bench = cargo();
+    bench.args(["bench", "--package", "sluicebox-tests", "--bench", "pending"]);
+    run(bench.env("SLUICEBOX_BIN", target_folder().join("release/sluicebox")))
+}
+
+fn bench_plugins() -> anyhow::Result<()> {
     guests::install_target()?;
     step("building what is measured");
     guests::build(&guests::BENCH_GUESTS)?;

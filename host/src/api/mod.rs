@@ -39,7 +39,7 @@ use crate::{
     event::Clock,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
-    journal::{Journal, JournalError},
+    journal::{Journal, JournalError, Space},
 };
 
 /// What this part works with.
@@ -77,11 +77,19 @@ pub fn router(parts: Parts) -> Router {
         .layer(middleware::from_fn_with_state(parts.clone(), authorize));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async || "ready\n"))
+        .route("/readyz", get(ready))
         .method_not_allowed_fallback(method_not_allowed)
         .merge(closed)
         .fallback(unknown_route)
         .with_state(parts)
+}
+
+/// Whether senders are taken in: a balancer in front sends them elsewhere, or holds them, where there is no space for events.
+async fn ready(State(parts): State<Parts>) -> (StatusCode, String) {
+    match parts.journal.space() {
+        Space::Full(short) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: new events are refused, because {short}\n")),
+        Space::Ample | Space::Scarce => (StatusCode::OK, "ready\n".to_owned()),
+    }
 }
 
 async fn unknown_route() -> Problem {

@@ -16,7 +16,10 @@ use super::stop::Stop;
 use crate::{
     Host,
     config::Config,
-    deliver, net,
+    deliver,
+    event::Duration,
+    journal::{self, Retention},
+    net,
     plugin::{self, CompileLimits},
 };
 
@@ -59,6 +62,8 @@ pub(super) struct Arguments {
     /// does not end is called off and repeated after the next start.
     #[arg(long, default_value_t = Config::at("").drain_ms() / 1000, value_parser = clap::value_parser!(u64).range(..=DRAIN_SECONDS_MAX))]
     drain_seconds: u64,
+    #[command(flatten)]
+    keep: Keep,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `sluicebox::deliver=debug`.
     #[arg(long, env = "SLUICEBOX_LOG", default_value = "info")]
     log: String,
@@ -92,6 +97,37 @@ struct InFlight {
     slow_ms: u64,
 }
 
+/// How long and in how much space the journal keeps what is settled.
+#[derive(Debug, clap::Args)]
+struct Keep {
+    /// How long events are kept after their last delivery, as in `12h` or `7d`.
+    #[arg(long = "retain", env = "SLUICEBOX_RETAIN", value_name = "TIME", default_value = "7d")]
+    settled: Duration,
+    /// How long events with a dead letter are kept after the last thing that happened to them.
+    #[arg(long = "retain-dead", env = "SLUICEBOX_RETAIN_DEAD", value_name = "TIME", default_value = "30d")]
+    dead: Duration,
+    /// How long is kept what the plugins of a failed run were told, for `plugin run --event`.
+    #[arg(long = "retain-saw", env = "SLUICEBOX_RETAIN_SAW", value_name = "TIME", default_value = "3d")]
+    saw: Duration,
+    /// The size of the journal at which new events are refused; before, what is settled is removed early. No limit unless given.
+    #[arg(long, env = "SLUICEBOX_JOURNAL_BYTES_MAX", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(JOURNAL_BYTES_MIN..))]
+    journal_bytes_max: Option<u64>,
+    /// New events are refused while the disk has less free than this; before, what is settled is removed early.
+    #[arg(long, env = "SLUICEBOX_DISK_RESERVE_BYTES", value_name = "BYTES", default_value_t = journal::Options::default().disk_reserve_bytes)]
+    disk_reserve_bytes: u64,
+}
+
+/// A journal without any event has half of it.
+const JOURNAL_BYTES_MIN: u64 = 1 << 20;
+
+impl Keep {
+    fn set(self, config: &mut Config) {
+        config.retention = Retention { settled_ms: self.settled.ms, dead_ms: self.dead.ms, saw_ms: self.saw.ms };
+        config.journal.bytes_max = self.journal_bytes_max;
+        config.journal.disk_reserve_bytes = self.disk_reserve_bytes;
+    }
+}
+
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
     tracing_subscriber::registry()
@@ -117,6 +153,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.deliver = deliver::Options { in_flight_max: max, in_flight_healthy_only: healthy_only, slow_ms, ..config.deliver };
     config.plugin.component_bytes_max = arguments.component_bytes_max;
     config.plugin.compiler = Some(this_program()?);
+    arguments.keep.set(&mut config);
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     tracing::info!(%address, data = %config.data.display(), "listening");
@@ -164,7 +201,15 @@ fn this_program() -> anyhow::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        keep: Keep,
+    }
 
     #[test]
     fn ports_are_one_or_a_range() {
@@ -172,5 +217,31 @@ mod tests {
         for bad in ["", "0", "65536", "9100-9000", "80-", "web"] {
             assert!(ports(bad).is_err(), "{bad}");
         }
+    }
+
+    fn set(arguments: &[&str]) -> Config {
+        let mut config = Config::at("data");
+        Line::try_parse_from([&["serve"], arguments].concat()).expect("a command line").keep.set(&mut config);
+        config
+    }
+
+    #[test]
+    fn without_settings_the_defaults_are_those_of_the_parts() {
+        let (told, parts) = (set(&[]), Config::at("data"));
+        assert_eq!(format!("{:?}", told.retention), format!("{:?}", parts.retention));
+        assert_eq!(told.journal.bytes_max, parts.journal.bytes_max);
+        assert_eq!(told.journal.disk_reserve_bytes, parts.journal.disk_reserve_bytes);
+    }
+
+    #[test]
+    fn settings_are_lengths_of_time_and_bytes() {
+        let config =
+            set(&["--retain", "12h", "--retain-dead", "2d", "--journal-bytes-max", "4000000000", "--disk-reserve-bytes", "0"]);
+        assert_eq!((config.retention.settled_ms, config.retention.dead_ms), (43_200_000, 172_800_000));
+        assert_eq!((config.journal.bytes_max, config.journal.disk_reserve_bytes), (Some(4_000_000_000), 0));
+        let wrong =
+            |arguments: &[&str]| Line::try_parse_from([&["serve"], arguments].concat()).err().expect("refused").to_string();
+        assert!(wrong(&["--retain", "7"]).contains("write it as in"), "{}", wrong(&["--retain", "7"]));
+        assert!(wrong(&["--journal-bytes-max", "4"]).contains("1048576"));
     }
 }

@@ -18,7 +18,7 @@ pub use order::{Order, OrderKeys};
 pub use path::JsonPath;
 pub use secret::Secret;
 pub use slots::{Piece, pieces};
-pub use spec::{Duration, Invalid};
+pub use spec::{Duration, DurationError, Invalid};
 pub use state::{KeyUse, StateChange, StateEntry, StateUse};
 
 use std::sync::Arc;

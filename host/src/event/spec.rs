@@ -1,6 +1,6 @@
 //! What the parts' specs have in common: how a refused value is told, and how a length of time is written.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// A refused value: where it is within its spec, what is wrong, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +32,16 @@ impl fmt::Debug for Duration {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Duration {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let wrong =
-            || D::Error::custom(format!("`{text}` is not a length of time; write it as in \"250ms\", \"30s\", \"5m\" or \"2d\""));
+/// Why a text is no length of time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a length of time; write it as in \"250ms\", \"30s\", \"5m\" or \"2d\"")]
+pub struct DurationError(String);
+
+impl FromStr for Duration {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        let wrong = || DurationError(text.to_owned());
         // A day is 24 hours here, which jiff only grants to spans that are told so.
         let span: jiff::Span = text.parse().map_err(|_| wrong())?;
         let ms = span.total((jiff::Unit::Millisecond, jiff::SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
@@ -46,6 +50,12 @@ impl<'de> serde::Deserialize<'de> for Duration {
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
         Ok(Self { ms: ms as u64 })
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Duration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

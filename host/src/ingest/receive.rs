@@ -26,9 +26,12 @@ use super::{
 use crate::{
     event::{Clock, Event, EventId, Header, Name, Timestamp},
     failpoint::{self, Step},
-    journal::{Journal, JournalError, Once, Pending},
+    journal::{Journal, JournalError, Once, Pending, Space},
     plugin::{self, Plugins},
 };
+
+/// After so long a sender that found no space may try again.
+const FULL_RETRY_SECS: u64 = 60;
 
 /// What this part works with.
 pub struct Parts {
@@ -136,6 +139,7 @@ impl Ingest {
 
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<Received, Problem> {
         let (key, source) = self.source(workspace, source)?;
+        self.admit()?;
         let (head, body) = request.into_parts();
         let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
         failpoint::reach(Step::RequestRead);
@@ -170,13 +174,16 @@ impl Ingest {
         Ok((key, source))
     }
 
+    /// Before a byte of the body is read: what cannot be stored need not be sent.
+    fn admit(&self) -> Result<(), Problem> {
+        if let Space::Full(_) = self.parts.journal.space() { Err(storage_full()) } else { Ok(()) }
+    }
+
     async fn until_stored<T>(&self, appending: Pending<T>) -> Result<T, Problem> {
         let unavailable = |kind, detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail);
         match tokio::time::timeout(Duration::from_millis(self.options.append_timeout_ms), appending).await {
             Ok(Ok(stored)) => Ok(stored),
-            Ok(Err(JournalError::Full)) => {
-                Err(unavailable("storage-full", "no space to store the event; try again later").retry_after(60))
-            }
+            Ok(Err(JournalError::Full)) => Err(storage_full()),
             Ok(Err(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "an event could not be stored");
                 Err(unavailable("storage-unavailable", "the event could not be stored; try again").retry_after(5))
@@ -191,6 +198,11 @@ impl Ingest {
 /// It is on disk.
 fn accepted(told: &serde_json::Value) -> Response {
     (StatusCode::ACCEPTED, Json(told)).into_response()
+}
+
+fn storage_full() -> Problem {
+    let detail = "no space to store the event; try again later";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-full", detail).retry_after(FULL_RETRY_SECS)
 }
 
 /// A plugin's answer to a handshake. It may repeat what a stranger sent, on the address where operators are at home: no browser is to

@@ -13,8 +13,10 @@ mod feed;
 mod listing;
 mod pump;
 mod record;
+mod retention;
 mod revival;
 mod schedule;
+mod space;
 mod sqlite;
 mod state;
 
@@ -29,7 +31,9 @@ pub use record::{
     Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, OrderHold,
     Origin, Outcome, Routed, Run, RunEnd, Settled, Verdict,
 };
+pub use retention::{Expired, Expiry, Retention, keep};
 pub use revival::{Revival, Revived};
+pub use space::{DiskProbe, Short, Space};
 pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
 
@@ -135,6 +139,15 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The revisions that pending runs, unfolded batches and (the newest of them) dead letters are pinned to, of all workspaces.
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>>;
+
+    /// Removes what is not kept any longer, a chunk at a time. Whatever still waits for anything is kept.
+    fn expire(&self, expiry: Expiry) -> Pending<Expired>;
+
+    /// Gives some of the space that removal left to the file system, and says how many bytes; 0 where what is left is kept for new events.
+    fn give_back(&self) -> Pending<u64>;
+
+    /// How much space there is; what is appended without any is refused as [`JournalError::Full`].
+    fn space(&self) -> Space;
 
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
     fn close(&self) -> Pending<()>;

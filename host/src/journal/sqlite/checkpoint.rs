@@ -1,5 +1,5 @@
-//! Checkpoints: what was committed to the log is copied into the file beside the committer, not in it. The same thread forgets leases
-//! that are over. Neither is in anybody's way, and neither is needed for correctness at a given moment.
+//! Checkpoints: what was committed to the log is copied into the file beside the committer, not in it. The same thread looks how
+//! much space there is, and forgets leases that are over. Neither is in anybody's way, and neither is needed for correctness at a given moment.
 
 use std::{
     sync::{
@@ -12,7 +12,10 @@ use std::{
 use rusqlite::Connection;
 
 use super::{Shared, error::StoreError};
-use crate::failpoint::{self, Step};
+use crate::{
+    failpoint::{self, Step},
+    journal::{Short, Space},
+};
 
 /// How often leases are looked through.
 const TICK: Duration = Duration::from_secs(1);
@@ -57,7 +60,7 @@ impl Tidier {
             let notice = self.notices.recv_timeout(TICK);
             let done = match notice {
                 Ok(Tidy::Grown) => self.tidy(),
-                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Timeout) => self.look(),
                 Ok(Tidy::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             };
             if let Err(error) = done {
@@ -92,6 +95,22 @@ impl Tidier {
         let log = self.checkpoint(mode)?;
         failpoint::reach(Step::CheckpointEnded);
         Ok(log)
+    }
+
+    /// Nothing was committed for a while: what was given back is not the file system's before the log is copied, and the log itself takes
+    /// space that others may need.
+    fn look(&self) -> Result<(), StoreError> {
+        self.shared.watch.measure(&self.connection, &self.shared.metrics)?;
+        if self.shared.watch.space() == Space::Full(Short::Disk) {
+            self.connection.busy_timeout(RESET)?;
+            self.checkpoint("TRUNCATE")?;
+        } else if self.shared.watch.take_shortened() {
+            let log = self.checkpoint("PASSIVE")?;
+            if log.copied < log.pages {
+                self.shared.watch.shortened();
+            }
+        }
+        Ok(())
     }
 
     fn checkpoint(&self, mode: &str) -> Result<Log, StoreError> {

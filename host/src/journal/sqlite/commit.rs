@@ -2,7 +2,7 @@
 //! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender},
@@ -13,11 +13,14 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, revive, runs};
+use super::{
+    Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, lease::Ended, revive, runs,
+    space,
+};
 use crate::{
     event::{Event, EventId, Timestamp},
     failpoint::{self, Step},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled},
+    journal::{BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled, Space},
 };
 
 /// What is to be stored.
@@ -53,11 +56,15 @@ pub(super) enum Work {
     Settle(Vec<Settled>),
     /// What is taken up again.
     Revive(Vec<Revival>),
+    /// What is no longer kept, removed.
+    Remove(expire::Removal),
+    /// Up to so many free pages, given back to the file system.
+    GiveBack(u64),
 }
 
 impl Work {
     /// How many events, or the like, it stores.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         match self {
             Self::Append(events) => events.len(),
             Self::AppendOnce(events) => events.len(),
@@ -67,6 +74,8 @@ impl Work {
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
             Self::Revive(revivals) => revivals.iter().map(Revival::weight).sum(),
+            Self::Remove(removal) => removal.events.len(),
+            Self::GiveBack(_) => 1,
         }
     }
 
@@ -76,7 +85,7 @@ impl Work {
             Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
             Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
             Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
-            Self::ReleaseRuns { .. } | Self::Revive(_) => None,
+            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
             Self::Settle(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
@@ -94,6 +103,8 @@ impl Work {
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
             Self::Revive(revivals) => revive::revive(writing, revivals),
+            Self::Remove(removal) => expire::remove(writing, removal),
+            Self::GiveBack(pages_max) => space::give_back(writing, *pages_max),
         }
     }
 }
@@ -118,6 +129,8 @@ pub(super) enum Answer {
     Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
     /// What was taken up again.
     Revived(oneshot::Sender<Result<Revived, JournalError>>),
+    /// How many rows were removed, or bytes given back.
+    Amount(oneshot::Sender<Result<u64, JournalError>>),
 }
 
 /// What a command came to, beside that it is stored.
@@ -129,6 +142,8 @@ pub(super) struct Told {
     pub(super) ids: Vec<EventId>,
     /// What was taken up again.
     pub(super) revived: Revived,
+    /// Rows removed, or bytes given back.
+    pub(super) amount: u64,
 }
 
 impl Answer {
@@ -139,6 +154,7 @@ impl Answer {
             Self::Conflicts(sender) => drop(sender.send(told.map(|told| told.conflicts))),
             Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
             Self::Revived(sender) => drop(sender.send(told.map(|told| told.revived))),
+            Self::Amount(sender) => drop(sender.send(told.map(|told| told.amount))),
         }
     }
 }
@@ -164,6 +180,18 @@ pub(super) struct Writing<'t> {
     pub(super) ended: Ended,
     /// What the command that is being stored came to.
     pub(super) told: Told,
+    /// Rows removed, by table.
+    pub(super) removed: BTreeMap<&'static str, u64>,
+    /// There is too little space for new events: what can be left out is.
+    pub(super) short: bool,
+}
+
+impl Writing<'_> {
+    /// Counts rows that were removed.
+    pub(super) fn removed(&mut self, what: &'static str, rows: u64) {
+        self.told.amount += rows;
+        *self.removed.entry(what).or_default() += rows;
+    }
 }
 
 /// What a transaction makes ready.
@@ -206,6 +234,7 @@ impl Marks {
 struct Stored {
     ended: Ended,
     marks: Marks,
+    removed: BTreeMap<&'static str, u64>,
     /// To each command.
     told: Vec<Told>,
 }
@@ -257,12 +286,21 @@ impl Committer {
         (commands, false)
     }
 
-    /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it.
+    /// Stores all commands together. Where that fails each is tried alone, so that a bad one does not take the others with it; where the
+    /// disk is full, all but new events.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
             Ok(stored) => self.answer(commands, stored),
-            Err(error) if commands.len() > 1 && !error.is_full() => {
-                for command in commands {
+            Err(error) if commands.len() > 1 => {
+                let full = error.is_full();
+                // Where there is no space new events give way: what is behind the journal frees it.
+                let (appends, others): (Vec<_>, Vec<_>) = commands
+                    .into_iter()
+                    .partition(|command| full && matches!(command.work, Work::Append(_) | Work::AppendOnce(_)));
+                if !appends.is_empty() {
+                    self.refuse(appends, error);
+                }
+                for command in others {
                     self.commit(vec![command]);
                 }
             }
@@ -274,15 +312,22 @@ impl Committer {
         let started = Instant::now();
         let now = (self.shared.clock)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing =
-            Writing { sql: &transaction, now, marks: Marks::default(), ended: Ended::default(), told: Told::default() };
+        let mut writing = Writing {
+            sql: &transaction,
+            now,
+            marks: Marks::default(),
+            ended: Ended::default(),
+            told: Told::default(),
+            removed: BTreeMap::new(),
+            short: matches!(self.shared.watch.space(), Space::Full(_)),
+        };
         failpoint::reach(Step::TransactionBegun);
         let mut told = Vec::with_capacity(commands.len());
         for command in commands {
             command.work.apply(&mut writing)?;
             told.push(std::mem::take(&mut writing.told));
         }
-        let Writing { marks, ended, .. } = writing;
+        let Writing { marks, ended, removed, .. } = writing;
         let steps = || commands.iter().filter_map(|command| command.work.steps());
         steps().for_each(|[filled, _]| failpoint::reach(filled));
         transaction.commit()?;
@@ -293,16 +338,25 @@ impl Committer {
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());
-        Ok(Stored { ended, marks, told })
+        Ok(Stored { ended, marks, removed, told })
     }
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free.
     fn answer(&self, commands: Vec<Command>, stored: Stored) {
-        let Stored { ended, marks, told } = stored;
+        let Stored { ended, marks, removed, told } = stored;
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
+        self.shared.metrics.removed(removed);
+        // Before anybody is answered: who asks for space next is told what this left.
+        if let Err(error) = self.shared.watch.measure(&self.connection, &self.shared.metrics) {
+            tracing::warn!(%error, "the journal's size could not be measured");
+        }
         for (command, told) in commands.into_iter().zip(told) {
             self.shared.metrics.revived(&told.revived);
+            if let Work::GiveBack(_) = command.work {
+                self.shared.metrics.given_back_bytes.inc_by(told.amount);
+                self.shared.watch.shortened();
+            }
             command.answer.tell(Ok(told));
         }
         // Full: it is awake already.

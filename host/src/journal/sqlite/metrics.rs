@@ -1,11 +1,11 @@
 //! What the engine tells about itself.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 use crate::journal::Revived;
@@ -21,6 +21,16 @@ pub(super) struct Metrics {
     pub(super) queued: Gauge,
     /// The write-ahead log's size.
     pub(super) log_pages: Gauge,
+    /// Whether new events are taken: 1 or 0.
+    pub(super) admitting: Gauge,
+    /// Events that were refused for want of space.
+    pub(super) refused: Counter,
+    /// Given back to the file system.
+    pub(super) given_back_bytes: Counter,
+    used_bytes: Gauge,
+    file_bytes: Gauge,
+    disk_free_bytes: Gauge,
+    removed_rows: Family<Table, Counter>,
     commit_seconds: Histogram,
     commit_events: Histogram,
     revived: Family<RevivedLabels, Counter>,
@@ -32,6 +42,11 @@ struct RevivedLabels {
     what: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Table {
+    table: &'static str,
+}
+
 impl Metrics {
     /// Registers them.
     pub(super) fn new(registry: &mut Registry) -> Self {
@@ -40,6 +55,13 @@ impl Metrics {
             failures: Counter::default(),
             queued: Gauge::default(),
             log_pages: Gauge::default(),
+            admitting: Gauge::default(),
+            refused: Counter::default(),
+            given_back_bytes: Counter::default(),
+            used_bytes: Gauge::default(),
+            file_bytes: Gauge::default(),
+            disk_free_bytes: Gauge::default(),
+            removed_rows: Family::default(),
             commit_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             commit_events: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]),
             revived: Family::default(),
@@ -49,6 +71,17 @@ impl Metrics {
         registry.register("commit_failures", "Transactions that failed", metrics.failures.clone());
         registry.register("queue_depth", "Calls that wait for the committer", metrics.queued.clone());
         registry.register("wal_pages", "Pages in the write-ahead log", metrics.log_pages.clone());
+        registry.register("admitting", "1 while new events are taken, 0 for want of space", metrics.admitting.clone());
+        registry.register("refused_events", "Events refused for want of space", metrics.refused.clone());
+        let bytes = |registry: &mut Registry, name: &str, help: &str, gauge: &Gauge| {
+            registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+        };
+        bytes(registry, "used", "What the journal holds, without its log", &metrics.used_bytes);
+        bytes(registry, "file", "The journal's file, free pages included", &metrics.file_bytes);
+        bytes(registry, "disk_free", "What the file system of the journal has free", &metrics.disk_free_bytes);
+        let given_back = metrics.given_back_bytes.clone();
+        registry.register_with_unit("given_back", "Given back to the file system", Unit::Bytes, given_back);
+        registry.register("removed_rows", "Rows no longer kept, by table", metrics.removed_rows.clone());
         registry.register("commit_duration_seconds", "From begin to synced", metrics.commit_seconds.clone());
         registry.register("commit_events", "Events appended in one transaction", metrics.commit_events.clone());
         registry.register("revived", "What was settled and is taken up again", metrics.revived.clone());
@@ -62,6 +95,27 @@ impl Metrics {
             if count > 0 {
                 self.revived.get_or_create(&RevivedLabels { what }).inc_by(count);
             }
+        }
+    }
+
+    /// What was found on disk.
+    pub(super) fn measured(&self, used_bytes: u64, file_bytes: u64, disk_free_bytes: Option<u64>) {
+        let all = [
+            (&self.used_bytes, Some(used_bytes)),
+            (&self.file_bytes, Some(file_bytes)),
+            (&self.disk_free_bytes, disk_free_bytes),
+        ];
+        for (gauge, bytes) in all {
+            if let Some(bytes) = bytes {
+                gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    /// Rows that were removed, by table.
+    pub(super) fn removed(&self, rows: BTreeMap<&'static str, u64>) {
+        for (table, rows) in rows {
+            self.removed_rows.get_or_create(&Table { table }).inc_by(rows);
         }
     }
 

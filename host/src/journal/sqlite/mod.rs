@@ -6,6 +6,7 @@
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`);
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
+//! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod batches;
@@ -17,6 +18,7 @@ mod deliveries;
 mod duplicates;
 mod error;
 mod events;
+mod expire;
 mod folder;
 mod given_up;
 mod lease;
@@ -31,6 +33,7 @@ mod resume;
 mod revive;
 mod runs;
 mod schema;
+mod space;
 mod span;
 mod state;
 mod threads;
@@ -53,15 +56,18 @@ use tokio::sync::oneshot;
 use self::{
     commit::{Answer, Command, Order, Work},
     error::StoreError,
+    expire::Removal,
     folder::Folder,
     lease::{Held, Terms},
     metrics::Metrics,
+    space::Watch,
     threads::{Queues, Threads},
 };
 use super::{
     Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryHistory,
-    DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page,
-    Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
+    DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed, Journal, JournalError, Lane,
+    Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, Space, StoredState, Unrouted,
+    WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
@@ -72,7 +78,8 @@ use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Times
 ///
 /// Where the folder cannot be used, is used by another process, or was written by a newer program.
 pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<Arc<dyn Journal>, JournalError> {
-    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics: Metrics::new(registry) };
+    let (metrics, watch) = (Metrics::new(registry), Watch::new(options));
+    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics, watch };
     Ok(Arc::new(SqliteJournal::start(options, shared)?))
 }
 
@@ -82,6 +89,7 @@ struct Shared {
     held: Held,
     clock: Clock,
     metrics: Metrics,
+    watch: Watch,
 }
 
 /// The engine. Dropping it commits what waits.
@@ -102,6 +110,7 @@ impl SqliteJournal {
         let writer = schema::open_writer(&folder.file(), options)?;
         folder.sync()?;
         resume::resume(&writer, &shared.feed)?;
+        shared.watch.measure(&writer, &shared.metrics)?;
         let shared = Arc::new(shared);
         let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
         let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
@@ -111,6 +120,10 @@ impl SqliteJournal {
 
     /// Sends new events, but where the queue is nearly full: what ends work is still taken then.
     fn admit<T>(&self, work: Work, answer: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Answer) -> Pending<T> {
+        if let Space::Full(_) = self.space() {
+            self.shared.metrics.refused.inc_by(work.weight() as u64);
+            return Pending::ready(Err(JournalError::Full));
+        }
         if self.shared.metrics.queued.get() >= self.appends_max {
             return Pending::ready(Err(JournalError::Busy));
         }
@@ -288,6 +301,28 @@ impl Journal for SqliteJournal {
 
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>> {
         self.list(query::revisions_pinned)
+    }
+
+    fn expire(&self, expiry: Expiry) -> Pending<Expired> {
+        let (shared, queues) = (Arc::clone(&self.shared), self.queues.clone());
+        reader::send(&self.queues.listings, move |sql| {
+            let chosen = expire::choose(sql, &expiry)?;
+            let Some(removal) = Removal::of(chosen.events, &expiry) else { return Ok(Expired { rows: 0, next: chosen.next }) };
+            let rows = send(&queues, &shared, Work::Remove(removal), Answer::Amount).wait()?;
+            Ok::<_, JournalError>(expire::expired(&expiry, chosen.next, rows))
+        })
+    }
+
+    fn give_back(&self) -> Pending<u64> {
+        let (shared, queues) = (Arc::clone(&self.shared), self.queues.clone());
+        reader::send(&self.queues.listings, move |sql| match shared.watch.step(sql)? {
+            0 => Ok(0),
+            pages => send(&queues, &shared, Work::GiveBack(pages), Answer::Amount).wait(),
+        })
+    }
+
+    fn space(&self) -> Space {
+        self.shared.watch.space()
     }
 
     fn close(&self) -> Pending<()> {

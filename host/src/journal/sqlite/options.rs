@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::journal::DiskProbe;
+
 /// Settings of the journal. Everything that can wait or grow has its limit here.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -25,8 +27,15 @@ pub struct Options {
     pub listing_ms_max: u64,
     /// The log is copied into the file when it has this many pages of 8 KiB that are not. 4,096, which is 32 MiB.
     pub checkpoint_pages: u32,
-    /// The file may grow to this; then the journal is full. Its log comes on top: about four times `checkpoint_pages`. No limit.
+    /// New events are taken until what the file holds has this size. From seven eighths of it on what is settled is removed before its
+    /// time. The work on what was taken may use a quarter (64 MiB at least) more; the log comes on top: about four times
+    /// `checkpoint_pages`. No limit.
     pub bytes_max: Option<u64>,
+    /// New events are taken while the file system has this much free. From one and a half times as much on what is settled is removed
+    /// before its time. It has to hold what is taken between two looks, and the log. 512 MiB.
+    pub disk_reserve_bytes: u64,
+    /// Tells what the file system has free. `statvfs`.
+    pub disk: DiskProbe,
     /// Claimed events, runs and batches that nobody ended are handed out again after this time. Five minutes.
     pub lease_ms: u64,
 }
@@ -44,6 +53,8 @@ impl Default for Options {
             listing_ms_max: 5_000,
             checkpoint_pages: 4_096,
             bytes_max: None,
+            disk_reserve_bytes: 512 << 20,
+            disk: DiskProbe::default(),
             lease_ms: 300_000,
         }
     }

@@ -1,8 +1,8 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, and which revisions dead
-//! letters are of.
+//! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, which revisions dead
+//! letters are of, and which runs kept what they saw.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Options, error::StoreError};
+use super::{Options, error::StoreError, space::hard_bytes_max};
 
 /// The layout this program knows. Those before it were never released.
 const VERSION: i64 = 3;
@@ -88,6 +88,7 @@ CREATE UNIQUE INDEX runs_of_event ON runs (workspace, event, generation, rule);
 CREATE INDEX runs_listed ON runs (workspace);
 CREATE INDEX runs_pending ON runs (workspace, rule, due_at) WHERE state = 0;
 CREATE INDEX runs_dead ON runs (workspace) WHERE state = 5;
+CREATE INDEX runs_saw ON runs (created_at) WHERE saw IS NOT NULL;
 
 CREATE TABLE batches (
     workspace TEXT NOT NULL,
@@ -128,6 +129,7 @@ CREATE TABLE batch_members (
     body BLOB
 ) STRICT;
 CREATE INDEX batch_members_of ON batch_members (workspace, batch);
+CREATE INDEX batch_members_of_event ON batch_members (workspace, event);
 
 CREATE TABLE deliveries (
     workspace TEXT NOT NULL,
@@ -156,6 +158,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE UNIQUE INDEX deliveries_id ON deliveries (workspace, id);
 CREATE INDEX deliveries_of_event ON deliveries (workspace, event) WHERE event IS NOT NULL;
+CREATE INDEX deliveries_of_batch ON deliveries (workspace, batch) WHERE batch IS NOT NULL;
 CREATE INDEX deliveries_listed ON deliveries (workspace);
 CREATE INDEX deliveries_to ON deliveries (workspace, destination);
 CREATE INDEX deliveries_waiting ON deliveries (workspace, destination, blocked, due_at) WHERE state = 0;
@@ -249,7 +252,8 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     let log_bytes_max = i64::from(options.checkpoint_pages) * 4 * i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX);
     connection.pragma_update(None, "journal_size_limit", log_bytes_max)?;
     if let Some(bytes) = options.bytes_max {
-        connection.pragma_update(None, "max_page_count", i64::try_from(bytes / PAGE_BYTES).unwrap_or(i64::MAX))?;
+        let pages_max = hard_bytes_max(bytes) / PAGE_BYTES;
+        connection.pragma_update(None, "max_page_count", i64::try_from(pages_max).unwrap_or(i64::MAX))?;
     }
     migrate(&mut connection, path)?;
     connection.execute_batch(LISTED)?;

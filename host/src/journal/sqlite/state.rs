@@ -122,7 +122,14 @@ fn remove(writing: &Writing<'_>, workspace: &Name, plugin: &Name, key: &str) -> 
     Ok(removed.optional()?.unwrap_or(0))
 }
 
-fn remove_expired(writing: &Writing<'_>, workspace: &Name, plugin: &Name) -> Result<(), StoreError> {
+/// Of all plugins, also of those that are idle: up to [`EXPIRED_MAX`] entries of each. Gives how many there were.
+pub(super) fn remove_all_expired(writing: &Writing<'_>) -> Result<u64, StoreError> {
+    let mut statement = writing.sql.prepare_cached("SELECT workspace, plugin FROM plugin_state_sizes")?;
+    let plugins = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(Name, Name)>, _>>()?;
+    plugins.iter().map(|(workspace, plugin)| remove_expired(writing, workspace, plugin)).sum()
+}
+
+fn remove_expired(writing: &Writing<'_>, workspace: &Name, plugin: &Name) -> Result<u64, StoreError> {
     let sql = "DELETE FROM plugin_state WHERE rowid IN (SELECT rowid FROM plugin_state \
                WHERE workspace = ?1 AND plugin = ?2 AND expires_at <= ?3 ORDER BY expires_at LIMIT ?4) \
                RETURNING octet_length(key) + length(value)";
@@ -130,12 +137,12 @@ fn remove_expired(writing: &Writing<'_>, workspace: &Name, plugin: &Name) -> Res
         .sql
         .prepare_cached(sql)?
         .query_map(params![workspace, plugin, writing.now, EXPIRED_MAX], |row| Columns::of(row).whole())?
-        .sum::<Result<u64, _>>()?;
-    if removed > 0 {
-        let bytes = size(writing.sql, workspace, plugin)?.saturating_sub(removed);
+        .collect::<Result<Vec<u64>, _>>()?;
+    if !removed.is_empty() {
+        let bytes = size(writing.sql, workspace, plugin)?.saturating_sub(removed.iter().sum());
         set_size(writing, workspace, plugin, bytes)?;
     }
-    Ok(())
+    Ok(removed.len() as u64)
 }
 
 /// What all keys and values of a plugin have together.

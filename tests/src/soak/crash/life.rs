@@ -55,7 +55,7 @@ pub(super) struct World {
 pub(super) async fn live(world: &World, kill: Kill) -> Result<bool, String> {
     let failpoint = kill.failpoint();
     let environment: Vec<(&str, &str)> = failpoint.iter().map(|failpoint| (VARIABLE, failpoint.as_str())).collect();
-    let starting = HostProcess::start_with(&world.data, &["--log", "warn"], &environment);
+    let starting = HostProcess::try_start(&world.data, &["--log", "warn"], &environment);
     let patience = if kill.place == Place::Starting { Duration::from_millis(kill.nth) } else { crate::PATIENCE };
     if kill.place == Place::Unanswered {
         world.sink.hold_back(kill.nth);

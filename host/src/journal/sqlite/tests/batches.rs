@@ -206,11 +206,11 @@ pub(super) fn join(key: &str, index: u32, unrouted: &Unrouted, limits: BatchLimi
     Join { key: key.to_owned(), index, message: Message::of(&unrouted.event), limits, rule_hash: [1; 16], ordered: Vec::new() }
 }
 
-fn joining(joins: Vec<Join>) -> Outcome {
+pub(super) fn joining(joins: Vec<Join>) -> Outcome {
     Outcome::Joined { joins, alone: Vec::new() }
 }
 
-fn folded(batch: BatchId) -> Outcome {
+pub(super) fn folded(batch: BatchId) -> Outcome {
     let message = Message {
         event_type: "digest".to_owned(),
         content_type: None,

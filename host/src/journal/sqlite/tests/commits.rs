@@ -15,6 +15,7 @@ use crate::journal::{
         lease::Held,
         metrics::Metrics,
         schema, send,
+        space::Watch,
         threads::Queues,
     },
 };
@@ -174,6 +175,23 @@ fn a_full_disk_is_told_and_stores_nothing_of_the_call() {
     assert_eq!(done(journal.claim_events(99)).len(), stored);
 }
 
+#[test]
+fn where_the_file_cannot_grow_new_events_give_way_to_the_work_on_those_it_has() {
+    let desk = Desk::new(500);
+    let (first, second) = (event(b"1"), event(b"2"));
+    let shared = Arc::clone(&desk.committer.shared);
+    let pages: i64 = desk.committer.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("a number");
+    let stored = desk.write(Work::Append(vec![first]));
+    desk.committer.connection.pragma_update(None, "max_page_count", pages + 2).expect("is set");
+    let refused = desk.write(Work::Append(vec![Event { body: vec![1; 100_000].into(), ..second }]));
+    let other = desk.write(Work::Route(vec![Routed { seq: 9, generation: 0, revision: 1, runs: Vec::new() }]));
+    desk.run();
+    assert!(matches!(refused.wait(), Err(JournalError::Full)));
+    assert!(matches!(stored.wait(), Err(JournalError::Full)), "all new events of the transaction");
+    done(other);
+    assert_eq!(shared.metrics.failures.get(), 1);
+}
+
 impl World {
     fn close(self) -> (TempDir, Arc<AtomicU64>) {
         let Self { journal, folder, clock } = self;
@@ -209,6 +227,7 @@ impl Desk {
             held: Held::default(),
             clock: Arc::new(|| START),
             metrics: Metrics::new(&mut Registry::default()),
+            watch: Watch::new(&options),
         });
         let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
         let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));

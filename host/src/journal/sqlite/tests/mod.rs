@@ -4,14 +4,16 @@ mod batches;
 mod commits;
 mod dead;
 mod duplicates;
+mod expire;
 mod listings;
 mod order;
 mod revive;
+mod space;
 mod state;
 mod work;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     pin::pin,
     sync::{
         Arc,
@@ -99,11 +101,16 @@ fn lane(text: &str) -> Lane {
     Lane { workspace: Name::default_workspace(), name: name(text) }
 }
 
-/// The lanes that are marked now.
+/// The names of the lanes that are marked now.
 fn marked(lanes: &Lanes) -> BTreeSet<String> {
+    taken(lanes).into_iter().map(|lane| lane.name.to_string()).collect()
+}
+
+/// The lanes that are marked now.
+fn taken(lanes: &Lanes) -> HashSet<Lane> {
     match pin!(lanes.take()).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(taken) => taken.into_iter().map(|lane| lane.name.to_string()).collect(),
-        Poll::Pending => BTreeSet::new(),
+        Poll::Ready(taken) => taken,
+        Poll::Pending => HashSet::new(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Order by key: what is sent when, over failures, restarts and runs that take their time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -238,7 +241,8 @@ fn claim_all(connection: &mut Connection) -> Vec<u64> {
 fn line_up(connection: &mut Connection) {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("a transaction");
     let (marks, ended) = (Marks::default(), Ended::default());
-    let mut writing = Writing { sql: &transaction, now: START, marks, ended, told: Told::default() };
+    let mut writing =
+        Writing { sql: &transaction, now: START, marks, ended, told: Told::default(), removed: BTreeMap::new(), short: false };
     order::line_up(&mut writing, &lane("d"), "k").expect("in order");
     transaction.commit().expect("committed");
 }

@@ -160,7 +160,7 @@ fn read(key: &str, seen: Option<u64>) -> KeyUse {
     KeyUse { key: key.to_owned(), seen: seen.map(|version| entry(version, "as it was")), left: None }
 }
 
-fn put(key: &str, seen: Option<u64>, version: u64, value: &str) -> KeyUse {
+pub(super) fn put(key: &str, seen: Option<u64>, version: u64, value: &str) -> KeyUse {
     KeyUse { left: Some(StateChange::Put(entry(version, value))), ..read(key, seen) }
 }
 
@@ -179,7 +179,7 @@ fn state_end(now: Timestamp, keys: &[KeyUse]) -> StateEnd {
     StateEnd { uses, now, again_at: AGAIN_AT }
 }
 
-fn run_end(unrouted: &Unrouted, attempt: u32, keys: &[KeyUse]) -> RunEnd {
+pub(super) fn run_end(unrouted: &Unrouted, attempt: u32, keys: &[KeyUse]) -> RunEnd {
     RunEnd {
         seq: unrouted.seq,
         generation: unrouted.generation,
@@ -193,7 +193,7 @@ fn run_end(unrouted: &Unrouted, attempt: u32, keys: &[KeyUse]) -> RunEnd {
     }
 }
 
-fn found(world: &World, key: &str) -> StoredState {
+pub(super) fn found(world: &World, key: &str) -> StoredState {
     done(world.journal.state(Name::default_workspace(), name("p"), key.to_owned(), world.now()))
 }
 
@@ -202,7 +202,7 @@ fn history(world: &World, unrouted: &Unrouted) -> EventHistory {
 }
 
 /// An event whose one rule, `r`, has plugins.
-fn pending_run(world: &World) -> Unrouted {
+pub(super) fn pending_run(world: &World) -> Unrouted {
     let unrouted = world.appended(&["a"]).remove(0);
     done(world.journal.route(vec![routed(&unrouted, "r", None)]));
     unrouted

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     event::{Digest, Failure, Stage},
-    journal::{Attempt, DeliveryState, Run, RunEnd, RunState, Settled, StateEnd, Verdict, sqlite::lease},
+    journal::{
+        Attempt, DeliveryState, Feed, Run, RunEnd, RunState, Settled, StateEnd, Verdict,
+        sqlite::{lease, resume},
+    },
 };
 
 #[test]
@@ -15,6 +18,29 @@ fn an_event_is_claimed_once_in_a_life_until_it_is_routed() {
     let world = world.reopen();
     let seqs: Vec<_> = done(world.journal.claim_events(9)).iter().map(|unrouted| unrouted.seq).collect();
     assert_eq!(seqs, [claimed[0].seq, claimed[2].seq]);
+}
+
+#[test]
+fn an_open_finds_the_lanes_of_all_workspaces_without_looking_at_what_waits_in_them() {
+    let world = World::new();
+    for workspace in ["a", "b"] {
+        done(world.journal.append(vec![Event { workspace: name(workspace), ..event(b"x") }]));
+    }
+    done(world.journal.append((0..1_000).map(|_| event(b"x")).collect()));
+    let waiting = done(world.journal.claim_events(2_000));
+    done(world.journal.route(waiting.iter().map(|one| routed(one, "r", Some(planned(one, "r", &["d", "e"])))).collect()));
+    let mut file = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
+    let thousands = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&thousands);
+    let count = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    file.progress_handler(1_000, Some(count)).expect("is set");
+    let feed = Feed::default();
+    resume::resume(&file, &feed).expect("it finds them");
+    assert_eq!(taken(&feed.deliveries).len(), 6);
+    assert_eq!(thousands.load(Ordering::Relaxed), 0, "thousands of steps for six lanes");
 }
 
 #[test]
