@@ -38,6 +38,7 @@ use crate::{
     hub::{Hub, Snapshot},
     journal::Journal,
     plugin::Plugins,
+    sign::TokenKey,
 };
 
 /// Runs a host on a listener that the caller owns, until `shutdown` is ready; then finishes what is under way, within the bounds of the
@@ -65,7 +66,8 @@ impl Host {
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal =
             journal::open(&config.journal, Arc::clone(&clock), &mut registry).context("the journal could not be opened")?;
-        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone() };
+        let callbacks = config.ingest.public_url.is_some();
+        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone(), callbacks };
         let opened =
             Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
         for note in &opened.notes {
@@ -84,8 +86,8 @@ impl Host {
     /// the journal end what they have begun. Ends early, with an error, where one of those flows fails.
     pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
-        let behind = self.start_behind_the_journal(&stopped);
-        let router = self.router();
+        let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
+        let router = self.router(&delivering);
         let serving = ingest::serve(listener, router, &self.config.ingest, stopped);
         let stopping = async {
             shutdown.await;
@@ -115,8 +117,14 @@ impl Host {
         Ok(())
     }
 
-    /// Flows 2 and 3.
-    fn start_behind_the_journal(&mut self, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    /// Flows 2 and 3, and what the third is reached by from outside.
+    fn start_behind_the_journal(
+        &mut self,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<(Vec<JoinHandle<()>>, deliver::Ways)> {
+        let token_key = TokenKey::new(self.hub.derived_key("receipts and confirmations"));
+        let public_url = self.config.ingest.public_url.as_deref();
+        let callbacks = deliver::Callbacks::new(token_key.clone(), public_url).context("--public-url")?;
         let dispatch_parts = dispatch::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.dispatch),
@@ -130,15 +138,18 @@ impl Host {
             book: self.piece(|snapshot| &snapshot.deliver),
             client: net::Client::new(&self.config.net),
             clock: Arc::clone(&self.clock),
+            token_key,
+            callbacks,
             shutdown: stopped.clone(),
         };
         let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts, &mut self.registry));
-        flows.push(deliver::start(&self.config.deliver, deliver_parts, &mut self.registry));
-        flows
+        let deliver::Flow { tasks, ways } = deliver::start(&self.config.deliver, deliver_parts, &mut self.registry);
+        flows.extend(tasks);
+        Ok((flows, ways))
     }
 
     /// Flow 1's ways in, and the API.
-    fn router(&mut self) -> Router {
+    fn router(&mut self, delivering: &deliver::Ways) -> Router {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
@@ -154,7 +165,8 @@ impl Host {
             history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
             plugins: Arc::clone(&self.plugins),
         };
-        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), repeater, registry };
+        let (hub, journal) = (Arc::clone(&self.hub), Arc::clone(&self.journal));
+        let api_parts = api::Parts { hub, journal, repeater, delivering: delivering.clone(), registry };
         ways_in.merge(api::router(api_parts))
     }
 

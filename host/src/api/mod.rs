@@ -1,13 +1,16 @@
-//! The REST API: what operators and the command line speak to. Every route but `/healthz` and `/readyz` needs the admin key.
+//! The REST API: what operators and the command line speak to. Every route but `/healthz`, `/readyz` and `/confirm/{token}` needs the admin
+//! key.
 //!
 //! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
+mod confirm;
 mod deliveries;
 mod diff;
 mod documents;
 mod events;
 mod plugins;
+mod pull;
 mod query;
 mod repeat;
 mod versions;
@@ -28,7 +31,7 @@ use http::{StatusCode, header};
 use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
-    dispatch,
+    deliver, dispatch,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
     journal::{Journal, JournalError},
@@ -43,6 +46,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// Runs once more what ran.
     pub repeater: dispatch::Repeater,
+    /// Queues that are fetched from, and confirmations.
+    pub delivering: deliver::Ways,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -57,6 +62,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())
+        .merge(pull::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.
         .method_not_allowed_fallback(method_not_allowed)
@@ -64,6 +70,8 @@ pub fn router(parts: Parts) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async || "ready\n"))
+        // Whoever has the URL may call it.
+        .merge(confirm::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .merge(closed)
         .fallback(unknown_route)

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    deliver::{Given, Signature},
     dispatch::Repeated,
     event::{Attribute, Event, Failure, Header, Name, Stage, Timestamp},
     hub::{self, Kind, PluginHealth},
     journal::{
-        AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
+        AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Origin, Page,
         RunRecord, RunState, Saw, SawState,
     },
     plugin::{BreakerStatus, Ended, Piece, Report},
@@ -212,16 +213,16 @@ pub(super) fn time(at: Timestamp) -> Value {
     jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string().into()
 }
 
-fn failure(failure: &Failure) -> Value {
+pub(super) fn failure(failure: &Failure) -> Value {
     json!({ "code": failure.code, "message": failure.message })
 }
 
-fn headers(headers: &[Header]) -> Value {
+pub(super) fn headers(headers: &[Header]) -> Value {
     headers.iter().map(|header| json!([header.name, header.value])).collect()
 }
 
 /// `{ "text": ... }` where the bytes are UTF-8, else `{ "base64": ... }`.
-fn bytes(body: &[u8]) -> Value {
+pub(super) fn bytes(body: &[u8]) -> Value {
     match std::str::from_utf8(body) {
         Ok(text) => json!({ "text": text }),
         Err(_) => json!({ "base64": STANDARD.encode(body) }),
@@ -399,6 +400,7 @@ pub(super) fn delivery(record: &DeliveryRecord) -> Value {
         "attempts": record.attempts,
         "created_at": time(record.created_at),
         "due_at": record.due_at.map(time),
+        "received_at": record.received_at.map(time),
         "settled_at": record.settled_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "last_status": record.last_status,
@@ -414,6 +416,37 @@ pub(super) fn whole_delivery(sent: &Delivery, record: &DeliveryRecord, attempts:
     whole["body"] = bytes(&sent.body);
     whole["attempt_records"] = attempts.iter().map(attempt).collect();
     whole
+}
+
+/// A message that a consumer has from now on. Of a batch, event and source are null.
+pub(super) fn given(given: &Given) -> Value {
+    let Given { delivery, receipt, until, signature } = given;
+    let id = delivery.id.to_string();
+    let (event, batch) = match &delivery.origin {
+        Origin::Event(event) => (Some(event), None),
+        Origin::Batch { id, .. } => (None, Some(id.to_string())),
+    };
+    // As a verifier of Standard Webhooks takes its headers; numbers are text there.
+    let signed = signature.as_ref().map(|Signature { timestamp_secs, entries }| {
+        json!({ "webhook-id": id, "webhook-timestamp": timestamp_secs.to_string(), "webhook-signature": entries })
+    });
+    json!({
+        "id": id,
+        "receipt": receipt,
+        "lease_until": time(*until),
+        "attempt": delivery.attempt,
+        "created_at": time(delivery.created_at),
+        "rule": delivery.rule,
+        "event": event.map(|event| event.id.to_string()),
+        "source": event.map(|event| &event.source),
+        "batch": batch,
+        "type": delivery.message.event_type,
+        "content_type": delivery.message.content_type,
+        "headers": headers(&delivery.message.headers),
+        "attributes": attributes(&delivery.message.attributes),
+        "body": bytes(&delivery.body),
+        "signed": signed,
+    })
 }
 
 fn attempt(record: &AttemptRecord) -> Value {

@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 use crate::{
     Host,
     config::Config,
-    net,
+    deliver, net,
     plugin::{self, CompileLimits},
 };
 
@@ -41,9 +41,12 @@ pub(super) struct Arguments {
     /// `--allow-network` opens are reached without it. No proxy is taken from HTTPS_PROXY and the like.
     #[arg(long, env = "SLUICEBOX_PROXY", value_name = "URL", hide_env_values = true)]
     proxy: Option<net::Proxy>,
-    /// The URL that senders call this host by; some providers sign it.
+    /// The URL that this host is called by: some providers sign it, and destinations confirm below it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
+    #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
+    pull_polls_max: usize,
     /// The largest plugin, in bytes, up to 67108864.
     #[arg(long, default_value_t = plugin::Options::default().component_bytes_max)]
     component_bytes_max: usize,
@@ -82,6 +85,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.net.dns_servers = arguments.dns_server;
     config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
+    config.deliver.pull_polls_max = arguments.pull_polls_max;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
     config.plugin.component_bytes_max = arguments.component_bytes_max;

@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
+use super::confirm::Confirm;
 use crate::sign;
 
 /// A refined destination.
@@ -19,6 +20,8 @@ pub struct Destination {
     pub(super) keys: Vec<sign::Key>,
     pub(super) timeout_ms: u64,
     pub(super) concurrency: usize,
+    /// Whether it has to call back.
+    pub(super) confirm: Option<Confirm>,
     pub(super) retry: Retry,
     pub(super) format: Format,
     pub(super) enabled: bool,
@@ -73,6 +76,7 @@ impl fmt::Debug for Destination {
             .field("keys", &self.keys.len())
             .field("timeout_ms", &self.timeout_ms)
             .field("concurrency", &self.concurrency)
+            .field("confirm", &self.confirm)
             .field("retry", &self.retry)
             .field("format", &self.format)
             .field("enabled", &self.enabled)

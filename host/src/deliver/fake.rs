@@ -16,9 +16,9 @@ use super::{Destination, Format, destination::Retry};
 use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, Timestamp},
     journal::{
-        self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryRecord, DeliveryState,
-        EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending, Routed, Run, RunEnd, RunRecord,
-        RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
+        self, Acknowledged, Acknowledgement, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery,
+        DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending, Routed,
+        Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
     },
 };
 
@@ -38,6 +38,7 @@ pub(super) fn delivery(destination: &str, seq: u64) -> Delivery {
         rule,
         attempt: 1,
         created_at: Timestamp(1_790_000_000_000),
+        received: None,
         origin: Origin::Batch { id: batch, opened_at: Timestamp(0) },
         message: Message {
             event_type: "test".into(),
@@ -60,6 +61,7 @@ pub(super) fn destination(url: &str) -> Destination {
         keys: Vec::new(),
         timeout_ms: 20_000,
         concurrency: 8,
+        confirm: None,
         retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },
         format: Format::Raw,
         enabled: true,
@@ -127,6 +129,10 @@ impl journal::Journal for Journal {
             let _ = self.settled.send(one);
         }
         ready(Ok(()))
+    }
+
+    fn acknowledge(&self, _: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
+        absent()
     }
 
     fn append(&self, _: Vec<Event>) -> Pending<()> {

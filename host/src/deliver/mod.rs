@@ -5,16 +5,21 @@
 //! is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
 //! delays nobody else.
 //!
+//! What cannot be sent to fetches by itself: `pull` has those queues, each a lane without a sender. `confirm` is how a destination says
+//! later that it is done.
+//!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
 
 mod backoff;
 mod bounds;
+mod confirm;
 mod destination;
 mod encode;
 #[cfg(test)]
 mod fake;
 mod lanes;
 mod metrics;
+mod pull;
 mod send;
 mod settle;
 mod spec;
@@ -25,23 +30,29 @@ use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use confirm::{BaseError, Callbacks, ConfirmSpec, Confirmations, Confirmed};
 pub use destination::{Destination, Format};
-pub use spec::{RetrySpec, SECRETS, Spec};
+pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
+pub use spec::{Kind, RetrySpec, SECRETS, Spec};
 
 use crate::{
     event::Clock,
     journal::{Bounds, Journal, Lane, pump},
     net,
+    sign::TokenKey,
 };
 use lanes::Deliveries;
 use metrics::Metrics;
+use pull::keep;
 use send::Courier;
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
 pub struct Book {
-    /// All destinations of all workspaces.
+    /// All destinations of all workspaces that messages are sent to.
     pub destinations: HashMap<Lane, Arc<Destination>>,
+    /// Those that they are fetched from.
+    pub pulls: HashMap<Lane, Arc<Pull>>,
 }
 
 /// Settings of this part.
@@ -51,11 +62,13 @@ pub struct Options {
     pub in_flight_max: usize,
     /// How long deliveries under way may take to end when the host stops.
     pub drain_ms: u64,
+    /// Polls that may wait for messages at once, of all queues together; one more is refused with 429.
+    pub pull_polls_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { in_flight_max: 512, drain_ms: 10_000 }
+        Self { in_flight_max: 512, drain_ms: 10_000, pull_polls_max: 1_000 }
     }
 }
 
@@ -69,19 +82,45 @@ pub struct Parts {
     pub client: net::Client,
     /// The time.
     pub clock: Clock,
+    /// What receipts are known again by.
+    pub token_key: TokenKey,
+    /// Where destinations confirm.
+    pub callbacks: Callbacks,
     /// Becomes true when the host stops.
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// Starts flow 3. The task ends when, after `shutdown`, what was in flight is settled, or did not end in time.
+/// Flow 3 at work.
+pub struct Flow {
+    /// They end when, after `shutdown`, what was in flight is settled, or did not end in time.
+    pub tasks: Vec<JoinHandle<()>>,
+    /// How it is reached from outside.
+    pub ways: Ways,
+}
+
+/// How flow 3 is reached from outside.
+#[derive(Clone)]
+pub struct Ways {
+    /// Destinations that are fetched from.
+    pub queues: Arc<Queues>,
+    /// Where destinations call back.
+    pub confirmations: Arc<Confirmations>,
+}
+
+/// Starts flow 3.
 ///
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
+pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> Flow {
     let (clock, shutdown) = (Arc::clone(&parts.clock), parts.shutdown.clone());
     let bounds = Bounds { pieces_max: options.in_flight_max, drain_ms: options.drain_ms };
     let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
-    let courier = Courier::new(parts, Metrics::new(registry));
-    tokio::spawn(pump(Deliveries { journal, book, courier }, bounds, clock, shutdown))
+    let metrics = Arc::new(Metrics::new(registry));
+    let queues = Queues::new(options, &parts, Arc::clone(&metrics), registry);
+    let confirmations = Arc::new(Confirmations::new(Arc::clone(&journal), parts.callbacks.clone(), registry));
+    let keeping = tokio::spawn(keep(Arc::clone(&queues), shutdown.clone()));
+    let courier = Courier::new(parts, metrics);
+    let sending = tokio::spawn(pump(Deliveries { journal, book, courier }, bounds, clock, shutdown));
+    Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations } }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     bounds::{DAY_MS, count_within, ms_within, written},
+    confirm::ConfirmSpec,
     destination::{Destination, Format, Retry},
 };
 use crate::{
@@ -38,6 +39,9 @@ const AGE_MS_DEFAULT: u64 = 3 * DAY_MS;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// `push`, which is meant where none is named; [`super::PullSpec`] is the other.
+    #[serde(default)]
+    pub kind: Kind,
     /// Where to: `https://` or `http://`.
     pub url: String,
     /// `POST` (where none is named), `PUT` or `PATCH`.
@@ -57,11 +61,24 @@ pub struct Spec {
     /// When it is tried again, and when it is given up.
     #[serde(default)]
     pub retry: RetrySpec,
+    /// That it confirms by a call of its own; else 2xx is the end.
+    pub confirm: Option<ConfirmSpec>,
     /// What it is sent.
     #[serde(default)]
     pub format: Format,
     /// `false`: its deliveries wait. Else `true`.
     pub enabled: Option<bool>,
+}
+
+/// How messages reach a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// They are sent to its URL.
+    #[default]
+    Push,
+    /// They wait until they are fetched.
+    Pull,
 }
 
 /// When a failed delivery is tried again: after a random wait, whose bound doubles from `first` to `max`.
@@ -95,6 +112,7 @@ impl Spec {
             timeout_ms: ms_within("/timeout", self.timeout, TIMEOUT_MS_DEFAULT, TIMEOUT_MS)?,
             concurrency: count_within("/concurrency", self.concurrency, CONCURRENCY_DEFAULT, CONCURRENCY)? as usize,
             retry: self.retry.refine()?,
+            confirm: self.confirm.as_ref().map(ConfirmSpec::refine).transpose()?,
             format: self.format,
             enabled: self.enabled.unwrap_or(true),
             keys: self.refine_keys()?,
@@ -126,22 +144,18 @@ impl Spec {
     }
 
     fn refine_keys(&self) -> Result<Vec<sign::Key>, Invalid> {
-        let Some(first) = &self.secret else {
+        if self.secret.is_none() {
             return Err(Invalid::at(
                 "/secret",
                 "a destination needs a signing secret: `whsec_` and base64, or a reference to one",
             ));
-        };
-        if self.secrets.len() > SECRETS_MAX {
-            return Err(Invalid::at("/secrets", format!("at most {SECRETS_MAX} further secrets; remove the oldest")));
         }
-        let rest = self.secrets.iter().enumerate().map(|(index, secret)| (format!("/secrets/{index}"), secret));
-        std::iter::once(("/secret".to_owned(), first)).chain(rest).map(|(pointer, secret)| refine_key(pointer, secret)).collect()
+        refine_keys(self.secret.as_ref(), &self.secrets)
     }
 }
 
 impl RetrySpec {
-    fn refine(&self) -> Result<Retry, Invalid> {
+    pub(super) fn refine(&self) -> Result<Retry, Invalid> {
         let retry = Retry {
             attempts_max: count_within("/retry/attempts_max", self.attempts_max, ATTEMPTS_DEFAULT, ATTEMPTS)?,
             first_ms: ms_within("/retry/first", self.first, FIRST_MS_DEFAULT, WAIT_MS)?,
@@ -195,6 +209,16 @@ fn refine_header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue)
 
 fn header_pointer(name: &str) -> String {
     format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The keys that all sign; none where there is no secret.
+pub(super) fn refine_keys(secret: Option<&Secret>, secrets: &[Secret]) -> Result<Vec<sign::Key>, Invalid> {
+    if secrets.len() > SECRETS_MAX {
+        return Err(Invalid::at("/secrets", format!("at most {SECRETS_MAX} further secrets; remove the oldest")));
+    }
+    let rest = secrets.iter().enumerate().map(|(index, secret)| (format!("/secrets/{index}"), secret));
+    let first = secret.map(|secret| ("/secret".to_owned(), secret));
+    first.into_iter().chain(rest).map(|(pointer, secret)| refine_key(pointer, secret)).collect()
 }
 
 fn refine_key(pointer: String, secret: &Secret) -> Result<sign::Key, Invalid> {

@@ -16,15 +16,15 @@ mod schedule;
 mod sqlite;
 mod state;
 
-pub use feed::{Feed, Lane, Lanes};
+pub use feed::{Feed, Lane, Lanes, Watch};
 pub use listing::{
     AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Page, RunRecord, RunState,
     StageRecord, WorkFilter,
 };
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, Origin,
-    Outcome, Routed, Run, RunEnd, Settled, Verdict,
+    Acknowledged, Acknowledgement, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,
+    NewDelivery, NewRun, Once, Origin, Outcome, Received, Routed, Run, RunEnd, Said, Settled, Verdict,
 };
 pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
@@ -89,6 +89,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Flow 3: records attempts and what follows: delivered, due again, or dead.
     fn settle(&self, settled: Vec<Settled>) -> Pending<()>;
+
+    /// Flow 3: takes what receivers say by themselves, and gives what was found of each message, in order. It waits for no listing.
+    fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>>;
 
     /// Events, newest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;

@@ -2,7 +2,12 @@
 //!
 //! Pure: the id, the time and the bytes are arguments. It assumes that `body` is exactly what is sent and that `id` holds no
 //! dot, which [`MessageId`](crate::event::MessageId) promises: the dot separates the signed parts.
-//! [`Key`] is the only thing here that holds a secret in clear; it is wiped when dropped and cannot be printed.
+//! [`Key`] and [`TokenKey`], which makes tokens for others to hand back, are the only things here that hold a secret in clear; they are
+//! wiped when dropped and cannot be printed.
+
+mod token;
+
+pub use token::TokenKey;
 
 use std::fmt;
 

@@ -13,10 +13,12 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs};
+use super::{
+    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs,
+};
 use crate::{
     event::{Event, EventId, Timestamp},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
+    journal::{Acknowledged, Acknowledgement, BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
 };
 
 /// What is to be stored.
@@ -50,6 +52,8 @@ pub(super) enum Work {
     EndBatches(Vec<BatchEnd>),
     /// Attempts.
     Settle(Vec<Settled>),
+    /// What receivers say.
+    Acknowledge(Vec<Acknowledgement>),
 }
 
 impl Work {
@@ -63,6 +67,7 @@ impl Work {
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
+            Self::Acknowledge(said) => said.len(),
         }
     }
 
@@ -76,6 +81,7 @@ impl Work {
             Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
+            Self::Acknowledge(said) => acknowledge::acknowledge(writing, said),
         }
     }
 }
@@ -98,6 +104,8 @@ pub(super) enum Answer {
     Conflicts(oneshot::Sender<Result<usize, JournalError>>),
     /// Which events are on record for those that were to be stored once.
     Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
+    /// What was found of each message that was acknowledged.
+    Found(oneshot::Sender<Result<Vec<Acknowledged>, JournalError>>),
 }
 
 /// What a command came to, beside that it is stored.
@@ -107,6 +115,8 @@ pub(super) struct Told {
     pub(super) conflicts: usize,
     /// The events on record, one for each that was to be stored once.
     pub(super) ids: Vec<EventId>,
+    /// What was found of the messages that were acknowledged.
+    pub(super) found: Vec<Acknowledged>,
 }
 
 impl Answer {
@@ -116,6 +126,7 @@ impl Answer {
             Self::Done(sender) => drop(sender.send(told.map(drop))),
             Self::Conflicts(sender) => drop(sender.send(told.map(|told| told.conflicts))),
             Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
+            Self::Found(sender) => drop(sender.send(told.map(|told| told.found))),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `acknowledge` is what receivers say by themselves of deliveries;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
+mod acknowledge;
 mod batches;
 mod checkpoint;
 mod commit;
@@ -49,9 +51,9 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Saw, Settled, StoredState, Unrouted, WorkFilter,
+    Acknowledged, Acknowledgement, Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord,
+    DeliveryState, EventFilter, EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run,
+    RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -221,6 +223,10 @@ impl Journal for SqliteJournal {
 
     fn settle(&self, settled: Vec<Settled>) -> Pending<()> {
         self.write(Work::Settle(settled))
+    }
+
+    fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
+        send(&self.queues, &self.shared, Work::Acknowledge(said), Answer::Found)
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
