@@ -24,7 +24,7 @@ const PARTS: [(&str, &[&str]); 15] = [
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "hub", "ingest", "journal", "net", "plugin", "sign"]),
-    ("cli", &["api", "config", "event", "hub", "net", "plugin", "lib"]),
+    ("cli", &["api", "config", "deliver", "event", "hub", "net", "plugin", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.

@@ -80,7 +80,9 @@ fn the_readmes_plugin_is_one_that_is_tested() {
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["README.md", "docs/ARCHITECTURE.md", "docs/plugins.md", "docs/plugins-python.md", "CHANGELOG.md"] {
+    for name in
+        ["README.md", "docs/ARCHITECTURE.md", "docs/destinations.md", "docs/plugins.md", "docs/plugins-python.md", "CHANGELOG.md"]
+    {
         let page = page(name);
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))
@@ -93,10 +95,35 @@ fn the_files_that_pages_name_are_there() {
     }
 }
 
+/// What the page on destinations declares is applied, and its command fetches what was posted, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_queue_is_fetched_from() {
+    let host = Host::start_with(|config| config.ingest.public_url = Some("https://hooks.example.com".to_owned())).await;
+    let page = page("docs/destinations.md");
+    for hub in blocks(&page, "toml") {
+        host.apply(&hub).await;
+    }
+    host.post("shop", &[], "hello").await;
+    let commands = blocks(&page, "sh").concat();
+    let line = commands.lines().find_map(|line| line.strip_prefix("sluicebox pull ")).expect("a command");
+    for expected in ["hello\n", ""] {
+        // It need not be waited for again.
+        let words = line.split_whitespace().map(|word| if expected.is_empty() && word == "20s" { "0s" } else { word });
+        let mut pull = Command::new(process::binary());
+        pull.arg("pull").args(words).args(["--url", host.url(), "--key", host.key()]);
+        let output = pull.output().expect("an end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(printed.split_once('\n').map_or("", |(_, body)| body), expected, "{printed}");
+    }
+    host.delivery_in_state("nightly", "delivered").await;
+    host.stop().await;
+}
+
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/plugins.md"] {
+    for name in ["README.md", "docs/destinations.md", "docs/plugins.md"] {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();

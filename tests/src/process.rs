@@ -22,12 +22,17 @@ pub struct HostProcess {
 impl HostProcess {
     /// Starts a host on this folder; its log is beside the data.
     pub async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// The same, with further arguments.
+    pub async fn start_with(data: &Path, arguments: &[&str]) -> Self {
         // The port was free just now; a test that loses the race for it fails with the server's own words in the log.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let log = data.with_extension("log");
         let told = File::options().create(true).append(true).open(&log).expect("a log file");
         let mut command = Command::new(binary());
-        command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]);
+        command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]).args(arguments);
         let child = command.arg("--data").arg(data).stderr(told).spawn().expect("a host");
         let api = Api::when_ready(format!("http://127.0.0.1:{port}"), data).await;
         Self { api, child, log }

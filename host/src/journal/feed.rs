@@ -117,3 +117,41 @@ impl Drop for Watch<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    fn lane(name: &str) -> Lane {
+        Lane { workspace: Name::default_workspace(), name: name.parse().expect("a name") }
+    }
+
+    fn is_ready(marked: Notified<'_>) -> bool {
+        matches!(pin!(marked).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()))
+    }
+
+    #[test]
+    fn who_watches_a_lane_hears_of_it_alone() {
+        let lanes = Lanes::default();
+        let (one, two) = (lanes.watch(&lane("a")), lanes.watch(&lane("a")));
+        let marked = [one.marked(), two.marked()];
+        lanes.mark([lane("b")]);
+        assert!(!is_ready(one.marked()));
+        lanes.mark([lane("a")]);
+        assert!(marked.into_iter().all(is_ready), "all that watch it");
+        assert!(!is_ready(one.marked()), "only marks that come after");
+        drop(one);
+        let marked = two.marked();
+        lanes.wake(&lane("a"));
+        assert!(is_ready(marked));
+        drop(two);
+        assert!(lanes.watched().is_empty(), "nothing is kept for who went away");
+        let taken = pin!(lanes.take()).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(taken, Poll::Ready(taken) if taken.len() == 2), "they are still there for who takes them");
+    }
+}

@@ -210,3 +210,80 @@ fn until_next(times: [Option<Timestamp>; 2], until: Timestamp, now: Timestamp) -
 async fn stopped(mut shutdown: watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+    use prometheus_client::registry::Registry;
+    use tokio::sync::mpsc;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::{
+        deliver::{Book, Callbacks, Options, Parts, PullSpec, fake, metrics},
+        net,
+    };
+
+    /// One queue over a fake journal.
+    fn queues() -> (Arc<Queues>, Arc<fake::Journal>, mpsc::UnboundedReceiver<Settled>, watch::Sender<bool>) {
+        let spec: PullSpec = serde_json::from_value(serde_json::json!({ "kind": "pull" })).expect("a spec");
+        let pulls = [(fake::lane("jobs"), Arc::new(spec.refine().expect("it is good")))].into();
+        let book: ArcSwap<Book> = ArcSwap::from_pointee(Book { pulls, ..Book::default() });
+        let (journal, settled) = fake::Journal::new();
+        let (stop, shutdown) = watch::channel(false);
+        let token_key = sign::TokenKey::new(Zeroizing::new([7; 32]));
+        let parts = Parts {
+            journal: journal.clone(),
+            book: Arc::new(book),
+            client: net::Client::new(&net::Options::default()),
+            clock: Arc::new(|| Timestamp(1_790_000_000_000)),
+            callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
+            token_key,
+            shutdown,
+        };
+        let mut registry = Registry::default();
+        let deliveries = Arc::new(metrics::Metrics::new(&mut registry));
+        (Queues::new(&Options::default(), &parts, deliveries, &mut registry), journal, settled, stop)
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_while_claiming_leaves_no_lease() {
+        let (queues, journal, mut settled, _stop) = queues();
+        journal.plan([fake::delivery("jobs", 1)]);
+        let mut polling = Box::pin(queues.poll(fake::lane("jobs"), Poll::default()));
+        assert!(once(polling.as_mut()).is_none(), "it has begun");
+        drop(polling);
+        let given_back = settled.recv().await.expect("a settlement");
+        assert!(given_back.attempt.is_none(), "no attempt was made");
+        assert!(matches!(given_back.verdict, Verdict::RetryAt(Timestamp(1_790_000_000_000))), "{given_back:?}");
+        assert_eq!(queues.with_leases(|leases| leases.len()), 0);
+    }
+
+    /// Polls once.
+    fn once<T>(future: std::pin::Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
+        match future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    /// Bodies are not known before they are claimed: one, then as many as there are.
+    #[tokio::test]
+    async fn an_answer_is_bounded_by_its_bodies() {
+        let (queues, journal, _settled, _stop) = queues();
+        journal.plan((0..20).map(|n| Delivery { body: vec![0; 1 << 20].into(), ..fake::delivery("jobs", n) }));
+        let all = Poll { max: Some(100), ..Poll::default() };
+        let given = queues.poll(fake::lane("jobs"), all).await.expect("messages");
+        assert_eq!(given.len(), 4, "of 1 MiB each");
+        assert_eq!(queues.poll(fake::lane("jobs"), all).await.expect("messages").len(), 4);
+    }
+
+    #[test]
+    fn a_wait_goes_to_the_next_thing_that_may_happen() {
+        let at = |times, until| until_next(times, Timestamp(until), Timestamp(1_000)).as_millis();
+        assert_eq!(at([None, None], 21_000), 20_000);
+        assert_eq!(at([Some(Timestamp(5_000)), Some(Timestamp(3_000))], 21_000), 2_000);
+        assert_eq!(at([Some(Timestamp(1_000)), None], 21_000), 1_000, "due, and not given: not asked for over and over");
+        assert_eq!(at([Some(Timestamp(1_000)), None], 1_300), 300);
+    }
+}
