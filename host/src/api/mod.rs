@@ -9,6 +9,7 @@ mod deliveries;
 mod diff;
 mod documents;
 mod events;
+mod message;
 mod plugins;
 mod pull;
 mod query;

@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Parts, documents::Document, parsed, query::Checked, store_problem, wire};
+use super::{Parts, documents::Document, message, parsed, query::Checked, store_problem, wire};
 use crate::{
     deliver::{Nack, Poll, QueueError, Queues, Word},
     event::{Duration, Failure, Name},
@@ -63,7 +63,7 @@ async fn poll(
     Checked(PollQuery { max, wait, lease }): Checked<PollQuery>,
 ) -> Result<Json<Value>, Problem> {
     let given = parts.delivering.queues.poll(lane(&name)?, Poll { max, wait, lease }).await.map_err(|error| problem(&error))?;
-    Ok(Json(json!({ "items": given.iter().map(wire::given).collect::<Value>() })))
+    Ok(Json(json!({ "items": given.iter().map(message::given).collect::<Value>() })))
 }
 
 async fn ack(

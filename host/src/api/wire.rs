@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    deliver::{Given, Signature},
     dispatch::Repeated,
     event::{Attribute, Event, Failure, Header, Name, Stage, Timestamp},
     hub::{self, Kind, PluginHealth},
     journal::{
-        AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Origin, Page,
+        AttemptRecord, BatchRecord, BatchState, Delivery, DeliveryRecord, DeliveryState, EventRecord, FlushReason, Page,
         RunRecord, RunState, Saw, SawState,
     },
     plugin::{BreakerStatus, Ended, Piece, Report},
@@ -298,7 +297,7 @@ fn message(Piece { message, batch_key }: &Piece, body: &Bytes) -> Value {
     })
 }
 
-fn attributes(attributes: &[Attribute]) -> Value {
+pub(super) fn attributes(attributes: &[Attribute]) -> Value {
     attributes.iter().map(|a| (a.key.clone(), Value::from(a.value.clone()))).collect::<Map<_, _>>().into()
 }
 
@@ -416,37 +415,6 @@ pub(super) fn whole_delivery(sent: &Delivery, record: &DeliveryRecord, attempts:
     whole["body"] = bytes(&sent.body);
     whole["attempt_records"] = attempts.iter().map(attempt).collect();
     whole
-}
-
-/// A message that a consumer has from now on. Of a batch, event and source are null.
-pub(super) fn given(given: &Given) -> Value {
-    let Given { delivery, receipt, until, signature } = given;
-    let id = delivery.id.to_string();
-    let (event, batch) = match &delivery.origin {
-        Origin::Event(event) => (Some(event), None),
-        Origin::Batch { id, .. } => (None, Some(id.to_string())),
-    };
-    // As a verifier of Standard Webhooks takes its headers; numbers are text there.
-    let signed = signature.as_ref().map(|Signature { timestamp_secs, entries }| {
-        json!({ "webhook-id": id, "webhook-timestamp": timestamp_secs.to_string(), "webhook-signature": entries })
-    });
-    json!({
-        "id": id,
-        "receipt": receipt,
-        "lease_until": time(*until),
-        "attempt": delivery.attempt,
-        "created_at": time(delivery.created_at),
-        "rule": delivery.rule,
-        "event": event.map(|event| event.id.to_string()),
-        "source": event.map(|event| &event.source),
-        "batch": batch,
-        "type": delivery.message.event_type,
-        "content_type": delivery.message.content_type,
-        "headers": headers(&delivery.message.headers),
-        "attributes": attributes(&delivery.message.attributes),
-        "body": bytes(&delivery.body),
-        "signed": signed,
-    })
 }
 
 fn attempt(record: &AttemptRecord) -> Value {
