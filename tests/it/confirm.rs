@@ -205,6 +205,14 @@ async fn a_host_without_a_public_url_cannot_be_called_back() {
     assert_eq!((&problem["name"], &problem["pointer"]), (&json!("out"), &json!("/confirm")));
     assert!(problem["message"].as_str().is_some_and(|text| text.contains("--public-url")), "{problem}");
     host.stop().await;
+
+    let folder = TempDir::new().expect("a folder");
+    let data: PathBuf = folder.path().join("data");
+    let host = Host::start_at(data.clone(), public).await;
+    host.apply(&hub(&receiver, "1h")).await;
+    host.stop().await;
+    let refused = sluicebox::Host::open(Config::at(data)).await.err().expect("it does not start without one");
+    assert!(format!("{refused:#}").contains("--public-url"), "{refused:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ impl Queues {
     pub async fn ack(&self, lane: &Lane, receipts: &[String]) -> Result<Vec<Word<()>>, QueueError> {
         let held = self.holders(lane, receipts)?;
         let now = (self.clock)();
-        let acknowledged = held.iter().flatten().map(|(receipt, _)| Acknowledgement {
+        let acknowledged = held.iter().flatten().map(|receipt| Acknowledgement {
             workspace: lane.workspace.clone(),
             id: receipt.id,
             attempt_number: receipt.attempt,
@@ -55,7 +55,7 @@ impl Queues {
         });
         let mut found = self.journal.acknowledge(acknowledged.collect()).await?.into_iter();
         let words = held.into_iter().map(|held| {
-            let (receipt, _) = held?;
+            let receipt = held?;
             self.acked(lane, &receipt, found.next().unwrap_or(Acknowledged::Unknown))
         });
         let words = words.collect();
@@ -93,7 +93,7 @@ impl Queues {
         let taken: Vec<Word<Lease>> = held
             .into_iter()
             .map(|held| {
-                let (receipt, _) = held?;
+                let receipt = held?;
                 self.with_leases(|leases| leases.end(receipt.id, receipt.nonce)).ok_or_else(lease_over)
             })
             .collect();
@@ -131,7 +131,7 @@ impl Queues {
         let until = (self.clock)().plus_ms(lease_ms);
         let held = self.holders(lane, receipts)?;
         let ends = held.into_iter().map(|held| {
-            let (receipt, _) = held?;
+            let receipt = held?;
             self.with_leases(|leases| leases.extend(receipt.id, receipt.nonce, until, HELD_MS_MAX)).ok_or_else(lease_over)
         });
         let ends = ends.collect();
@@ -139,8 +139,8 @@ impl Queues {
         Ok(ends)
     }
 
-    /// The receipts, and whether their leases live; a failure for those that are none, or whose message another consumer has.
-    fn holders(&self, lane: &Lane, receipts: &[String]) -> Result<Vec<Word<(Receipt, bool)>>, QueueError> {
+    /// The receipts; a failure for those that are none, or whose message another consumer has.
+    fn holders(&self, lane: &Lane, receipts: &[String]) -> Result<Vec<Word<Receipt>>, QueueError> {
         self.queue(lane)?;
         if !(1..=RECEIPTS_MAX).contains(&receipts.len()) {
             let detail = format!("receipts: {} are outside of 1 to {RECEIPTS_MAX}", receipts.len());
@@ -149,12 +149,11 @@ impl Queues {
         Ok(receipts.iter().map(|text| self.holder(lane, text)).collect())
     }
 
-    fn holder(&self, lane: &Lane, text: &str) -> Word<(Receipt, bool)> {
+    fn holder(&self, lane: &Lane, text: &str) -> Word<Receipt> {
         let receipt = Receipt::read(&self.key, lane, text)
             .ok_or_else(|| Failure::new("unknown-receipt", "this is no receipt of this destination"))?;
         match self.with_leases(|leases| leases.holder(receipt.id, receipt.nonce)) {
-            Holder::This(_) => Ok((receipt, true)),
-            Holder::Nobody => Ok((receipt, false)),
+            Holder::This | Holder::Nobody => Ok(receipt),
             Holder::Another => Err(lease_over()),
         }
     }

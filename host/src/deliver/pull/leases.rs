@@ -55,10 +55,10 @@ pub(super) struct Leases {
 }
 
 /// Whose a message is, seen from a lease of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// This lease's.
-    This(Lease),
+    This,
     /// Somebody else's by now.
     Another,
     /// Nobody's.
@@ -94,7 +94,7 @@ impl Leases {
     /// Whose the message is, seen from the lease of this nonce.
     pub(super) fn holder(&self, id: MessageId, nonce: u64) -> Holder {
         match self.held.get(&id) {
-            Some(lease) if lease.nonce == nonce => Holder::This(lease.clone()),
+            Some(lease) if lease.nonce == nonce => Holder::This,
             Some(_) => Holder::Another,
             None => Holder::Nobody,
         }
@@ -102,8 +102,10 @@ impl Leases {
 
     /// Ends a lease. `None` where it has ended already.
     pub(super) fn end(&mut self, id: MessageId, nonce: u64) -> Option<Lease> {
-        let Holder::This(lease) = self.holder(id, nonce) else { return None };
-        self.held.remove(&id);
+        if self.holder(id, nonce) != Holder::This {
+            return None;
+        }
+        let lease = self.held.remove(&id)?;
         self.ends.remove(&(lease.until, id));
         self.release(&lease.lane, 1);
         Some(lease)

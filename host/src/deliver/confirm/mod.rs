@@ -2,13 +2,17 @@
 //! received the message; what is not confirmed in time has failed after all, and is tried again.
 //!
 //! The URL to call carries a token for one attempt of one message. It is made of the data folder's key and not stored, so it outlives a
-//! restart, and a stranger's is refused before any store is asked. It opens one delivery to whoever holds it: it is never logged.
+//! restart, and a stranger's is refused before any store is asked. It opens one delivery to whoever holds it: it is never logged. `take` takes
+//! the calls.
+
+mod take;
+
+pub use take::Confirmations;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use serde::Deserialize;
 
 use super::{
@@ -19,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{Duration, Failure, Invalid, MessageId, Name, Timestamp},
-    journal::{Acknowledged, Acknowledgement, Attempt, Delivery, Journal, JournalError, Said, Verdict},
+    journal::{Attempt, Delivery, Verdict},
     sign::TokenKey,
 };
 
@@ -32,9 +36,6 @@ const PURPOSE: &str = "confirm";
 
 const WITHIN_MS: std::ops::RangeInclusive<u64> = 1_000..=7 * DAY_MS;
 const WITHIN_MS_DEFAULT: u64 = DAY_MS / 24;
-
-/// A reason that a destination gives is cut to so many characters.
-const REASON_CHARS_MAX: usize = 500;
 
 /// That a destination confirms, as the hub file declares it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,68 +173,6 @@ pub(super) fn amendment(delivery: &Delivery, failure: Failure) -> Attempt {
     }
 }
 
-/// Takes confirmations.
-pub struct Confirmations {
-    journal: Arc<dyn Journal>,
-    callbacks: Callbacks,
-    taken: Family<Labels, Counter>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    outcome: &'static str,
-}
-
-impl Confirmations {
-    pub(super) fn new(journal: Arc<dyn Journal>, callbacks: Callbacks, registry: &mut Registry) -> Self {
-        let taken = Family::default();
-        registry.register("sluicebox_confirmations", "Calls of confirmation URLs, by outcome", Family::clone(&taken));
-        Self { journal, callbacks, taken }
-    }
-
-    /// What a token stands for. It asks no store; `None` for a stranger's.
-    #[must_use]
-    pub fn read(&self, token: &str) -> Option<Confirmed> {
-        let confirmed = self.callbacks.read(token);
-        if confirmed.is_none() {
-            self.count("unknown");
-        }
-        confirmed
-    }
-
-    /// Takes what the destination says: that it is done, or why it has failed.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal did not take it.
-    pub async fn take(&self, confirmed: Confirmed, refused: Option<String>) -> Result<Acknowledged, JournalError> {
-        let Confirmed { workspace, id, attempt_number } = confirmed;
-        let has_failed = refused.is_some();
-        let said = refused.map_or(Said::Done(None), |reason| Said::Failed(refusal(&reason)));
-        let found = self.journal.acknowledge(vec![Acknowledgement { workspace, id, attempt_number, said }]).await?;
-        let found = found.first().copied().unwrap_or(Acknowledged::Unknown);
-        self.count(match found {
-            Acknowledged::Taken if has_failed => "failed",
-            Acknowledged::Taken => "confirmed",
-            Acknowledged::Delivered => "repeated",
-            Acknowledged::Dead | Acknowledged::Over => "late",
-            Acknowledged::Early => "early",
-            Acknowledged::Unknown => "unknown",
-        });
-        Ok(found)
-    }
-
-    fn count(&self, outcome: &'static str) {
-        self.taken.get_or_create(&Labels { outcome }).inc();
-    }
-}
-
-fn refusal(reason: &str) -> Failure {
-    let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
-    let why = if reason.is_empty() { "and gave no reason" } else { reason.as_str() };
-    Failure::new("confirmed-failed", format!("the destination received it and told of its failure: {why}"))
-}
-
 #[cfg(test)]
 mod tests {
     use zeroize::Zeroizing;
@@ -304,8 +243,9 @@ mod tests {
         let (failure, verdict) = unconfirmed(&received(1, None), &POLICY, Timestamp(5_000), 1.0);
         assert_eq!(failure.code, "not-confirmed");
         assert!(matches!(verdict, Verdict::RetryAt(Timestamp(15_000))), "{verdict:?}");
-        let (failure, verdict) = unconfirmed(&received(2, Some(refusal("no\n room"))), &POLICY, Timestamp(5_000), 1.0);
-        assert_eq!(failure.message, "the destination received it and told of its failure: no room");
+        let (failure, verdict) =
+            unconfirmed(&received(2, Some(Failure::new("confirmed-failed", "no room"))), &POLICY, Timestamp(5_000), 1.0);
+        assert_eq!(failure.code, "confirmed-failed");
         assert!(matches!(verdict, Verdict::Dead(failure) if failure.code == "attempts-exhausted"));
         let (_, verdict) = unconfirmed(&received(1, None), &POLICY, Timestamp(1_000_000), 1.0);
         assert!(matches!(verdict, Verdict::Dead(failure) if failure.code == "too-old"));
