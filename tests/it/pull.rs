@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::response::IntoResponse as _;
+use http::StatusCode;
 use serde_json::{Value, json};
 use sluicebox::config::{Config, system_clock};
 use sluicebox_tests::{Answer, Api, Host, HostProcess, Receiver, eventually};
@@ -334,13 +336,14 @@ async fn what_makes_no_sense_is_refused() {
     host.stop().await;
 }
 
-/// Nobody answers at the URL; as a queue the destination hands over what waits.
+/// What its URL did not take, the destination hands over as a queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_becomes_a_queue_keeps_its_messages() {
     let by = Arc::new(AtomicU64::new(0));
     let host = Host::start_with(moved_by(&by)).await;
-    let away = "[destinations.jobs]\nurl = \"http://127.0.0.1:9/\"\nretry = { first = \"1h\", max = \"1h\" }\n";
-    host.apply(&format!("{OPEN_SOURCE}{away}[rules.all]\ndestinations = [\"jobs\"]\n")).await;
+    let receiver = Receiver::answering(|_| StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
+    let sent = format!("[destinations.jobs]\nurl = \"{}\"\nretry = {{ first = \"1h\", max = \"1h\" }}\n", receiver.url());
+    host.apply(&format!("{OPEN_SOURCE}{sent}[rules.all]\ndestinations = [\"jobs\"]\n")).await;
     host.post("open", &[], "{}").await;
     let waiting = eventually("a failed attempt", async || {
         let page = host.get("/v1/deliveries?state=waiting").await.json;
