@@ -41,6 +41,7 @@ use crate::{
     hub::{Hub, Snapshot},
     journal::Journal,
     plugin::Plugins,
+    sign::TokenKey,
 };
 
 /// Runs a host on a listener that the caller owns, until `shutdown` is ready; then finishes what is under way, within the bounds of the
@@ -69,7 +70,8 @@ impl Host {
         let journal = journal::open(&config.journal, Arc::clone(&clock), &mut registry)
             .with_context(|| format!("the journal in {} could not be opened", config.journal.folder.display()))?;
         failpoint::reach(Step::JournalOpened);
-        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone() };
+        let callbacks = config.ingest.public_url.is_some();
+        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone(), callbacks };
         let opened =
             Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
         failpoint::reach(Step::HubOpened);
@@ -89,8 +91,8 @@ impl Host {
     /// the journal end what they have begun. Ends early, with an error, where one of those flows fails.
     pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
-        let behind = self.start_behind_the_journal(&stopped);
-        let router = self.router();
+        let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
+        let router = self.router(&delivering);
         let serving = ingest::serve(listener, router, &self.config.ingest, stopped);
         let stopping = async {
             shutdown.await;
@@ -121,8 +123,14 @@ impl Host {
         Ok(())
     }
 
-    /// Flows 2 and 3.
-    fn start_behind_the_journal(&mut self, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    /// Flows 2 and 3, and what the third is reached by from outside.
+    fn start_behind_the_journal(
+        &mut self,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<(Vec<JoinHandle<()>>, deliver::Ways)> {
+        let token_key = TokenKey::new(self.hub.derived_key("receipts and confirmations"));
+        let public_url = self.config.ingest.public_url.as_deref();
+        let callbacks = deliver::Callbacks::new(token_key.clone(), public_url).context("--public-url")?;
         let dispatch_parts = dispatch::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.dispatch),
@@ -136,11 +144,14 @@ impl Host {
             book: self.piece(|snapshot| &snapshot.deliver),
             client: net::Client::new(&self.config.net),
             clock: Arc::clone(&self.clock),
+            token_key,
+            callbacks,
             shutdown: stopped.clone(),
         };
         let mut flows = Vec::from(dispatch::start(&self.config.dispatch, &dispatch_parts, &mut self.registry));
-        flows.push(deliver::start(&self.config.deliver, deliver_parts, &mut self.registry));
-        flows
+        let deliver::Flow { tasks, ways } = deliver::start(&self.config.deliver, deliver_parts, &mut self.registry);
+        flows.extend(tasks);
+        Ok((flows, ways))
     }
 
     /// Removes what the journal keeps no longer.
@@ -154,7 +165,7 @@ impl Host {
     }
 
     /// Flow 1's ways in, and the API.
-    fn router(&mut self) -> Router {
+    fn router(&mut self, delivering: &deliver::Ways) -> Router {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
@@ -171,7 +182,7 @@ impl Host {
             plugins: Arc::clone(&self.plugins),
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
-        let api_parts = api::Parts { hub, journal, repeater, clock, registry };
+        let api_parts = api::Parts { hub, journal, repeater, delivering: delivering.clone(), clock, registry };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -126,6 +126,31 @@ fn the_files_that_pages_name_are_there() {
     }
 }
 
+/// What the page on destinations declares is applied, and its command fetches what was posted, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_queue_is_fetched_from() {
+    let host = Host::start_with(|config| config.ingest.public_url = Some("https://hooks.example.com".to_owned())).await;
+    let page = page("docs/destinations.md");
+    for hub in blocks(&page, "toml") {
+        host.apply(&hub).await;
+    }
+    host.post("shop", &[], "hello").await;
+    let commands = blocks(&page, "sh").concat();
+    let line = commands.lines().find_map(|line| line.strip_prefix("sluicebox pull ")).expect("a command");
+    for expected in ["hello\n", ""] {
+        // It need not be waited for again.
+        let words = line.split_whitespace().map(|word| if expected.is_empty() && word == "20s" { "0s" } else { word });
+        let mut pull = Command::new(process::binary());
+        pull.arg("pull").args(words).args(["--url", host.url(), "--key", host.key()]);
+        let output = pull.output().expect("an end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(printed.split_once('\n').map_or("", |(_, body)| body), expected, "{printed}");
+    }
+    host.delivery_in_state("nightly", "delivered").await;
+    host.stop().await;
+}
+
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {

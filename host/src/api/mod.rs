@@ -1,14 +1,18 @@
-//! The REST API: what operators and the command line speak to. Every route but `/healthz` and `/readyz` needs the admin key.
+//! The REST API: what operators and the command line speak to. Every route but `/healthz`, `/readyz` and `/confirm/{token}` needs the admin
+//! key.
 //!
 //! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
+mod confirm;
 mod dead;
 mod deliveries;
 mod diff;
 mod documents;
 mod events;
+mod message;
 mod plugins;
+mod pull;
 mod query;
 mod repeat;
 mod replay;
@@ -35,7 +39,7 @@ use http::{StatusCode, header};
 use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
-    dispatch,
+    deliver, dispatch,
     event::Clock,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
@@ -53,6 +57,8 @@ pub struct Parts {
     pub repeater: dispatch::Repeater,
     /// The time.
     pub clock: Clock,
+    /// Queues that are fetched from, and confirmations.
+    pub delivering: deliver::Ways,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -71,6 +77,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(dead::routes())
         .merge(retry::routes())
         .merge(replay::routes())
+        .merge(pull::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.
         .method_not_allowed_fallback(method_not_allowed)
@@ -78,6 +85,8 @@ pub fn router(parts: Parts) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        // Whoever has the URL may call it.
+        .merge(confirm::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .merge(closed)
         .fallback(unknown_route)

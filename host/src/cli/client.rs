@@ -14,6 +14,9 @@ use crate::net::{self, SideClient, SideRequest, SideResponse};
 /// How long storing a component may take: compilations take turns, and each may take two minutes.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// A host waits for up to a minute, and then answers.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// A host, and the key to it.
 pub(super) struct Client {
     http: SideClient,
@@ -50,6 +53,11 @@ impl Client {
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
         self.ask(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// For a host that may wait, for up to a minute, until it has something to tell.
+    pub(super) async fn get_slowly<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
+        self.ask(self.request(Method::GET, path).query(query).timeout(WAIT_TIMEOUT)).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {

@@ -8,6 +8,7 @@ mod client;
 mod compile;
 mod dead;
 mod plugin;
+mod pull;
 mod replay;
 mod retry;
 mod rotate_secret;
@@ -47,6 +48,8 @@ enum Command {
     Events(show::EventArguments),
     /// List deliveries, or show one with its attempts.
     Deliveries(show::DeliveryArguments),
+    /// Fetch messages of a destination of kind "pull".
+    Pull(pull::Arguments),
     /// List runs: what rules and their plugins did.
     Runs(show::RunArguments),
     /// List batches: what collects before it goes out.
@@ -113,6 +116,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Events(arguments) => show::events(arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
+        Command::Pull(arguments) => pull::run(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
         Command::Dead(arguments) => dead::run(arguments).await,

@@ -48,9 +48,12 @@ pub(super) struct Arguments {
     /// `--allow-network` opens are reached without it. No proxy is taken from HTTPS_PROXY and the like.
     #[arg(long, env = "SLUICEBOX_PROXY", value_name = "URL", hide_env_values = true)]
     proxy: Option<net::Proxy>,
-    /// The URL that senders call this host by; some providers sign it.
+    /// The URL that this host is called by: some providers sign it, and destinations confirm below it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
+    #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
+    pull_polls_max: usize,
     /// The largest plugin, in bytes, up to 67108864.
     #[arg(long, default_value_t = plugin::Options::default().component_bytes_max)]
     component_bytes_max: usize,
@@ -147,6 +150,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
     config.set_drain_ms(arguments.drain_seconds * 1000);
+    config.deliver.pull_polls_max = arguments.pull_polls_max;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
     let InFlight { max, healthy_only, slow_ms } = arguments.in_flight;

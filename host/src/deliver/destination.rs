@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderName, Method};
 use serde::Deserialize;
 
-use super::{header::HeaderText, target::Target};
+use super::{confirm::Confirm, header::HeaderText, target::Target};
 use crate::{
     event::{Order, Timestamp},
     net::{Client, Tls, TokenSource},
@@ -30,6 +30,8 @@ pub struct Destination {
     pub(super) signing: Signing,
     pub(super) timeout_ms: u64,
     pub(super) concurrency: usize,
+    /// Whether it has to call back.
+    pub(super) confirm: Option<Confirm>,
     pub(super) retry: Retry,
     pub(super) format: Format,
     pub(super) order: Option<Order>,
@@ -164,6 +166,7 @@ impl fmt::Debug for Destination {
             .field("tls", &self.tls.is_some())
             .field("timeout_ms", &self.timeout_ms)
             .field("concurrency", &self.concurrency)
+            .field("confirm", &self.confirm)
             .field("retry", &self.retry)
             .field("format", &self.format)
             .field("order", &self.order)

@@ -20,9 +20,10 @@ use super::{
 use crate::{
     event::{BatchId, Event, EventId, Message, MessageId, Name, RunId, Timestamp},
     journal::{
-        self, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
-        Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError, Lane, Once, Origin, Page, Pending,
-        Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
+        self, Acknowledged, Acknowledgement, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount,
+        DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError,
+        Lane, Once, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState,
+        Unrouted, WorkFilter,
     },
 };
 
@@ -42,6 +43,7 @@ pub(super) fn delivery(destination: &str, seq: u64) -> Delivery {
         rule,
         attempt: 1,
         created_at: Timestamp(1_790_000_000_000),
+        received: None,
         origin: Origin::Batch { id: batch, opened_at: Timestamp(0) },
         message: Message {
             event_type: "test".into(),
@@ -66,6 +68,7 @@ pub(super) fn destination(url: &str) -> Destination {
         signing: Signing::default(),
         timeout_ms: 20_000,
         concurrency: 8,
+        confirm: None,
         retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },
         format: Format::Raw,
         order: None,
@@ -135,6 +138,10 @@ impl journal::Journal for Journal {
             let _ = self.settled.send(one);
         }
         ready(Ok(()))
+    }
+
+    fn acknowledge(&self, _: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
+        absent()
     }
 
     fn append(&self, _: Vec<Event>) -> Pending<()> {

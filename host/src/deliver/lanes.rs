@@ -16,6 +16,9 @@ use crate::{
 /// Enough to clear away what a deleted destination left behind.
 const DELETED_CONCURRENCY: usize = 16;
 
+/// A lane whose messages are fetched is looked at this often, lest it has become one that is sent to.
+const PULLED_AGAIN_MS: u64 = 60_000;
+
 /// Deliveries, as the pump works them off.
 pub(super) struct Deliveries {
     pub(super) journal: Arc<dyn Journal>,
@@ -38,7 +41,10 @@ impl Work for Deliveries {
     }
 
     fn places(&self, lane: &Lane) -> Places {
-        match self.book.load().destinations.get(lane) {
+        let book = self.book.load();
+        match book.destinations.get(lane) {
+            // Who fetches is told of new messages without this flow.
+            None if book.pulls.contains_key(lane) => Places::NotFor { ms: PULLED_AGAIN_MS },
             Some(destination) if !destination.enabled => Places::NotFor { ms: DISABLED_AGAIN_MS },
             Some(destination) => Places::UpTo(destination.concurrency),
             None => Places::UpTo(DELETED_CONCURRENCY),
@@ -70,9 +76,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        deliver::{Options, Parts, fake, start},
+        deliver::{Callbacks, Options, Parts, fake, start},
         journal::{Settled, Verdict},
         net,
+        sign::TokenKey,
     };
 
     /// Flow 3 over a fake journal, with these destinations.
@@ -87,18 +94,26 @@ mod tests {
         let all = destinations
             .iter()
             .map(|(name, address)| (fake::lane(name), Arc::new(fake::destination(&format!("http://{address}/")))));
-        let book: ArcSwap<Book> = ArcSwap::from_pointee(Book { destinations: all.collect() });
+        let book: ArcSwap<Book> = ArcSwap::from_pointee(Book { destinations: all.collect(), ..Book::default() });
         let (journal, settled) = fake::Journal::new();
         let (shutdown, receiver) = watch::channel(false);
         let allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        let token_key = TokenKey::new(zeroize::Zeroizing::new([7; 32]));
         let parts = Parts {
             journal: journal.clone(),
             book: Arc::new(book),
             client: net::Client::new(&net::Options { allow_networks, ..net::Options::default() }),
             clock: Arc::new(|| Timestamp(1_790_000_000_000)),
+            callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
+            token_key,
             shutdown: receiver,
         };
-        let task = start(options, parts, &mut Registry::default());
+        let tasks = start(options, parts, &mut Registry::default()).tasks;
+        let task = tokio::spawn(async move {
+            for task in tasks {
+                task.await.expect("no panic");
+            }
+        });
         World { journal, settled, shutdown, task }
     }
 

@@ -36,7 +36,7 @@ pub(super) struct Metrics {
 struct AttemptLabels {
     workspace: String,
     destination: String,
-    /// `delivered`, `retry` or `dead`.
+    /// `delivered`, `received`, `retry` or `dead`.
     outcome: &'static str,
 }
 
@@ -72,22 +72,29 @@ impl Metrics {
     /// Counts a settlement that the journal has taken.
     pub(super) fn settled(&self, settled: &Settled) {
         if let Some(attempt) = &settled.attempt {
-            self.attempts.get_or_create(&self.labels(settled)).inc();
             self.seconds.observe(std::time::Duration::from_millis(attempt.duration_ms).as_secs_f64());
+        }
+        self.followed(settled);
+    }
+
+    /// The same, without how long the attempt took: it was no request, or was timed when it was received.
+    pub(super) fn followed(&self, settled: &Settled) {
+        if settled.attempt.is_some() {
+            self.attempts.get_or_create(&self.labels(&settled.lane, outcome_of(&settled.verdict))).inc();
         }
         if let Verdict::Dead(failure) = &settled.verdict {
             self.dead_letters.get_or_create(&DeadLetterLabels { reason: failure.code.clone() }).inc();
         }
     }
 
-    fn labels(&self, settled: &Settled) -> AttemptLabels {
-        let outcome = match settled.verdict {
-            Verdict::Delivered => "delivered",
-            Verdict::RetryAt(_) => "retry",
-            Verdict::Dead(_) => "dead",
-        };
-        let (workspace, destination) = match self.is_known(&settled.lane) {
-            true => (settled.lane.workspace.as_str(), settled.lane.name.as_str()),
+    /// Counts what a consumer has acknowledged.
+    pub(super) fn acknowledged(&self, lane: &Lane) {
+        self.attempts.get_or_create(&self.labels(lane, "delivered")).inc();
+    }
+
+    fn labels(&self, lane: &Lane, outcome: &'static str) -> AttemptLabels {
+        let (workspace, destination) = match self.is_known(lane) {
+            true => (lane.workspace.as_str(), lane.name.as_str()),
             false => (OTHERS, OTHERS),
         };
         AttemptLabels { workspace: workspace.to_owned(), destination: destination.to_owned(), outcome }
@@ -128,6 +135,15 @@ impl Places {
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn outcome_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "delivered",
+        Verdict::Awaiting(_) => "received",
+        Verdict::RetryAt(_) => "retry",
+        Verdict::Dead(_) => "dead",
+    }
 }
 
 /// A delivery under way, also where it is called off.

@@ -5,10 +5,14 @@
 //! [`net::Client`], `settle` judges what came back, and the journal is told. A lane holds at most its destination's `concurrency` of the
 //! places there are, and all that hang together hold a part of them, so that they delay nobody else.
 //!
+//! What cannot be sent to fetches by itself: `pull` has those queues, each a lane without a sender. `confirm` is how a destination says
+//! later that it is done.
+//!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
 
 mod backoff;
 mod bounds;
+mod confirm;
 mod destination;
 mod encode;
 mod exchange;
@@ -18,6 +22,7 @@ mod header;
 mod lanes;
 mod metrics;
 mod order;
+mod pull;
 mod send;
 mod settle;
 mod spec;
@@ -30,24 +35,30 @@ use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use confirm::{BaseError, Callbacks, ConfirmSpec, Confirmations, Confirmed};
 pub use destination::{Compression, Destination, Format};
 pub use order::OrderSpec;
-pub use spec::{AuthSpec, FurtherSecret, RetrySpec, SECRETS, Spec, TlsSpec};
+pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
+pub use spec::{AuthSpec, FurtherSecret, Kind, RetrySpec, SECRETS, Spec, TlsSpec};
 
 use crate::{
     event::Clock,
     journal::{Bounds, Journal, Lane, pump},
     net,
+    sign::TokenKey,
 };
 use lanes::Deliveries;
 use metrics::{Metrics, Places};
+use pull::keep;
 use send::Courier;
 
 /// This part's piece of the snapshot.
 #[derive(Debug, Default)]
 pub struct Book {
-    /// All destinations of all workspaces.
+    /// All destinations of all workspaces that messages are sent to.
     pub destinations: HashMap<Lane, Arc<Destination>>,
+    /// Those that they are fetched from.
+    pub pulls: HashMap<Lane, Arc<Pull>>,
 }
 
 /// Settings of this part.
@@ -62,11 +73,13 @@ pub struct Options {
     pub slow_ms: u64,
     /// How long deliveries under way may take to end when the host stops.
     pub drain_ms: u64,
+    /// Polls that may wait for messages at once, of all queues together; one more is refused with 429.
+    pub pull_polls_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { in_flight_max: 512, in_flight_healthy_only: 256, slow_ms: 2_000, drain_ms: 10_000 }
+        Self { in_flight_max: 512, in_flight_healthy_only: 256, slow_ms: 2_000, drain_ms: 10_000, pull_polls_max: 1_000 }
     }
 }
 
@@ -80,16 +93,37 @@ pub struct Parts {
     pub client: net::Client,
     /// The time.
     pub clock: Clock,
+    /// What receipts are known again by.
+    pub token_key: TokenKey,
+    /// Where destinations confirm.
+    pub callbacks: Callbacks,
     /// Becomes true when the host stops.
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// Starts flow 3. The task ends when, after `shutdown`, what was in flight is settled, or did not end in time.
+/// Flow 3 at work.
+pub struct Flow {
+    /// They end when, after `shutdown`, what was in flight is settled, or did not end in time.
+    pub tasks: Vec<JoinHandle<()>>,
+    /// How it is reached from outside.
+    pub ways: Ways,
+}
+
+/// How flow 3 is reached from outside.
+#[derive(Clone)]
+pub struct Ways {
+    /// Destinations that are fetched from.
+    pub queues: Arc<Queues>,
+    /// Where destinations call back.
+    pub confirmations: Arc<Confirmations>,
+}
+
+/// Starts flow 3.
 ///
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
+pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> Flow {
     let (clock, shutdown) = (Arc::clone(&parts.clock), parts.shutdown.clone());
     let bounds = Bounds {
         pieces_max: options.in_flight_max,
@@ -99,6 +133,11 @@ pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHa
     };
     let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
     let places = Places::new(options.in_flight_max, registry);
-    let courier = Courier::new(parts, Metrics::new(registry));
-    tokio::spawn(pump(Deliveries { journal, book, courier, places }, bounds, clock, shutdown))
+    let metrics = Arc::new(Metrics::new(registry));
+    let queues = Queues::new(options, &parts, Arc::clone(&metrics), registry);
+    let confirmations = Arc::new(Confirmations::new(Arc::clone(&journal), parts.callbacks.clone(), registry));
+    let keeping = tokio::spawn(keep(Arc::clone(&queues), shutdown.clone()));
+    let courier = Courier::new(parts, metrics);
+    let sending = tokio::spawn(pump(Deliveries { journal, book, courier, places }, bounds, clock, shutdown));
+    Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations } }
 }

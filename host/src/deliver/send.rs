@@ -9,6 +9,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     Book, Destination, Parts,
+    confirm::{Callbacks, amendment, awaited, unconfirmed},
     encode::encode,
     exchange::exchange,
     metrics::Metrics,
@@ -37,12 +38,14 @@ pub(super) struct Courier {
     book: Arc<dyn DynAccess<Book> + Send + Sync>,
     client: Client,
     clock: Clock,
-    metrics: Metrics,
+    callbacks: Callbacks,
+    metrics: Arc<Metrics>,
 }
 
 impl Courier {
-    pub(super) fn new(parts: Parts, metrics: Metrics) -> Self {
-        Self { journal: parts.journal, book: parts.book, client: parts.client, clock: parts.clock, metrics }
+    pub(super) fn new(parts: Parts, metrics: Arc<Metrics>) -> Self {
+        let Parts { journal, book, client, clock, callbacks, .. } = parts;
+        Self { journal, book, client, clock, callbacks, metrics }
     }
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
@@ -51,7 +54,12 @@ impl Courier {
         let _under_way = self.metrics.under_way();
         let destination = self.book.load().destinations.get(&delivery.lane).cloned();
         let settled = match destination {
+            // It is fetched from now on.
+            None if self.book.load().pulls.contains_key(&delivery.lane) => {
+                without_try(&delivery, Verdict::RetryAt((self.clock)()))
+            }
             None => without_try(&delivery, Verdict::Dead(deleted(&delivery))),
+            Some(destination) if delivery.received.is_some() => return self.judge(&delivery, &destination).await,
             Some(destination) if !destination.enabled => {
                 without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(DISABLED_AGAIN_MS)))
             }
@@ -62,27 +70,49 @@ impl Courier {
 
     async fn attempt(&self, delivery: &Delivery, destination: &Arc<Destination>) -> Settled {
         let started_at = (self.clock)();
-        let request = match encoded(delivery, destination, started_at).await {
+        let mut request = match encoded(delivery, destination, started_at).await {
             Ok(request) => request,
             Err(failure) => return without_try(delivery, Verdict::Dead(failure)),
         };
+        self.callbacks.put_headers(request.headers_mut(), delivery, destination.confirm, started_at);
         failpoint::reach(Step::RequestEncoded);
         let answer = exchange(&self.client, destination, request).await;
         failpoint::reach(Step::ResponseRead);
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
+        let verdict = awaited(verdict, destination.confirm, ended_at);
         let attempt = record(answer, started_at, ended_at);
         settled(delivery, Some(attempt), verdict)
     }
 
-    /// Tells the journal. Where it was closed first, the delivery is tried again after the restart.
+    /// Settles an attempt that was received and not confirmed.
+    async fn judge(&self, delivery: &Delivery, destination: &Destination) -> Option<Timestamp> {
+        let (failure, verdict) = unconfirmed(delivery, &destination.retry, (self.clock)(), random());
+        let settled = settled(delivery, Some(amendment(delivery, failure)), verdict);
+        self.store(&settled).await.then(|| self.metrics.followed(&settled))?;
+        again_at(&settled)
+    }
+
     async fn settle(&self, settled: &Settled) -> Option<Timestamp> {
-        if let Err(error) = until_stored(|| self.journal.settle(vec![settled.clone()])).await {
+        self.store(settled).await.then(|| self.metrics.settled(settled))?;
+        again_at(settled)
+    }
+
+    /// Tells the journal. Where it was closed first, the delivery is tried again after the restart.
+    async fn store(&self, settled: &Settled) -> bool {
+        let stored = until_stored(|| self.journal.settle(vec![settled.clone()])).await;
+        if let Err(error) = &stored {
             tracing::warn!(destination = %settled.lane.name, %error, "a delivery was not settled and will be repeated");
-            return None;
         }
-        self.metrics.settled(settled);
-        if let Verdict::RetryAt(at) = settled.verdict { Some(at) } else { None }
+        stored.is_ok()
+    }
+}
+
+/// When a lane has to be looked at again for the sake of what was settled.
+fn again_at(settled: &Settled) -> Option<Timestamp> {
+    match settled.verdict {
+        Verdict::RetryAt(at) | Verdict::Awaiting(at) => Some(at),
+        Verdict::Delivered | Verdict::Dead(_) => None,
     }
 }
 
@@ -98,7 +128,7 @@ async fn encoded(delivery: &Delivery, destination: &Arc<Destination>, now: Times
 
 /// Stores until it is stored, or the journal is closed. To give up would be to send the message again, for as long as the disk is full;
 /// while this goes on, the delivery holds its place, and a lane whose places are all held sends nothing.
-async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Result<(), JournalError> {
+pub(super) async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Result<(), JournalError> {
     let mut told = false;
     loop {
         match store().await {
@@ -130,8 +160,13 @@ fn deleted(delivery: &Delivery) -> Failure {
 }
 
 /// In [0, 1). Without a source of randomness, the middle: it only spreads load.
-fn random() -> f64 {
+pub(super) fn random() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / (f64::from(u32::MAX) + 1.0))
+}
+
+/// Tells apart what nothing else does. Without a source of randomness, the same each time: a receipt is still known by its attempt and time.
+pub(super) fn random_u64() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -37,25 +37,42 @@ pub(super) fn failure_of(answer: &Answer) -> Option<Failure> {
 /// What follows from an attempt of `delivery` that ended at `now`. `random` is in [0, 1).
 pub(super) fn verdict(delivery: &Delivery, policy: &Retry, answer: &Answer, now: Timestamp, random: f64) -> Verdict {
     let Some(failure) = failure_of(answer) else { return Verdict::Delivered };
-    let deadline = delivery.created_at.plus_ms(policy.age_ms_max);
     match answer {
         Ok(response) if response.status == StatusCode::GONE => Verdict::Dead(Failure::new(
             "gone",
             "the destination answered 410: it wants no more messages; remove it from the rule, or mend its URL and replay",
         )),
         Err(error) if error.class == Class::Forbidden => Verdict::Dead(failure),
-        _ if delivery.attempt >= policy.attempts_max => {
-            let message =
-                format!("{} of {} attempts failed; the last: {}", delivery.attempt, policy.attempts_max, failure.message);
-            Verdict::Dead(Failure::new("attempts-exhausted", message))
+        _ => {
+            let tried = Tried { attempt: delivery.attempt, created_at: delivery.created_at };
+            again_or_dead(tried, policy, &failure, now, wait_ms(delivery, policy, answer, now, random))
         }
-        _ if now >= deadline => {
-            let message =
-                format!("not delivered within `retry.age_max`; attempt {} failed: {}", delivery.attempt, failure.message);
-            Verdict::Dead(Failure::new("too-old", message))
-        }
-        _ => Verdict::RetryAt(now.plus_ms(wait_ms(delivery, policy, answer, now, random)).min(deadline)),
     }
+}
+
+/// What the end of attempts and of age is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tried {
+    /// The attempt that failed: 1 for the first.
+    pub(super) attempt: u32,
+    /// When the delivery was planned.
+    pub(super) created_at: Timestamp,
+}
+
+/// What follows from a failure that may get better: another try after this wait, but for the last try at the end of the age, and none where
+/// attempts or age are used up.
+pub(super) fn again_or_dead(tried: Tried, policy: &Retry, failure: &Failure, now: Timestamp, wait_ms: u64) -> Verdict {
+    let Tried { attempt, created_at } = tried;
+    let deadline = created_at.plus_ms(policy.age_ms_max);
+    if attempt >= policy.attempts_max {
+        let message = format!("{attempt} of {} attempts failed; the last: {}", policy.attempts_max, failure.message);
+        return Verdict::Dead(Failure::new("attempts-exhausted", message));
+    }
+    if now >= deadline {
+        let message = format!("not delivered within `retry.age_max`; attempt {attempt} failed: {}", failure.message);
+        return Verdict::Dead(Failure::new("too-old", message));
+    }
+    Verdict::RetryAt(now.plus_ms(wait_ms).min(deadline))
 }
 
 fn wait_ms(delivery: &Delivery, policy: &Retry, answer: &Answer, now: Timestamp, random: f64) -> u64 {
@@ -139,6 +156,7 @@ mod tests {
         let delivery = crate::journal::Delivery { attempt, created_at: Timestamp(0), ..fake::delivery("crm", 1) };
         match verdict(&delivery, &POLICY, answer, now, 0.5) {
             Verdict::Delivered => "delivered".into(),
+            Verdict::Awaiting(until) => format!("awaited for {} ms", until.ms_since(now)),
             Verdict::RetryAt(at) => format!("retry in {} ms", at.ms_since(now)),
             Verdict::Dead(failure) => format!("dead: {}", failure.code),
         }

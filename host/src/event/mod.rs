@@ -77,7 +77,7 @@ pub fn is_host_owned(header: &str) -> bool {
         "upgrade",
         "user-agent",
     ];
-    OWNED.contains(&header) || header.starts_with("webhook-") || header.starts_with("proxy-")
+    OWNED.contains(&header) || ["webhook-", "sluicebox-", "proxy-"].iter().any(|prefix| header.starts_with(prefix))
 }
 
 /// A fact about an event that has no field of its own: CloudEvents extensions, what a verify scheme found.

@@ -42,7 +42,7 @@ impl Hub {
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
-        let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.catalogue).await, &proposal)?;
+        let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms()).await, &proposal)?;
         if proposal.edits.is_empty() {
             return Ok(Applied { revision: state.revision, ..Applied::default() });
         }

@@ -30,15 +30,23 @@ pub(super) struct Findings {
     pub(super) in_use: Vec<Problem>,
 }
 
+/// What entries are checked against, beside each other.
+pub(super) struct Terms<'a> {
+    /// The components there are.
+    pub(super) catalogue: &'a Catalogue,
+    /// Whether destinations can call this host back.
+    pub(super) callbacks: bool,
+}
+
 /// Checks `edits` to the entries there are.
-pub(super) async fn check(standing: &Workspace, edits: &Edits, catalogue: &Catalogue) -> Result<Parts, Findings> {
-    found(standing, edits, catalogue, Settings::Accepted).await
+pub(super) async fn check(standing: &Workspace, edits: &Edits, terms: &Terms<'_>) -> Result<Parts, Findings> {
+    found(standing, edits, terms, Settings::Accepted).await
 }
 
 /// The same for what somebody asks for: each changed plugin says what it holds of its settings. What was applied is not asked again, so
 /// that no plugin keeps the host from starting.
-pub(super) async fn check_proposed(standing: &Workspace, edits: &Edits, catalogue: &Catalogue) -> Result<Parts, Findings> {
-    found(standing, edits, catalogue, Settings::Proposed).await
+pub(super) async fn check_proposed(standing: &Workspace, edits: &Edits, terms: &Terms<'_>) -> Result<Parts, Findings> {
+    found(standing, edits, terms, Settings::Proposed).await
 }
 
 /// Whether plugins accepted their settings before.
@@ -48,7 +56,8 @@ enum Settings {
     Proposed,
 }
 
-async fn found(standing: &Workspace, edits: &Edits, catalogue: &Catalogue, settings: Settings) -> Result<Parts, Findings> {
+async fn found(standing: &Workspace, edits: &Edits, terms: &Terms<'_>, settings: Settings) -> Result<Parts, Findings> {
+    let &Terms { catalogue, callbacks } = terms;
     let mut check = Check { standing, edits, parts: Parts::new(), findings: Findings::default() };
     let specs = check.read();
     let plugins = check.bind(&specs, catalogue).await;
@@ -56,7 +65,7 @@ async fn found(standing: &Workspace, edits: &Edits, catalogue: &Catalogue, setti
         check.ask_plugins(&plugins, catalogue).await;
     }
     check.refine_sources(&specs, &plugins);
-    check.refine_destinations(&specs);
+    check.refine_destinations(&specs, callbacks);
     check.refine_rules(&specs, &plugins);
     check.find_used();
     let Findings { problems, in_use } = &check.findings;
@@ -148,9 +157,13 @@ impl Check<'_> {
         }
     }
 
-    fn refine_destinations(&mut self, specs: &Specs) {
+    fn refine_destinations(&mut self, specs: &Specs, callbacks: bool) {
         for (name, spec) in &specs.destinations {
-            self.keep((Kind::Destination, name.clone()), spec.refine().map(|refined| Part::Destination(Arc::new(refined))));
+            let refined = spec.refine().and_then(|refined| refined.check_callbacks(callbacks).map(|()| refined));
+            self.keep((Kind::Destination, name.clone()), refined.map(|refined| Part::Destination(Arc::new(refined))));
+        }
+        for (name, spec) in &specs.pulls {
+            self.keep((Kind::Destination, name.clone()), spec.refine().map(|refined| Part::Pull(Arc::new(refined))));
         }
     }
 
@@ -195,6 +208,7 @@ impl Check<'_> {
         let stays = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.part));
         let all = stays.chain(self.parts.iter()).filter_map(|((_, name), part)| match part {
             Part::Destination(destination) => Some((name.clone(), wants(destination.format(), destination.order().cloned()))),
+            Part::Pull(_) => Some((name.clone(), wants(deliver::Format::Raw, None))),
             _ => None,
         });
         all.collect()
@@ -237,7 +251,7 @@ fn uses(part: &Part) -> Vec<Key> {
             let destinations = rule.targets.iter().map(|target| (Kind::Destination, target.name.clone()));
             rule.chain.iter().map(plugin).chain(destinations).collect()
         }
-        Part::Destination(_) | Part::Plugin(_) => Vec::new(),
+        Part::Destination(_) | Part::Pull(_) | Part::Plugin(_) => Vec::new(),
     }
 }
 

@@ -60,6 +60,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{
     event::{Clock, Digest, Name},
@@ -83,6 +84,8 @@ struct Inner {
     seal: seal::Seal,
     keys: keys::Keys,
     catalogue: component::Catalogue,
+    /// Whether destinations can call this host back.
+    callbacks: bool,
     revisions: revision::Revisions,
     /// `None` once closed.
     disk: Mutex<Option<Disk>>,
@@ -239,6 +242,12 @@ impl Hub {
         self.inner.keys.is_admin(presented)
     }
 
+    /// A key of this data folder for another purpose, which tells nothing of the main key.
+    #[must_use]
+    pub fn derived_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        self.inner.keys.derived(purpose)
+    }
+
     /// Keeps a component, so that plugins can name its digest, and compiles it. One that is no plugin is not kept.
     ///
     /// # Errors
@@ -267,6 +276,11 @@ impl Hub {
 }
 
 impl Inner {
+    /// What entries are checked against.
+    fn terms(&self) -> check::Terms<'_> {
+        check::Terms { catalogue: &self.catalogue, callbacks: self.callbacks }
+    }
+
     /// Takes components out of memory that neither the state nor a former rule set runs. An upload that is not named yet is compiled
     /// again when it is.
     fn release(&self) {

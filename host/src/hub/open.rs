@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
-    check::check,
+    check::{Terms, check},
     component::{Catalogue, Components},
     draft::Edits,
     durable,
@@ -42,6 +42,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// How plugins' versions are kept.
     pub versioning: Versioning,
+    /// Whether destinations can call this host back: it knows its public URL.
+    pub callbacks: bool,
 }
 
 /// An open hub, and what there is to say about it.
@@ -72,7 +74,8 @@ impl Hub {
         });
         let loaded = loaded.await.map_err(StoreError::Stopped)??;
         let catalogue = Catalogue::new(loaded.components, plugins);
-        let state = refined(loaded.revision, loaded.whole, &loaded.seal, &catalogue).await?;
+        let terms = Terms { catalogue: &catalogue, callbacks: options.callbacks };
+        let state = refined(loaded.revision, loaded.whole, &loaded.seal, &terms).await?;
         let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
         let inner = Inner {
             turn: Arc::default(),
@@ -81,6 +84,7 @@ impl Hub {
             seal: loaded.seal,
             keys: loaded.keys,
             catalogue,
+            callbacks: options.callbacks,
             revisions: loaded.revisions,
             disk: Mutex::new(Some(loaded.disk)),
             former: Former::default(),
@@ -161,12 +165,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// The state of these documents. A rule of which it is not known since when it is what it is counts as new.
-async fn refined(
-    revision: u64,
-    Whole { documents, since }: Whole,
-    seal: &Seal,
-    catalogue: &Catalogue,
-) -> Result<State, HubError> {
+async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, terms: &Terms<'_>) -> Result<State, HubError> {
     let mut workspaces: BTreeMap<Name, BTreeMap<Key, Value>> = BTreeMap::new();
     let mut edits: BTreeMap<Name, Edits> = BTreeMap::new();
     for (entry, document) in documents {
@@ -177,8 +176,8 @@ async fn refined(
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let checked = check(&Workspace::new(), &edits, catalogue).await;
-        let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &catalogue.components))?;
+        let checked = check(&Workspace::new(), &edits, terms).await;
+        let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &terms.catalogue.components))?;
         let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
         let item = |(key, part)| {
             let (document, since) = (documents.remove(&key)?, since(&key));

@@ -58,6 +58,7 @@ pub(super) struct Item {
 pub(super) enum Part {
     Source(Arc<ingest::Source>),
     Destination(Arc<deliver::Destination>),
+    Pull(Arc<deliver::Pull>),
     Plugin(Arc<plugin::Bound>),
     Rule(route::Pattern, Arc<dispatch::Rule>),
 }
@@ -87,7 +88,7 @@ impl State {
         let bound = self.all().flat_map(|(_, _, item)| match &item.part {
             Part::Plugin(bound) => std::slice::from_ref(bound),
             Part::Rule(_, rule) => &rule.chain,
-            Part::Source(_) | Part::Destination(_) => &[],
+            Part::Source(_) | Part::Destination(_) | Part::Pull(_) => &[],
         });
         bound.flat_map(plugin::Bound::versions).map(|bound| bound.digest)
     }
@@ -123,6 +124,10 @@ impl Snapshot {
                 Part::Destination(destination) => {
                     let lane = Lane { workspace: workspace.clone(), name: name.clone() };
                     snapshot.deliver.destinations.insert(lane, destination.clone());
+                }
+                Part::Pull(pull) => {
+                    let lane = Lane { workspace: workspace.clone(), name: name.clone() };
+                    snapshot.deliver.pulls.insert(lane, pull.clone());
                 }
                 Part::Plugin(_) | Part::Rule(..) => {}
             }

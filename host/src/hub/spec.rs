@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Specs {
     pub(super) sources: BTreeMap<Name, ingest::Spec>,
     pub(super) destinations: BTreeMap<Name, deliver::Spec>,
+    /// Destinations that are fetched from.
+    pub(super) pulls: BTreeMap<Name, deliver::PullSpec>,
     pub(super) plugins: BTreeMap<Name, plugin::Spec>,
     pub(super) rules: BTreeMap<Name, dispatch::Spec>,
 }
@@ -31,6 +33,7 @@ impl Specs {
         let name = name.clone();
         match kind {
             Kind::Source => drop(self.sources.insert(name, typed(document)?)),
+            Kind::Destination if is_pull(document) => drop(self.pulls.insert(name, typed(document).map_err(of_pull)?)),
             Kind::Destination => drop(self.destinations.insert(name, typed(document)?)),
             Kind::Plugin => drop(self.plugins.insert(name, typed(document)?)),
             Kind::Rule => drop(self.rules.insert(name, typed(document)?)),
@@ -42,6 +45,22 @@ impl Specs {
 fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
     serde_path_to_error::deserialize(document)
         .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
+}
+
+/// Whether a destination is one that is fetched from, and is sent nothing.
+pub(super) fn is_pull(destination: &Value) -> bool {
+    destination["kind"] == "pull"
+}
+
+/// A setting of those that are sent to is known to who wrote it, and still none here.
+fn of_pull(misfit: Misfit) -> Misfit {
+    match &misfit.unknown_key {
+        Some(_) => Misfit {
+            message: "a destination of kind \"pull\" is sent nothing, it is fetched from; it has no".to_owned(),
+            ..misfit
+        },
+        None => misfit,
+    }
 }
 
 /// What a source names, with its place within the source.

@@ -146,8 +146,10 @@ pub struct DeliveryRecord {
     pub attempts: u32,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// When it is tried next.
+    /// When it is tried next, or has to be confirmed by.
     pub due_at: Option<Timestamp>,
+    /// When the destination received what it has to confirm, or has confirmed.
+    pub received_at: Option<Timestamp>,
     /// When it was delivered or given up.
     pub settled_at: Option<Timestamp>,
     /// Why the last attempt failed, or why it was given up.

@@ -21,15 +21,15 @@ mod sqlite;
 mod state;
 
 pub use dead::{DeadCount, DeadFilter, DeadKind, DeadLetter, DeadPage, DeadPlace, DeadRecord, DeadSlice};
-pub use feed::{Feed, Lane, Lanes};
+pub use feed::{Feed, Lane, Lanes, Watch};
 pub use listing::{
     AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Narrow, Page, RunRecord,
     RunState, StageRecord, WorkFilter,
 };
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member, NewDelivery, NewRun, Once, OrderHold,
-    Origin, Outcome, Routed, Run, RunEnd, Settled, Verdict,
+    Acknowledged, Acknowledgement, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,
+    NewDelivery, NewRun, Once, OrderHold, Origin, Outcome, Received, Routed, Run, RunEnd, Said, Settled, Verdict,
 };
 pub use retention::{Expired, Expiry, Retention, keep};
 pub use revival::{Revival, Revived};
@@ -106,6 +106,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// How many dead letters are alike, the most first.
     fn count_dead_letters(&self, filter: DeadFilter) -> Pending<Vec<DeadCount>>;
+
+    /// Flow 3: takes what receivers say by themselves, and gives what was found of each message, in order. It waits for no listing.
+    fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>>;
 
     /// Events, newest first; where the filter says after which, oldest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;

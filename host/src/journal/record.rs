@@ -284,12 +284,24 @@ pub struct Delivery {
     pub attempt: u32,
     /// When the series began: when it was planned, or retried by hand.
     pub created_at: Timestamp,
+    /// Where its last attempt was received and not confirmed in time, or was said to have failed: that attempt, which is `attempt`
+    /// still, has to be judged, and nothing is to be sent.
+    pub received: Option<Received>,
     /// Where it came from. The event's body is empty where `message.body` is there.
     pub origin: Origin,
     /// As stored.
     pub message: Message,
     /// The message's body, or its event's.
     pub body: Bytes,
+}
+
+/// An attempt that the destination received, and has to confirm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// When.
+    pub at: Timestamp,
+    /// What it said went wrong, where it said so.
+    pub refused: Option<Failure>,
 }
 
 /// How an attempt ended, and what follows.
@@ -313,13 +325,54 @@ pub struct Settled {
 pub enum Verdict {
     /// The destination has it.
     Delivered,
+    /// The destination has received it and confirms it by then. The attempt is on record, and counts when it is confirmed or judged.
+    Awaiting(Timestamp),
     /// To be tried again at this time.
     RetryAt(Timestamp),
     /// Given up: a dead letter.
     Dead(Failure),
 }
 
-/// One HTTP try of a delivery.
+/// What a receiver says by itself of a message that it was given.
+#[derive(Clone, Debug)]
+pub struct Acknowledgement {
+    /// Whose.
+    pub workspace: Name,
+    /// The `webhook-id`.
+    pub id: MessageId,
+    /// In which attempt it was given.
+    pub attempt_number: u32,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What a receiver says.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// It is done with the message. The attempt, where nobody else puts it on record.
+    Done(Option<Attempt>),
+    /// What it received has failed after all, for this reason.
+    Failed(Failure),
+}
+
+/// What was found of a message of which a receiver said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Acknowledged {
+    /// It waited, and the word is taken.
+    Taken,
+    /// It is delivered already.
+    Delivered,
+    /// It is a dead letter already.
+    Dead,
+    /// A failure of an attempt that has not been answered yet: nothing is changed.
+    Early,
+    /// A failure of an attempt that is over: nothing is changed.
+    Over,
+    /// There is no such message.
+    Unknown,
+}
+
+/// One HTTP try of a delivery, or one lease of a message that is fetched.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// When it began.

@@ -3,15 +3,18 @@
 //!
 //! Pure: the id, the time and the bytes are arguments. It assumes that the id holds no dot, which
 //! [`MessageId`](crate::event::MessageId) promises: the dot separates the signed parts.
-//! What holds a secret in clear here is wiped when dropped and cannot be printed.
+//! What holds a secret in clear here, [`TokenKey`] too, which makes tokens for others to hand back, is wiped when dropped and cannot be
+//! printed.
 
 mod key;
 mod scheme;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use key::{Key, KeyError, Version};
 pub use scheme::{Algorithm, Encoding, SECRETS, Scheme, Spec};
+pub use token::TokenKey;
 
 /// What is signed: one attempt of one message.
 #[derive(Clone, Copy, Debug)]

@@ -26,27 +26,27 @@ pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
     json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next })
 }
 
-fn time(at: Timestamp) -> Value {
+pub(super) fn time(at: Timestamp) -> Value {
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string().into()
 }
 
-fn failure(failure: &Failure) -> Value {
+pub(super) fn failure(failure: &Failure) -> Value {
     json!({ "code": failure.code, "message": failure.message })
 }
 
-fn headers(headers: &[Header]) -> Value {
+pub(super) fn headers(headers: &[Header]) -> Value {
     headers.iter().map(|header| json!([header.name, header.value])).collect()
 }
 
 /// `{ "text": ... }` where the bytes are UTF-8, else `{ "base64": ... }`.
-fn bytes(body: &[u8]) -> Value {
+pub(super) fn bytes(body: &[u8]) -> Value {
     match std::str::from_utf8(body) {
         Ok(text) => json!({ "text": text }),
         Err(_) => json!({ "base64": STANDARD.encode(body) }),
     }
 }
 
-fn attributes(attributes: &[Attribute]) -> Value {
+pub(super) fn attributes(attributes: &[Attribute]) -> Value {
     attributes.iter().map(|a| (a.key.clone(), Value::from(a.value.clone()))).collect::<Map<_, _>>().into()
 }

@@ -93,6 +93,7 @@ pub(in crate::api) fn delivery(record: &DeliveryRecord) -> Value {
         "attempts": record.attempts,
         "created_at": time(record.created_at),
         "due_at": record.due_at.map(time),
+        "received_at": record.received_at.map(time),
         "settled_at": record.settled_at.map(time),
         "failure": record.failure.as_ref().map(failure),
         "last_status": record.last_status,

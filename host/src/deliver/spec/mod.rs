@@ -2,7 +2,7 @@
 
 mod auth;
 mod header;
-mod signing;
+pub(super) mod signing;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::{
     bounds::{DAY_MS, count_within, ms_within, written},
+    confirm::ConfirmSpec,
     destination::{Compression, Destination, Format, OwnClient, Retry, carries_no_body},
     header::HeaderText,
     order::OrderSpec,
@@ -48,6 +49,9 @@ pub use tls::TlsSpec;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// `push`, which is meant where none is named; [`super::PullSpec`] is the other.
+    #[serde(default)]
+    pub kind: Kind,
     /// Where to: `https://` or `http://`. Its path and query may take values from the message, as in `/orders/{data.order.id}`.
     pub url: String,
     /// `POST` (where none is named), `PUT` or `PATCH`; `DELETE` or `GET`, which carry no body.
@@ -70,6 +74,8 @@ pub struct Spec {
     pub timeout: Option<Duration>,
     /// Deliveries under way at once: 1 to 256, else 8.
     pub concurrency: Option<u32>,
+    /// That it confirms by a call of its own; else 2xx is the end.
+    pub confirm: Option<ConfirmSpec>,
     /// What it is sent in order; without it, nothing is.
     pub order: Option<OrderSpec>,
     /// When it is tried again, and when it is given up.
@@ -82,6 +88,17 @@ pub struct Spec {
     pub compression: Option<Compression>,
     /// `false`: its deliveries wait. Else `true`.
     pub enabled: Option<bool>,
+}
+
+/// How messages reach a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// They are sent to its URL.
+    #[default]
+    Push,
+    /// They wait until they are fetched.
+    Pull,
 }
 
 /// When a failed delivery is tried again: after a random wait, whose bound doubles from `first` to `max`.
@@ -134,6 +151,7 @@ impl Spec {
             timeout_ms: ms_within("/timeout", self.timeout, TIMEOUT_MS_DEFAULT, TIMEOUT_MS)?,
             concurrency: count_within("/concurrency", self.concurrency, CONCURRENCY_DEFAULT, CONCURRENCY)? as usize,
             retry: self.retry.refine()?,
+            confirm: self.confirm.as_ref().map(ConfirmSpec::refine).transpose()?,
             order: self.order.as_ref().map(OrderSpec::refine).transpose()?,
             format: self.format,
             compression: self.compression,
@@ -197,7 +215,7 @@ impl Spec {
 }
 
 impl RetrySpec {
-    fn refine(&self) -> Result<Retry, Invalid> {
+    pub(super) fn refine(&self) -> Result<Retry, Invalid> {
         let retry = Retry {
             attempts_max: count_within("/retry/attempts_max", self.attempts_max, ATTEMPTS_DEFAULT, ATTEMPTS)?,
             first_ms: ms_within("/retry/first", self.first, FIRST_MS_DEFAULT, WAIT_MS)?,

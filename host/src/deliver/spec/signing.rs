@@ -25,23 +25,29 @@ pub struct FurtherSecret {
 
 impl Spec {
     pub(super) fn refine_signing(&self) -> Result<Signing, Invalid> {
-        let Some(first) = &self.secret else {
+        if self.secret.is_none() {
             return Err(Invalid::at(
                 "/secret",
                 "a destination needs a signing secret: `whsec_` and base64, or a reference to one",
             ));
-        };
-        if self.secrets.len() > SECRETS_MAX {
-            return Err(Invalid::at("/secrets", format!("at most {SECRETS_MAX} further secrets; remove the oldest")));
         }
-        let mut keys = vec![TimedKey { key: key("/secret", first)?, until: None }];
-        for (index, FurtherSecret { secret, until }) in self.secrets.iter().enumerate() {
-            keys.push(TimedKey { key: key(&format!("/secrets/{index}"), secret)?, until: *until });
-        }
+        let keys = refine_keys(self.secret.as_ref(), &self.secrets)?;
         let other = self.signing.as_ref().map(sign::Spec::refine).transpose();
         let other = other.map_err(|Invalid { pointer, message }| Invalid::at(format!("/signing{pointer}"), message))?;
         Ok(Signing { keys, other })
     }
+}
+
+/// The keys that all sign; none where there is no secret.
+pub(in crate::deliver) fn refine_keys(secret: Option<&Secret>, further: &[FurtherSecret]) -> Result<Vec<TimedKey>, Invalid> {
+    if further.len() > SECRETS_MAX {
+        return Err(Invalid::at("/secrets", format!("at most {SECRETS_MAX} further secrets; remove the oldest")));
+    }
+    let first = secret.map(|secret| key("/secret", secret).map(|key| TimedKey { key, until: None }));
+    let further = further.iter().enumerate().map(|(index, FurtherSecret { secret, until })| {
+        key(&format!("/secrets/{index}"), secret).map(|key| TimedKey { key, until: *until })
+    });
+    first.into_iter().chain(further).collect()
 }
 
 fn key(pointer: &str, secret: &Secret) -> Result<sign::Key, Invalid> {

@@ -50,7 +50,7 @@ async fn try_open(folder: &Path) -> Result<Opened, HubError> {
     let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
     let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
     Hub::open(
-        &Options { folder: folder.to_owned(), versioning: Versioning::default() },
+        &Options { folder: folder.to_owned(), versioning: Versioning::default(), callbacks: false },
         plugins,
         Arc::new(|| Timestamp(1_790_000_000_000)),
     )

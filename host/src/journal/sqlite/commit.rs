@@ -14,13 +14,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, lease::Ended, revive, runs,
-    space,
+    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, lease::Ended,
+    revive, runs, space,
 };
 use crate::{
     event::{Event, EventId, Timestamp},
     failpoint::{self, Step},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled, Space},
+    journal::{
+        Acknowledged, Acknowledgement, BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled, Space,
+    },
 };
 
 /// What is to be stored.
@@ -60,6 +62,8 @@ pub(super) enum Work {
     Remove(expire::Removal),
     /// Up to so many free pages, given back to the file system.
     GiveBack(u64),
+    /// What receivers say.
+    Acknowledge(Vec<Acknowledgement>),
 }
 
 impl Work {
@@ -76,6 +80,7 @@ impl Work {
             Self::Revive(revivals) => revivals.iter().map(Revival::weight).sum(),
             Self::Remove(removal) => removal.events.len(),
             Self::GiveBack(_) => 1,
+            Self::Acknowledge(said) => said.len(),
         }
     }
 
@@ -88,7 +93,7 @@ impl Work {
             Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
-            Self::Settle(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
+            Self::Settle(_) | Self::Acknowledge(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
         }
     }
 
@@ -105,6 +110,7 @@ impl Work {
             Self::Revive(revivals) => revive::revive(writing, revivals),
             Self::Remove(removal) => expire::remove(writing, removal),
             Self::GiveBack(pages_max) => space::give_back(writing, *pages_max),
+            Self::Acknowledge(said) => acknowledge::acknowledge(writing, said),
         }
     }
 }
@@ -131,6 +137,8 @@ pub(super) enum Answer {
     Revived(oneshot::Sender<Result<Revived, JournalError>>),
     /// How many rows were removed, or bytes given back.
     Amount(oneshot::Sender<Result<u64, JournalError>>),
+    /// What was found of each message that was acknowledged.
+    Found(oneshot::Sender<Result<Vec<Acknowledged>, JournalError>>),
 }
 
 /// What a command came to, beside that it is stored.
@@ -144,6 +152,8 @@ pub(super) struct Told {
     pub(super) revived: Revived,
     /// Rows removed, or bytes given back.
     pub(super) amount: u64,
+    /// What was found of the messages that were acknowledged.
+    pub(super) found: Vec<Acknowledged>,
 }
 
 impl Answer {
@@ -155,6 +165,7 @@ impl Answer {
             Self::Ids(sender) => drop(sender.send(told.map(|told| told.ids))),
             Self::Revived(sender) => drop(sender.send(told.map(|told| told.revived))),
             Self::Amount(sender) => drop(sender.send(told.map(|told| told.amount))),
+            Self::Found(sender) => drop(sender.send(told.map(|told| told.found))),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     event::{BatchId, Failure, Message, Name, Timestamp},
-    journal::{Attempt, Claim, Delivery, DeliveryState, Lane, NewDelivery, Origin, Settled, Verdict},
+    journal::{Attempt, Claim, Delivery, DeliveryState, Lane, NewDelivery, Origin, Received, Settled, Verdict},
 };
 
 /// Plans a delivery. An id that is on record keeps what it has.
@@ -52,14 +52,20 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
 /// another copy, which counts for both; but what a late copy delivered is delivered.
 pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(), StoreError> {
     for one in settled {
-        let Some((mut attempts, before)) = attempts_while_waiting(writing, one)? else { continue };
+        let Some((mut attempts, before)) = attempts_while_waiting(writing, one)? else {
+            record_overtaken(writing, one)?;
+            continue;
+        };
         let late = attempts.saturating_sub(before) != one.attempt_number.saturating_sub(1);
         if late && !matches!(one.verdict, Verdict::Delivered) {
             continue;
         }
         if let Some(attempt) = &one.attempt {
-            attempts = attempts.saturating_add(1);
-            insert_attempt(writing, one, attempts, attempt)?;
+            let number = attempts.saturating_add(1);
+            insert_attempt(writing, one, number, attempt)?;
+            if !matches!(one.verdict, Verdict::Awaiting(_)) {
+                attempts = number;
+            }
         }
         update(writing, one, attempts)?;
         if matches!(one.verdict, Verdict::Dead(_)) {
@@ -77,13 +83,36 @@ fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Op
     Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// Where space is short the response is left out: what fails again and again must not use up the space that is kept for its end.
+/// An attempt that was confirmed before its answer came is put on record yet.
+fn record_overtaken(writing: &Writing<'_>, settled: &Settled) -> Result<(), StoreError> {
+    let Some(attempt) = &settled.attempt else { return Ok(()) };
+    let sql = "SELECT d.attempts FROM deliveries d WHERE d.seq = ?1 AND d.workspace = ?2 AND d.state = 1 \
+               AND d.attempts - d.attempts_before = ?3 AND NOT EXISTS \
+               (SELECT 1 FROM attempts a WHERE a.workspace = d.workspace AND a.delivery = d.seq AND a.number = d.attempts)";
+    let values = params![Whole(settled.seq), settled.lane.workspace, settled.attempt_number];
+    let number = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
+    number.map_or(Ok(()), |number| insert_attempt(writing, settled, number, attempt))
+}
+
 fn insert_attempt(writing: &Writing<'_>, settled: &Settled, number: u32, attempt: &Attempt) -> Result<(), StoreError> {
+    put_attempt(writing, &settled.lane.workspace, settled.seq, number, attempt)
+}
+
+/// Puts an attempt on record. One that is there was received and not confirmed: it has failed after all. Where space is short the
+/// response is left out: what fails again and again must not use up the space that is kept for its end.
+pub(super) fn put_attempt(
+    writing: &Writing<'_>,
+    workspace: &Name,
+    seq: u64,
+    number: u32,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO attempts (workspace, delivery, number, started_at, duration_ms, status, failure, response_headers, \
-               response_body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+               response_body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+               ON CONFLICT (workspace, delivery, number) DO UPDATE SET failure = excluded.failure";
     writing.sql.prepare_cached(sql)?.execute(params![
-        settled.lane.workspace,
-        Whole(settled.seq),
+        workspace,
+        Whole(seq),
         number,
         attempt.started_at,
         Whole(attempt.duration_ms),
@@ -100,14 +129,16 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
     let failed = attempt.and_then(|attempt| attempt.failure.as_ref());
     let (state, due_at, failure): (_, Option<Timestamp>, Option<&Failure>) = match &settled.verdict {
         Verdict::Delivered => (DeliveryState::Delivered, None, None),
+        Verdict::Awaiting(until) => (DeliveryState::Waiting, Some(*until), None),
         Verdict::RetryAt(due_at) => (DeliveryState::Waiting, Some(*due_at), failed),
         Verdict::Dead(failure) => (DeliveryState::Dead, None, Some(failure)),
     };
     let settled_at = (state != DeliveryState::Waiting).then_some(writing.now);
+    let received_at = matches!(settled.verdict, Verdict::Awaiting(_)).then_some(writing.now);
     let status = attempt.and_then(|attempt| attempt.status);
     let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, failure = ?6, \
-               last_status = coalesce(?7, last_status) WHERE seq = ?1 RETURNING order_key";
-    let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status];
+               last_status = coalesce(?7, last_status), received_at = ?8 WHERE seq = ?1 RETURNING order_key";
+    let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status, received_at];
     let key: Option<String> = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
     match key {
         _ if state == DeliveryState::Waiting => drop(writing.marks.deliveries.insert(settled.lane.clone())),
@@ -144,7 +175,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 /// One delivery with the very bytes to send.
 pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
     let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts - d.attempts_before, \
-               coalesce(d.retried_at, d.created_at), d.message, d.body \
+               coalesce(d.retried_at, d.created_at), d.received_at, d.failure, d.message, d.body \
                FROM deliveries d LEFT JOIN batches b ON b.seq = d.batch WHERE d.seq = ?1";
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {
@@ -156,13 +187,15 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
         let rule = columns.take()?;
         let attempt = columns.take::<u32>()?.saturating_add(1);
         let created_at = columns.take()?;
+        let (received_at, failure) = (columns.take::<Option<Timestamp>>()?, columns.take()?);
+        let received = received_at.map(|at| Received { at, refused: failure });
         let message = columns.message()?;
         let origin = match event {
             Some(Whole(seq)) => Origin::Event(shelf.event_of(view, seq, &message)?),
             None => of_batch(batch)?,
         };
         let body = bytes_to_send(&origin, &message);
-        Ok(Delivery { seq, id, lane, rule, attempt, created_at, origin, message, body })
+        Ok(Delivery { seq, id, lane, rule, attempt, created_at, received, origin, message, body })
     })?)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
+//! - `acknowledge` is what receivers say by themselves of deliveries;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`);
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
@@ -9,6 +10,7 @@
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
+mod acknowledge;
 mod batches;
 mod checkpoint;
 mod commit;
@@ -64,10 +66,10 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryHistory,
-    DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed, Journal, JournalError, Lane,
-    Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, Space, StoredState, Unrouted,
-    WorkFilter,
+    Acknowledged, Acknowledgement, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
+    Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed,
+    Journal, JournalError, Lane, Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
+    Space, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
@@ -257,6 +259,10 @@ impl Journal for SqliteJournal {
 
     fn count_dead_letters(&self, filter: DeadFilter) -> Pending<Vec<DeadCount>> {
         self.list(move |sql| dead::count(sql, &filter))
+    }
+
+    fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
+        send(&self.queues, &self.shared, Work::Acknowledge(said), Answer::Found)
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {

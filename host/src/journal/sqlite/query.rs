@@ -31,10 +31,12 @@ pub(super) const RUN: &str = "SELECT r.seq, e.id, r.event, r.generation, r.works
 pub(super) const BATCH: &str = "SELECT b.seq, b.id, b.rule, b.key, b.state, b.reason, b.revision, b.events, b.bytes, b.opened_at, b.due_at, \
      b.attempts, b.failure, b.stages FROM batches b";
 
-/// Columns of `deliveries d`, its event's and its batch's id, as [`read_delivery`] reads them.
-pub(super) const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d.state, d.attempts, d.created_at, d.due_at, \
-     d.settled_at, d.failure, d.last_status, d.order_key, d.state = 0 AND d.blocked, d.last_code, d.retried_at \
-     FROM deliveries d LEFT JOIN events e ON e.seq = d.event \
+/// Columns of `deliveries d`, its event's and its batch's id, as [`read_delivery`] reads them. An attempt that awaits its confirmation was
+/// made, and does not count yet.
+pub(super) const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.destination, d.state, \
+     d.attempts + (d.state = 0 AND d.received_at IS NOT NULL), d.created_at, d.due_at, d.received_at, d.settled_at, d.failure, \
+     d.last_status, d.order_key, d.state = 0 AND d.blocked, d.last_code, d.retried_at FROM deliveries d \
+     LEFT JOIN events e ON e.seq = d.event \
      LEFT JOIN batches b ON b.seq = d.batch";
 
 /// Events, without their bodies.
@@ -292,6 +294,7 @@ pub(super) fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         attempts: columns.take()?,
         created_at: columns.take()?,
         due_at: columns.take()?,
+        received_at: columns.take()?,
         settled_at: columns.take()?,
         failure: columns.take()?,
         last_status: columns.take()?,

@@ -36,7 +36,7 @@ pub(super) fn revive(writing: &mut Writing<'_>, revivals: &[Revival]) -> Result<
 
 /// A new series of attempts: the number of those on record goes on, and the policy sees none of them.
 const NEW_SERIES: &str = "UPDATE deliveries SET state = 0, due_at = ?1, settled_at = NULL, dead_at = NULL, last_code = NULL, \
-     attempts_before = attempts, retried_at = ?1, blocked = order_key IS NOT NULL";
+     attempts_before = attempts, retried_at = ?1, received_at = NULL, blocked = order_key IS NOT NULL";
 
 fn delivery(writing: &mut Writing<'_>, seq: u64, delivered: bool) -> Result<Revived, StoreError> {
     let sql =

@@ -143,6 +143,7 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     due_at INTEGER,
+    received_at INTEGER,
     settled_at INTEGER,
     last_status INTEGER,
     failure TEXT,

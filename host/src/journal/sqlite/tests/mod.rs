@@ -1,5 +1,6 @@
 //! Tests of the engine: real files in a temporary folder, and a clock that stands still until it is moved.
 
+mod acknowledge;
 mod batches;
 mod commits;
 mod dead;

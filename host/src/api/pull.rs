@@ -1,0 +1,146 @@
+//! Fetching: consumers are given messages under a lease, and say what became of each. What fails singly is told singly; a call as a whole
+//! only fails where none of it was done.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::{get, post},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Parts, documents::Document, message, parsed, query::Checked, store_problem, wire};
+use crate::{
+    deliver::{Nack, Poll, QueueError, Queues, Word},
+    event::{Duration, Failure, Name},
+    ingest::Problem,
+    journal::Lane,
+};
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new()
+        .route("/v1/destinations/{name}/messages", get(poll))
+        .route("/v1/destinations/{name}/messages/ack", post(ack))
+        .route("/v1/destinations/{name}/messages/nack", post(nack))
+        .route("/v1/destinations/{name}/messages/extend", post(extend))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PollQuery {
+    max: Option<usize>,
+    wait: Option<Duration>,
+    lease: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AckRequest {
+    receipts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NackRequest {
+    receipts: Vec<String>,
+    delay: Option<Duration>,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtendRequest {
+    receipts: Vec<String>,
+    lease: Option<Duration>,
+}
+
+async fn poll(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Checked(PollQuery { max, wait, lease }): Checked<PollQuery>,
+) -> Result<Json<Value>, Problem> {
+    let given = parts.delivering.queues.poll(lane(&name)?, Poll { max, wait, lease }).await.map_err(|error| problem(&error))?;
+    Ok(Json(json!({ "items": given.iter().map(message::given).collect::<Value>() })))
+}
+
+async fn ack(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Document(AckRequest { receipts }): Document<AckRequest>,
+) -> Result<Json<Value>, Problem> {
+    let (queues, lane) = (parts.delivering.queues, lane(&name)?);
+    let words =
+        to_its_end(queues, move |queues| async move { queues.ack(&lane, &receipts).await.map(|words| (receipts, words)) });
+    let (receipts, words) = words.await?;
+    Ok(told("acked", &receipts, &words, |()| json!({})))
+}
+
+async fn nack(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Document(NackRequest { receipts, delay, reason }): Document<NackRequest>,
+) -> Result<Json<Value>, Problem> {
+    let (queues, lane, nack) = (parts.delivering.queues, lane(&name)?, Nack { delay, reason });
+    let words =
+        to_its_end(
+            queues,
+            move |queues| async move { queues.nack(&lane, &receipts, &nack).await.map(|words| (receipts, words)) },
+        );
+    let (receipts, words) = words.await?;
+    Ok(told("nacked", &receipts, &words, |()| json!({})))
+}
+
+async fn extend(
+    State(parts): State<Parts>,
+    Path(name): Path<String>,
+    Document(ExtendRequest { receipts, lease }): Document<ExtendRequest>,
+) -> Result<Json<Value>, Problem> {
+    let ends = parts.delivering.queues.extend(&lane(&name)?, &receipts, lease).map_err(|error| problem(&error))?;
+    Ok(told("extended", &receipts, &ends, |until| json!({ "lease_until": wire::time(*until) })))
+}
+
+/// Whoever asked may go away meanwhile: what is begun is done all the same.
+async fn to_its_end<T: Send + 'static, F>(queues: Arc<Queues>, work: impl FnOnce(Arc<Queues>) -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, QueueError>> + Send + 'static,
+{
+    let done = tokio::spawn(work(queues)).await.map_err(|error| {
+        tracing::error!(%error, "a request could not be handled");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
+    })?;
+    done.map_err(|error| problem(&error))
+}
+
+/// Each receipt with what became of it, in order, and how many were taken.
+fn told<T>(done: &str, receipts: &[String], words: &[Word<T>], shown: impl Fn(&T) -> Value) -> Json<Value> {
+    let item = |(receipt, word): (&String, &Word<T>)| {
+        let mut item = word.as_ref().map_or_else(|_| json!({}), &shown);
+        item["receipt"] = receipt.as_str().into();
+        item["failure"] = word.as_ref().err().map(|failure: &Failure| wire::failure(failure)).into();
+        item
+    };
+    let taken = words.iter().filter(|word| word.is_ok()).count();
+    let items: Value = receipts.iter().zip(words).map(item).collect();
+    Json(json!({ done: taken, "items": items }))
+}
+
+fn lane(name: &str) -> Result<Lane, Problem> {
+    Ok(Lane { workspace: Name::default_workspace(), name: parsed("name", name)? })
+}
+
+fn problem(error: &QueueError) -> Problem {
+    let (status, kind) = match error {
+        QueueError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown-name"),
+        QueueError::NotPull(_) => (StatusCode::CONFLICT, "not-pull"),
+        QueueError::Disabled(_) => (StatusCode::CONFLICT, "disabled"),
+        QueueError::Bounds(_) => (StatusCode::BAD_REQUEST, "bad-query"),
+        QueueError::Busy { .. } => {
+            return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-polls", error.to_string()).retry_after(1);
+        }
+        QueueError::Journal(error) => return store_problem(error),
+    };
+    Problem::new(status, kind, error.to_string())
+}
