@@ -34,6 +34,7 @@ use tokio::{
 
 use crate::{
     config::Config,
+    deliver::Paces,
     event::Clock,
     hub::{Hub, Snapshot},
     journal::Journal,
@@ -54,6 +55,7 @@ pub struct Host {
     plugins: Arc<Plugins>,
     journal: Arc<dyn Journal>,
     hub: Arc<Hub>,
+    paces: Arc<Paces>,
     admin_key_made: bool,
 }
 
@@ -71,7 +73,11 @@ impl Host {
         for note in &opened.notes {
             tracing::warn!("{note}");
         }
-        Ok(Self { config, clock, registry, plugins, journal, hub: opened.hub, admin_key_made: opened.admin_key_made })
+        let (hub, admin_key_made) = (opened.hub, opened.admin_key_made);
+        let book = Arc::new(Map::new(hub.snapshot(), |snapshot: &Snapshot| &snapshot.deliver));
+        let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
+        let paces = paces.context("the journal could not be read")?;
+        Ok(Self { config, clock, registry, plugins, journal, hub, paces, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -128,6 +134,7 @@ impl Host {
         let deliver_parts = deliver::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.deliver),
+            paces: Arc::clone(&self.paces),
             client: net::Client::new(&self.config.net),
             clock: Arc::clone(&self.clock),
             shutdown: stopped.clone(),
@@ -154,7 +161,13 @@ impl Host {
             history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
             plugins: Arc::clone(&self.plugins),
         };
-        let api_parts = api::Parts { hub: Arc::clone(&self.hub), journal: Arc::clone(&self.journal), repeater, registry };
+        let api_parts = api::Parts {
+            hub: Arc::clone(&self.hub),
+            journal: Arc::clone(&self.journal),
+            paces: Arc::clone(&self.paces),
+            repeater,
+            registry,
+        };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -21,7 +21,7 @@ const PARTS: [(&str, &[&str]); 15] = [
     ("deliver", &["event", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
     ("hub", &["event", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
-    ("api", &["event", "plugin", "journal", "ingest", "dispatch", "hub"]),
+    ("api", &["event", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "hub", "ingest", "journal", "net", "plugin"]),
     ("cli", &["api", "config", "event", "hub", "net", "plugin", "lib"]),

@@ -28,6 +28,7 @@ use http::{StatusCode, header};
 use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
+    deliver::Paces,
     dispatch,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
@@ -41,6 +42,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The store.
     pub journal: Arc<dyn Journal>,
+    /// How destinations do.
+    pub paces: Arc<Paces>,
     /// Runs once more what ran.
     pub repeater: dispatch::Repeater,
     /// All metrics.

@@ -5,6 +5,10 @@ use std::fmt;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
+use super::{
+    pace::{BreakerPolicy, Policy, RatePolicy},
+    retry::Retry,
+};
 use crate::sign;
 
 /// A refined destination.
@@ -22,19 +26,9 @@ pub struct Destination {
     pub(super) retry: Retry,
     pub(super) format: Format,
     pub(super) enabled: bool,
-}
-
-/// When a failed delivery is tried again, and when it is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Retry {
-    /// Tries, the first included.
-    pub(super) attempts_max: u32,
-    /// The longest wait after the first failure; it doubles with each further one.
-    pub(super) first_ms: u64,
-    /// No wait is longer, unless the destination asks for it.
-    pub(super) max_ms: u64,
-    /// Since the delivery was planned.
-    pub(super) age_ms_max: u64,
+    /// `None`: it has none.
+    pub(super) breaker: Option<BreakerPolicy>,
+    pub(super) rate: RatePolicy,
 }
 
 /// What a destination is sent.
@@ -56,6 +50,11 @@ impl Destination {
         self.format
     }
 
+    /// What its settings say of its pace.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { enabled: self.enabled, concurrency: self.concurrency, breaker: self.breaker, rate: self.rate }
+    }
+
     /// Whether deliveries are made; while not, they wait.
     #[must_use]
     pub fn enabled(&self) -> bool {
@@ -75,6 +74,8 @@ impl fmt::Debug for Destination {
             .field("concurrency", &self.concurrency)
             .field("retry", &self.retry)
             .field("format", &self.format)
+            .field("breaker", &self.breaker)
+            .field("rate", &self.rate)
             .field("enabled", &self.enabled)
             .finish()
     }

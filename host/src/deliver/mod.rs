@@ -1,7 +1,7 @@
 //! Flow 3: messages on their way out, from the journal to the destinations.
 //!
 //! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
-//! have under way, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
+//! have under way, as the destination's `pace` allows, `send` tries one: `encode` makes the request, [`net::Client`] sends it, `settle` judges what came back, and the journal
 //! is told. A lane holds at most its destination's `concurrency` of the places there are, so one that hangs
 //! delays nobody else.
 //!
@@ -15,6 +15,9 @@ mod encode;
 mod fake;
 mod lanes;
 mod metrics;
+mod pace;
+mod retry;
+mod retry_after;
 mod send;
 mod settle;
 mod spec;
@@ -26,7 +29,9 @@ use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use destination::{Destination, Format};
-pub use spec::{RetrySpec, SECRETS, Spec};
+pub use pace::{BreakerSettings, BreakerSpec, LaneStatus, Paces, RateSpec};
+pub use retry::RetrySpec;
+pub use spec::{SECRETS, Spec};
 
 use crate::{
     event::Clock,
@@ -65,6 +70,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// The snapshot's piece; read anew for each delivery.
     pub book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    /// How fast each destination is delivered to.
+    pub paces: Arc<Paces>,
     /// The client.
     pub client: net::Client,
     /// The time.
@@ -81,7 +88,7 @@ pub struct Parts {
 pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> JoinHandle<()> {
     let (clock, shutdown) = (Arc::clone(&parts.clock), parts.shutdown.clone());
     let bounds = Bounds { pieces_max: options.in_flight_max, drain_ms: options.drain_ms };
-    let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
+    let (journal, paces) = (Arc::clone(&parts.journal), Arc::clone(&parts.paces));
     let courier = Courier::new(parts, Metrics::new(registry));
-    tokio::spawn(pump(Deliveries { journal, book, courier }, bounds, clock, shutdown))
+    tokio::spawn(pump(Deliveries { journal, paces, courier }, bounds, clock, shutdown))
 }

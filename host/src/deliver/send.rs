@@ -9,6 +9,7 @@ use super::{
     Book, Destination, Parts,
     encode::encode,
     metrics::Metrics,
+    pace::{Heard, Leave, Paces, Pause},
     settle::{RESPONSE_BYTES_MAX, record, verdict},
 };
 use crate::{
@@ -20,8 +21,6 @@ use crate::{
 /// How long a claimed delivery is ours: the longest timeout there is (60 s), and time for the journal to take the settlement. Where the
 /// journal takes longer, the delivery may be handed out again, but only to a place that is free.
 pub(super) const LEASE_MS: u64 = 120_000;
-/// While a destination is disabled, its deliveries are put off by this much, uncounted.
-pub(super) const DISABLED_AGAIN_MS: u64 = 60_000;
 /// Between two tries to have a settlement stored.
 const SETTLE_AGAIN_MS: u64 = 500;
 
@@ -30,6 +29,7 @@ pub(super) struct Courier {
     journal: Arc<dyn Journal>,
     /// Read for each delivery, so that a change of URL, secret or policy counts from the next try.
     book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    paces: Arc<Paces>,
     client: Client,
     clock: Clock,
     metrics: Metrics,
@@ -37,7 +37,8 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(parts: Parts, metrics: Metrics) -> Self {
-        Self { journal: parts.journal, book: parts.book, client: parts.client, clock: parts.clock, metrics }
+        let Parts { journal, book, paces, client, clock, .. } = parts;
+        Self { journal, book, paces, client, clock, metrics }
     }
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
@@ -46,26 +47,40 @@ impl Courier {
         let destination = self.book.load().destinations.get(&delivery.lane).cloned();
         let settled = match destination {
             None => without_try(&delivery, Verdict::Dead(deleted(&delivery))),
-            Some(destination) if !destination.enabled => {
-                without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(DISABLED_AGAIN_MS)))
-            }
-            Some(destination) => self.attempt(&delivery, &destination).await,
+            Some(destination) => match self.paces.begin(&delivery.lane, &destination) {
+                Err(Pause { ms, .. }) => without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(ms))),
+                Ok(leave) => {
+                    let (settled, heard) = self.attempt(&delivery, &destination).await;
+                    self.pace(&delivery, &destination, leave, heard).await;
+                    settled
+                }
+            },
         };
         self.settle(&settled).await
     }
 
-    async fn attempt(&self, delivery: &Delivery, destination: &Destination) -> Settled {
+    async fn attempt(&self, delivery: &Delivery, destination: &Destination) -> (Settled, Heard) {
         let started_at = (self.clock)();
         let request = match encode(delivery, destination, started_at) {
             Ok(request) => request,
-            Err(failure) => return without_try(delivery, Verdict::Dead(failure)),
+            Err(failure) => return (without_try(delivery, Verdict::Dead(failure)), Heard::NOTHING),
         };
         let bounds = Bounds { timeout_ms: destination.timeout_ms, response_bytes_max: RESPONSE_BYTES_MAX };
         let answer = self.client.send(request, bounds).await;
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
+        let heard = Heard::of(&answer, ended_at);
         let attempt = record(answer, started_at, ended_at);
-        settled(delivery, Some(attempt), verdict)
+        (settled(delivery, Some(attempt), verdict), heard)
+    }
+
+    /// What the attempt says of its destination is stored before what it says of the delivery: after a crash between the two the message may
+    /// be repeated, but only when the destination's pace allows.
+    async fn pace(&self, delivery: &Delivery, destination: &Destination, leave: Leave, heard: Heard) {
+        if self.paces.end(&delivery.lane, destination, leave, heard) {
+            // Where it is closed, so is the delivery's settlement.
+            let _ = until_stored(|| self.paces.keep(&delivery.lane)).await;
+        }
     }
 
     /// Tells the journal. Where it was closed first, the delivery is tried again after the restart.
@@ -88,7 +103,10 @@ async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Result<(), Jour
             Ok(()) => return Ok(()),
             Err(JournalError::Closed) => return Err(JournalError::Closed),
             Err(error) if !told => {
-                tracing::error!(error = &error as &dyn Error, "a settlement was not stored; it is tried until it is");
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "what became of a delivery was not stored; it is tried until it is"
+                );
                 told = true;
             }
             Err(_) => {}

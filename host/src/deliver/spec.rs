@@ -6,8 +6,10 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 
 use super::{
-    bounds::{DAY_MS, count_within, ms_within, written},
-    destination::{Destination, Format, Retry},
+    bounds::{count_within, ms_within},
+    destination::{Destination, Format},
+    pace::{BreakerSpec, RateSpec},
+    retry::RetrySpec,
 };
 use crate::{
     event::{Duration, Invalid, Secret, is_host_owned},
@@ -24,15 +26,6 @@ const TIMEOUT_MS: RangeInclusive<u64> = 1_000..=60_000;
 const TIMEOUT_MS_DEFAULT: u64 = 20_000;
 const CONCURRENCY: RangeInclusive<u32> = 1..=256;
 const CONCURRENCY_DEFAULT: u32 = 8;
-
-// The waits double from 5 s to 12 h: the first five tries fall within about a minute, all twenty take about two days on average.
-const ATTEMPTS: RangeInclusive<u32> = 1..=100;
-const ATTEMPTS_DEFAULT: u32 = 20;
-const WAIT_MS: RangeInclusive<u64> = 100..=7 * DAY_MS;
-const FIRST_MS_DEFAULT: u64 = 5_000;
-const MAX_MS_DEFAULT: u64 = DAY_MS / 2;
-const AGE_MS: RangeInclusive<u64> = 1_000..=30 * DAY_MS;
-const AGE_MS_DEFAULT: u64 = 3 * DAY_MS;
 
 /// A destination as the hub file declares it.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,25 +50,16 @@ pub struct Spec {
     /// When it is tried again, and when it is given up.
     #[serde(default)]
     pub retry: RetrySpec,
+    /// `false`: it is tried however often that fails. Else when it is left alone for a while.
+    pub breaker: Option<BreakerSpec>,
+    /// Attempts per second and minute; else as many as there are places.
+    #[serde(default)]
+    pub rate: RateSpec,
     /// What it is sent.
     #[serde(default)]
     pub format: Format,
     /// `false`: its deliveries wait. Else `true`.
     pub enabled: Option<bool>,
-}
-
-/// When a failed delivery is tried again: after a random wait, whose bound doubles from `first` to `max`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetrySpec {
-    /// Tries, the first included: 1 to 100, else 20.
-    pub attempts_max: Option<u32>,
-    /// The bound of the first wait: `100ms` to `7d`, else `5s`.
-    pub first: Option<Duration>,
-    /// The bound of all waits: from `first` to `7d`, else `12h`.
-    pub max: Option<Duration>,
-    /// Given up when planned this long ago: `1s` to `30d`, else `3d`.
-    pub age_max: Option<Duration>,
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list or map.
@@ -95,6 +79,8 @@ impl Spec {
             timeout_ms: ms_within("/timeout", self.timeout, TIMEOUT_MS_DEFAULT, TIMEOUT_MS)?,
             concurrency: count_within("/concurrency", self.concurrency, CONCURRENCY_DEFAULT, CONCURRENCY)? as usize,
             retry: self.retry.refine()?,
+            breaker: BreakerSpec::refine(self.breaker.as_ref())?,
+            rate: self.rate.refine()?,
             format: self.format,
             enabled: self.enabled.unwrap_or(true),
             keys: self.refine_keys()?,
@@ -137,25 +123,6 @@ impl Spec {
         }
         let rest = self.secrets.iter().enumerate().map(|(index, secret)| (format!("/secrets/{index}"), secret));
         std::iter::once(("/secret".to_owned(), first)).chain(rest).map(|(pointer, secret)| refine_key(pointer, secret)).collect()
-    }
-}
-
-impl RetrySpec {
-    fn refine(&self) -> Result<Retry, Invalid> {
-        let retry = Retry {
-            attempts_max: count_within("/retry/attempts_max", self.attempts_max, ATTEMPTS_DEFAULT, ATTEMPTS)?,
-            first_ms: ms_within("/retry/first", self.first, FIRST_MS_DEFAULT, WAIT_MS)?,
-            max_ms: ms_within("/retry/max", self.max, MAX_MS_DEFAULT, WAIT_MS)?,
-            age_ms_max: ms_within("/retry/age_max", self.age_max, AGE_MS_DEFAULT, AGE_MS)?,
-        };
-        if retry.max_ms < retry.first_ms {
-            let (first, max) = (written(retry.first_ms), written(retry.max_ms));
-            return Err(Invalid::at(
-                "/retry/max",
-                format!("{max} is less than `first`, which is {first}; raise one or lower the other"),
-            ));
-        }
-        Ok(retry)
     }
 }
 
@@ -234,9 +201,6 @@ mod tests {
             (json!({ "concurrency": 0 }), "/concurrency"),
             (json!({ "concurrency": 257 }), "/concurrency"),
             (json!({ "retry": { "attempts_max": 0 } }), "/retry/attempts_max"),
-            (json!({ "retry": { "first": "1ms" } }), "/retry/first"),
-            (json!({ "retry": { "first": "1m", "max": "30s" } }), "/retry/max"),
-            (json!({ "retry": { "age_max": "31d" } }), "/retry/age_max"),
             (json!({}), "/secret"),
             (json!({ "secret": "whsec_short" }), "/secret"),
         ] {
@@ -284,12 +248,5 @@ mod tests {
         let read = |fields: Value| serde_json::from_value::<Spec>(fields).map_err(|error| error.to_string());
         assert!(read(json!({ "url": "https://a", "retries": {} })).expect_err("unknown").contains("`retries`"));
         assert!(read(json!({ "url": "https://a", "format": "xml" })).expect_err("unknown").contains("cloudevents-batch"));
-    }
-
-    #[test]
-    fn the_defaults_retry_for_days() {
-        let retry = RetrySpec::default().refine().expect("the defaults are good");
-        let longest: u64 = (1..retry.attempts_max).map(|n| super::super::backoff::delay_ms(&retry, n, 0.999)).sum();
-        assert!((3 * DAY_MS..4 * DAY_MS).contains(&longest), "{longest}");
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
+mod facts;
 mod feed;
 mod listing;
 mod pump;
@@ -16,6 +17,7 @@ mod schedule;
 mod sqlite;
 mod state;
 
+pub use facts::{Disabled, LaneFacts, Opened};
 pub use feed::{Feed, Lane, Lanes};
 pub use listing::{
     AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Page, RunRecord, RunState,
@@ -89,6 +91,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Flow 3: records attempts and what follows: delivered, due again, or dead.
     fn settle(&self, settled: Vec<Settled>) -> Pending<()>;
+
+    /// Flow 3: stores the runtime facts of a destination in place of those before, in the order of the calls.
+    fn keep_lane_facts(&self, lane: Lane, facts: LaneFacts) -> Pending<()>;
+
+    /// Flow 3: the runtime facts of all destinations of which there are any.
+    fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>>;
 
     /// Events, newest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;

@@ -13,10 +13,10 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, lease::Ended, runs};
+use super::{Shared, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, facts, lease::Ended, runs};
 use crate::{
     event::{Event, EventId, Timestamp},
-    journal::{BatchEnd, Feed, JournalError, Lane, Once, Routed, RunEnd, Settled},
+    journal::{BatchEnd, Feed, JournalError, Lane, LaneFacts, Once, Routed, RunEnd, Settled},
 };
 
 /// What is to be stored.
@@ -50,6 +50,13 @@ pub(super) enum Work {
     EndBatches(Vec<BatchEnd>),
     /// Attempts.
     Settle(Vec<Settled>),
+    /// What is known of a destination.
+    KeepFacts {
+        /// Whose.
+        lane: Lane,
+        /// All of it.
+        facts: LaneFacts,
+    },
 }
 
 impl Work {
@@ -63,6 +70,7 @@ impl Work {
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
+            Self::KeepFacts { .. } => 1,
         }
     }
 
@@ -76,6 +84,7 @@ impl Work {
             Self::CloseBatches { lane, due, max } => batches::close_aged(writing, lane, *due, *max),
             Self::EndBatches(ends) => batches::end(writing, ends),
             Self::Settle(settled) => deliveries::settle(writing, settled),
+            Self::KeepFacts { lane, facts } => facts::keep(writing, lane, facts),
         }
     }
 }

@@ -92,8 +92,8 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
     };
     let settled_at = (state != DeliveryState::Waiting).then_some(writing.now);
     let status = attempt.and_then(|attempt| attempt.status);
-    let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, failure = ?6, \
-               last_status = coalesce(?7, last_status) WHERE seq = ?1";
+    let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, \
+               failure = CASE ?2 WHEN 0 THEN coalesce(?6, failure) ELSE ?6 END, last_status = coalesce(?7, last_status) WHERE seq = ?1";
     let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status];
     writing.sql.prepare_cached(sql)?.execute(values)?;
     if state == DeliveryState::Waiting {

@@ -1,6 +1,7 @@
 //! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
 //!
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `facts` are what is known of destinations beside their deliveries;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `resume` finds it again after a restart, `query` lists what is on record;
 //! - `schema` is how it lies on disk, `wire` how values do.
@@ -12,6 +13,7 @@ mod deliveries;
 mod duplicates;
 mod error;
 mod events;
+mod facts;
 mod folder;
 mod lease;
 mod metrics;
@@ -50,8 +52,8 @@ use self::{
 };
 use super::{
     Batch, BatchEnd, BatchRecord, BatchState, Claim, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
-    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, Once, Page, Pending, Routed, Run, RunEnd, RunRecord, RunState,
-    Saw, Settled, StoredState, Unrouted, WorkFilter,
+    EventHistory, EventRecord, Feed, Journal, JournalError, Lane, LaneFacts, Once, Page, Pending, Routed, Run, RunEnd, RunRecord,
+    RunState, Saw, Settled, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{Clock, Event, EventId, MessageId, Name, Timestamp};
 
@@ -221,6 +223,14 @@ impl Journal for SqliteJournal {
 
     fn settle(&self, settled: Vec<Settled>) -> Pending<()> {
         self.write(Work::Settle(settled))
+    }
+
+    fn keep_lane_facts(&self, lane: Lane, facts: LaneFacts) -> Pending<()> {
+        self.write(Work::KeepFacts { lane, facts })
+    }
+
+    fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>> {
+        self.claim(facts::all)
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {

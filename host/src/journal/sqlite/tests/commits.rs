@@ -67,7 +67,7 @@ fn a_closed_journal_has_committed_what_waited_and_takes_no_more() {
 
 #[test]
 fn a_newer_and_an_older_schema_are_refused() {
-    for (version, advice) in [(1, "begin with an empty data folder"), (3, "start the newer program again")] {
+    for (version, advice) in [(1, "begin with an empty data folder"), (4, "start the newer program again")] {
         let world = World::new();
         let (folder, clock) = world.close();
         let file = rusqlite::Connection::open(folder.path().join("journal.db")).expect("opens");

@@ -3,6 +3,7 @@
 mod batches;
 mod commits;
 mod duplicates;
+mod facts;
 mod listings;
 mod state;
 mod work;
