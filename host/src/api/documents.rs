@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Parts, parsed,
+    Parts, destinations, parsed,
     query::Checked,
     versions,
     wire::{self, Applied, ApplyRequest, ComponentStored, SpecProblem},
@@ -63,7 +63,13 @@ async fn apply(
 async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Json<Value>, Problem> {
     let kind = self::kind(&kind)?;
     let documents = parts.hub.list(&Name::default_workspace(), kind);
-    let items = documents.into_iter().map(|(name, document)| json!({ "name": name, "document": document }));
+    let items = documents.into_iter().map(|(name, document)| {
+        let mut item = json!({ "name": name, "document": document });
+        if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
+            item["runtime"] = runtime;
+        }
+        item
+    });
     Ok(Json(json!({ "items": items.collect::<Value>() })))
 }
 
@@ -74,6 +80,9 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
     let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
     if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
         document["breaker"] = wire::health(&breaker);
+    }
+    if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
+        document["runtime"] = runtime;
     }
     Ok(Json(document))
 }
@@ -95,9 +104,11 @@ async fn put(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
     }
     let mut document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
-    if kind == Kind::Plugin {
-        // Shown by GET, and not the document's: what was shown may be put back.
-        document.remove("breaker");
+    // Shown by GET, and not the document's: what was shown may be put back.
+    match kind {
+        Kind::Plugin => drop(document.remove("breaker")),
+        Kind::Destination => drop(document.remove("runtime")),
+        Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
     Ok(commit(&parts, Draft { entries, prune: false }).await?.into_response())

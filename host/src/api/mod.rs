@@ -4,6 +4,7 @@
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
 mod deliveries;
+mod destinations;
 mod diff;
 mod documents;
 mod events;
@@ -60,6 +61,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(deliveries::routes())
+        .merge(destinations::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.
         .method_not_allowed_fallback(method_not_allowed)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    deliver::LaneStatus,
     dispatch::Repeated,
     event::{Attribute, Event, Failure, Header, Name, Stage, Timestamp},
     hub::{self, Kind, PluginHealth},
@@ -446,6 +447,31 @@ fn breaker(breaker: &BreakerStatus) -> Value {
         "probe_at": breaker.probe_at.map(time),
         "calls": breaker.calls,
         "faults": breaker.faults,
+    })
+}
+
+/// How a destination does.
+pub(super) fn lane_status(status: &LaneStatus) -> Value {
+    let (state, opened) = match (status.opened, status.probing) {
+        (None, _) => ("closed", None),
+        (Some(opened), false) => ("open", Some(opened)),
+        (Some(opened), true) => ("probing", Some(opened)),
+    };
+    let disabled = status.disabled.as_ref().map(|disabled| {
+        let Failure { code, message } = &disabled.failure;
+        json!({ "at": time(disabled.at), "code": code, "message": message })
+    });
+    json!({
+        "disabled": disabled,
+        "held_until": status.held_until.map(time),
+        "breaker": {
+            "state": state,
+            "since": opened.map(|opened| time(opened.since)),
+            "probe_at": opened.map(|opened| time(opened.until)),
+            "probes_failed": opened.map_or(0, |opened| opened.probes),
+            "failures": status.failures,
+        },
+        "concurrency": status.concurrency,
     })
 }
 

@@ -6,6 +6,7 @@
 mod apply;
 mod client;
 mod compile;
+mod destinations;
 mod plugin;
 mod serve;
 mod show;
@@ -45,6 +46,9 @@ enum Command {
     Runs(show::RunArguments),
     /// List batches: what collects before it goes out.
     Batches(show::BatchArguments),
+    /// See how destinations do, and let one go on.
+    #[command(subcommand)]
+    Destinations(destinations::Command),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -96,6 +100,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
+        Command::Destinations(command) => destinations::run(command).await,
         Command::Plugin(command) => return plugin::run(command).await,
     }
     .map(|()| ExitCode::SUCCESS)

@@ -123,7 +123,7 @@ async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: 
 }
 
 /// Columns as wide as their widest cell, two spaces apart.
-fn table(columns: &[&str], items: &[Value]) -> String {
+pub(super) fn table(columns: &[&str], items: &[Value]) -> String {
     let mut rows = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
     rows.extend(items.iter().map(|item| columns.iter().map(|column| cell(&item[*column])).collect()));
     let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
