@@ -19,6 +19,7 @@ mod idempotency;
 mod javascript;
 mod kill;
 mod official;
+mod pace;
 mod path;
 mod python_plugins;
 mod repeat;
