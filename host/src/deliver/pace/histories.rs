@@ -30,14 +30,48 @@ const START: Timestamp = Timestamp(1_790_000_000_000);
 #[test]
 fn whatever_a_destination_answers_its_pace_holds() {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            scope.spawn(move || {
-                let mut delivery = fake::delivery("crm", 1);
-                (thread..HISTORIES).step_by(threads).for_each(|number| History::new(number as u64).play(&mut delivery));
-            });
-        }
+    let seen = std::thread::scope(|scope| {
+        let play = |thread| {
+            let mut delivery = fake::delivery("crm", 1);
+            (thread..HISTORIES).step_by(threads).map(|number| History::new(number as u64).play(&mut delivery)).sum::<Seen>()
+        };
+        let threads: Vec<_> = (0..threads).map(|thread| scope.spawn(move || play(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("all of it holds")).sum::<Seen>()
     });
+    // What is judged did come to pass, and not once or twice.
+    let Seen { attempts, put_off, gone, held, opened, closed, rate_limited, too_long } = seen;
+    assert!(attempts > 3 * HISTORIES, "{seen:?}");
+    for count in [put_off, gone, held, opened, closed, rate_limited, too_long] {
+        assert!(count > HISTORIES / 100, "{seen:?}");
+    }
+}
+
+/// What came to pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    attempts: usize,
+    put_off: usize,
+    gone: usize,
+    held: usize,
+    opened: usize,
+    closed: usize,
+    rate_limited: usize,
+    too_long: usize,
+}
+
+impl std::iter::Sum for Seen {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            attempts: sum.attempts + one.attempts,
+            put_off: sum.put_off + one.put_off,
+            gone: sum.gone + one.gone,
+            held: sum.held + one.held,
+            opened: sum.opened + one.opened,
+            closed: sum.closed + one.closed,
+            rate_limited: sum.rate_limited + one.rate_limited,
+            too_long: sum.too_long + one.too_long,
+        })
+    }
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): small, and the same everywhere.
@@ -96,6 +130,7 @@ struct History {
     failures: u32,
     /// The breaker was closed, or open, all the time.
     period: u32,
+    seen: Seen,
 }
 
 struct Parcel {
@@ -149,17 +184,18 @@ impl History {
             held_until: START,
             failures: 0,
             period: 0,
+            seen: Seen::default(),
         }
     }
 
-    fn play(mut self, delivery: &mut Delivery) {
+    fn play(mut self, delivery: &mut Delivery) -> Seen {
         for _ in 0..STEPS {
             match self.random.within(0, 9) {
                 0..=2 => self.claim(),
                 3..=5 => self.begin(),
                 6..=7 => {
                     let (answer, asked) = self.an_answer();
-                    self.end(delivery, answer, asked);
+                    self.end(delivery, &answer, asked);
                 }
                 8 => self.pass_time(),
                 _ if self.random.one_in(4) => self.enable(),
@@ -168,6 +204,7 @@ impl History {
             }
         }
         self.come_to_an_end(delivery);
+        self.seen
     }
 
     fn claim(&mut self) {
@@ -197,6 +234,7 @@ impl History {
     /// Sometimes to the moment, sometimes just not.
     fn wait(&mut self, pause: Pause) {
         self.holds(pause.ms > 0, "a pause has an end ahead");
+        self.seen.rate_limited += usize::from(pause.why == Why::Rate);
         let ms = if self.random.one_in(3) { pause.ms - 1 } else { pause.ms };
         self.now = self.now.plus_ms(ms);
     }
@@ -213,6 +251,7 @@ impl History {
                 self.under_way.push(Try { parcel, leave, began: self.now, period: self.period, probes });
             }
             Err(pause) => {
+                self.seen.put_off += 1;
                 self.parcels[parcel].due_at = Some(self.now.plus_ms(pause.ms));
                 self.parcels[parcel].handed_out = false;
             }
@@ -240,24 +279,26 @@ impl History {
     }
 
     /// `asked`: when its `Retry-After` ends.
-    fn end(&mut self, delivery: &mut Delivery, answer: Answer, asked: Option<Timestamp>) {
+    fn end(&mut self, delivery: &mut Delivery, answer: &Answer, asked: Option<Timestamp>) {
         if self.under_way.is_empty() {
             return;
         }
         let ended = self.under_way.remove(self.random.index(self.under_way.len()));
         let parcel = &mut self.parcels[ended.parcel];
         parcel.attempts += 1;
+        self.seen.attempts += 1;
         parcel.handed_out = false;
         (delivery.attempt, delivery.created_at) = (parcel.attempts, parcel.created_at);
-        let verdict = verdict(delivery, &self.retry, &answer, self.now, self.random.part());
+        let verdict = verdict(delivery, &self.retry, answer, self.now, self.random.part());
         parcel.due_at = if let Verdict::RetryAt(at) = verdict { Some(at) } else { None };
         parcel.not_before = parcel.not_before.max(asked.unwrap_or_default());
+        self.seen.too_long += usize::from(matches!(&verdict, Verdict::Dead(failure) if failure.code == "retry-after-too-long"));
         let (attempts, deadline) = (parcel.attempts, parcel.created_at.plus_ms(self.retry.age_ms_max));
-        self.judge_verdict(&verdict, &answer, attempts, deadline, asked);
+        self.judge_verdict(&verdict, answer, attempts, deadline, asked);
 
-        let (opened, heard) = (self.pace.facts().opened, Heard::of(&answer, self.now));
+        let (opened, heard) = (self.pace.facts().opened, Heard::of(answer, self.now));
         self.pace.end(ended.leave, heard, &self.policy, self.now);
-        self.hear(&answer, asked);
+        self.hear(answer, asked);
         self.judge_breaker(&ended, opened, heard);
         self.holds((1..=self.policy.concurrency).contains(&self.pace.limit(&self.policy)), "at least one, at most all places");
     }
@@ -265,6 +306,8 @@ impl History {
     /// What has to be remembered of an answer.
     fn hear(&mut self, answer: &Answer, asked: Option<Timestamp>) {
         let Ok(response) = answer else { return };
+        self.seen.gone += usize::from(response.status == StatusCode::GONE);
+        self.seen.held += usize::from(asked.is_some());
         self.gone |= response.status == StatusCode::GONE;
         if matches!(response.status.as_u16(), 429 | 503) {
             let held_until = asked.unwrap_or_default().min(self.now.plus_ms(HOLD_MS_MAX));
@@ -323,6 +366,8 @@ impl History {
             };
             self.holds(after.is_some() == (self.failures >= breaker.failures), "it opens after so many failures in a row");
         }
+        self.seen.opened += usize::from(before.is_none() && after.is_some());
+        self.seen.closed += usize::from(before.is_some() && after.is_none());
         if before.is_some() != after.is_some() {
             (self.failures, self.period) = (0, self.period + 1);
         }
@@ -347,14 +392,14 @@ impl History {
     }
 
     /// From now on it answers 200.
-    fn come_to_an_end(mut self, delivery: &mut Delivery) {
+    fn come_to_an_end(&mut self, delivery: &mut Delivery) {
         if self.gone {
             self.enable();
         }
         for _ in 0..STEPS_TO_THE_END_MAX {
             let Some(next_due) = self.parcels.iter().filter_map(|parcel| parcel.due_at).min() else { return };
             if !self.under_way.is_empty() {
-                self.end(delivery, answered(StatusCode::OK, None), None);
+                self.end(delivery, &answered(StatusCode::OK, None), None);
             } else if !self.claimed.is_empty() {
                 self.begin();
             } else {
