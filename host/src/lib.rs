@@ -36,6 +36,7 @@ use tokio::{
 
 use crate::{
     config::Config,
+    deliver::Paces,
     event::Clock,
     failpoint::Step,
     hub::{Hub, Snapshot},
@@ -58,6 +59,7 @@ pub struct Host {
     plugins: Arc<Plugins>,
     journal: Arc<dyn Journal>,
     hub: Arc<Hub>,
+    paces: Arc<Paces>,
     admin_key_made: bool,
 }
 
@@ -78,7 +80,11 @@ impl Host {
         for note in &opened.notes {
             tracing::warn!("{note}");
         }
-        Ok(Self { config, clock, registry, plugins, journal, hub: opened.hub, admin_key_made: opened.admin_key_made })
+        let (hub, admin_key_made) = (opened.hub, opened.admin_key_made);
+        let book = Arc::new(Map::new(hub.snapshot(), |snapshot: &Snapshot| &snapshot.deliver));
+        let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
+        let paces = paces.context("the journal could not be read")?;
+        Ok(Self { config, clock, registry, plugins, journal, hub, paces, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -142,6 +148,7 @@ impl Host {
         let deliver_parts = deliver::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.deliver),
+            paces: Arc::clone(&self.paces),
             client: net::Client::new(&self.config.net),
             clock: Arc::clone(&self.clock),
             token_key,
@@ -182,7 +189,8 @@ impl Host {
             plugins: Arc::clone(&self.plugins),
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
-        let api_parts = api::Parts { hub, journal, repeater, delivering: delivering.clone(), clock, registry };
+        let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
+        let api_parts = api::Parts { hub, journal, repeater, paces, delivering, clock, registry };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -1,37 +1,12 @@
 //! A plugin that fails too often: what becomes of the events meanwhile, and how they go on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
-
-use sluicebox::{config::Config, event::Timestamp};
 use sluicebox_tests::{Host, Receiver, eventually, guests};
 use tempfile::TempDir;
 
-use crate::story::{OPEN_SOURCE, destination};
+use crate::story::{OPEN_SOURCE, Time, destination};
 
 /// Faulty calls that trip a breaker.
 const TRIPS: usize = 20;
-
-/// A clock that moves when it is told to.
-#[derive(Clone)]
-struct Time(Arc<AtomicU64>);
-
-impl Time {
-    fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(1_790_000_000_000)))
-    }
-
-    fn pass_ms(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
-    }
-
-    fn rules(&self) -> impl FnOnce(&mut Config) + use<> {
-        let time = self.clone();
-        |config| config.clock = Arc::new(move || Timestamp(time.0.load(Ordering::Relaxed)))
-    }
-}
 
 /// A rule through a plugin `guest` with these lines in its table.
 fn hub(lines: &str, receiver: &Receiver) -> String {

@@ -24,6 +24,7 @@ mod kill;
 mod lanes;
 mod official;
 mod order;
+mod pace;
 mod path;
 mod pending;
 mod power;

@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Parts, parsed,
+    Parts, destinations, parsed,
     query::Checked,
     versions,
     wire::{self, Applied, ApplyRequest, ComponentStored, SpecProblem},
@@ -63,7 +63,13 @@ async fn apply(
 async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Json<Value>, Problem> {
     let kind = self::kind(&kind)?;
     let documents = parts.hub.list(&Name::default_workspace(), kind);
-    let items = documents.into_iter().map(|(name, document)| json!({ "name": name, "document": document }));
+    let items = documents.into_iter().map(|(name, document)| {
+        let mut item = json!({ "name": name, "document": document });
+        if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
+            item["runtime"] = runtime;
+        }
+        item
+    });
     Ok(Json(json!({ "items": items.collect::<Value>() })))
 }
 
@@ -78,6 +84,9 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
     let public_keys = if kind == Kind::Destination { parts.hub.public_keys(&workspace, &name) } else { Vec::new() };
     if !public_keys.is_empty() {
         document["public_keys"] = json!(public_keys);
+    }
+    if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
+        document["runtime"] = runtime;
     }
     Ok(Json(document))
 }
@@ -102,7 +111,7 @@ async fn put(
     // Shown by GET, and not the document's: what was shown may be put back.
     match kind {
         Kind::Plugin => drop(document.remove("breaker")),
-        Kind::Destination => drop(document.remove("public_keys")),
+        Kind::Destination => ["public_keys", "runtime"].into_iter().for_each(|shown| drop(document.remove(shown))),
         Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);

@@ -7,6 +7,7 @@
 mod confirm;
 mod dead;
 mod deliveries;
+mod destinations;
 mod diff;
 mod documents;
 mod events;
@@ -39,7 +40,8 @@ use http::{StatusCode, header};
 use prometheus_client::{encoding::text, registry::Registry};
 
 use crate::{
-    deliver, dispatch,
+    deliver::{self, Paces},
+    dispatch,
     event::Clock,
     hub::Hub,
     ingest::{Problem, method_not_allowed},
@@ -53,6 +55,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The store.
     pub journal: Arc<dyn Journal>,
+    /// How destinations do.
+    pub paces: Arc<Paces>,
     /// Runs once more what ran.
     pub repeater: dispatch::Repeater,
     /// The time.
@@ -78,6 +82,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(retry::routes())
         .merge(replay::routes())
         .merge(pull::routes())
+        .merge(destinations::routes())
         .route("/metrics", get(metrics))
         // Below the key: without it nobody is told which methods there are.
         .method_not_allowed_fallback(method_not_allowed)

@@ -7,6 +7,7 @@ mod apply;
 mod client;
 mod compile;
 mod dead;
+mod destinations;
 mod plugin;
 mod pull;
 mod replay;
@@ -62,6 +63,9 @@ enum Command {
     Replay(replay::Arguments),
     /// Give a destination a new signing secret; the old one signs too for a while.
     RotateSecret(rotate_secret::Arguments),
+    /// See how destinations do, and let one go on.
+    #[command(subcommand)]
+    Destinations(destinations::Command),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -123,6 +127,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Retry(arguments) => retry::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
+        Command::Destinations(command) => destinations::run(command).await,
         Command::Plugin(command) => return plugin::run(command).await,
     }
     .map(|()| ExitCode::SUCCESS)

@@ -31,6 +31,15 @@ pub(super) fn count_within(pointer: &str, given: Option<u32>, default: u32, rang
     Err(Invalid::at(pointer, format!("{count} is out of bounds; write {} to {}", range.start(), range.end())))
 }
 
+/// The number.
+pub(super) fn number_within(pointer: &str, given: Option<f64>, default: f64, range: RangeInclusive<f64>) -> Result<f64, Invalid> {
+    let number = given.unwrap_or(default);
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    Err(Invalid::at(pointer, format!("{number} is out of bounds; write {} to {}", range.start(), range.end())))
+}
+
 /// A length of time as the hub file has it, in the largest unit that fits it.
 pub(super) fn written(ms: u64) -> String {
     let unit = [("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]

@@ -8,7 +8,13 @@ use std::{
 use http::{HeaderName, Method};
 use serde::Deserialize;
 
-use super::{confirm::Confirm, header::HeaderText, target::Target};
+use super::{
+    confirm::Confirm,
+    header::HeaderText,
+    pace::{BreakerPolicy, Policy, RatePolicy},
+    retry::Retry,
+    target::Target,
+};
 use crate::{
     event::{Order, Timestamp},
     net::{Client, Tls, TokenSource},
@@ -37,6 +43,9 @@ pub struct Destination {
     pub(super) order: Option<Order>,
     pub(super) compression: Option<Compression>,
     pub(super) enabled: bool,
+    /// `None`: it has none.
+    pub(super) breaker: Option<BreakerPolicy>,
+    pub(super) rate: RatePolicy,
 }
 
 /// A client that only this destination uses, made when it is first sent to.
@@ -72,19 +81,6 @@ impl Signing {
     pub(super) fn keys_at(&self, now: Timestamp) -> impl Iterator<Item = &sign::Key> {
         self.keys.iter().filter(move |timed| timed.until.is_none_or(|until| now < until)).map(|timed| &timed.key)
     }
-}
-
-/// When a failed delivery is tried again, and when it is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Retry {
-    /// Tries, the first included.
-    pub(super) attempts_max: u32,
-    /// The longest wait after the first failure; it doubles with each further one.
-    pub(super) first_ms: u64,
-    /// No wait is longer, unless the destination asks for it.
-    pub(super) max_ms: u64,
-    /// Since the delivery was planned.
-    pub(super) age_ms_max: u64,
 }
 
 /// What a destination is sent. `encode::format` converts; each is a pure function of the message, so that a retry sends the same bytes.
@@ -147,6 +143,11 @@ impl Destination {
         self.signing.keys_at(now).filter_map(sign::Key::public).collect()
     }
 
+    /// What its settings say of its pace.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { enabled: self.enabled, concurrency: self.concurrency, breaker: self.breaker, rate: self.rate }
+    }
+
     /// Whether deliveries are made; while not, they wait.
     #[must_use]
     pub fn enabled(&self) -> bool {
@@ -170,6 +171,8 @@ impl fmt::Debug for Destination {
             .field("retry", &self.retry)
             .field("format", &self.format)
             .field("order", &self.order)
+            .field("breaker", &self.breaker)
+            .field("rate", &self.rate)
             .field("enabled", &self.enabled)
             .finish()
     }

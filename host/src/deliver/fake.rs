@@ -1,6 +1,7 @@
 //! Stand-ins for this part's tests: deliveries, destinations, a journal in memory, and servers on loopback.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -14,7 +15,9 @@ use tokio::{
 
 use super::{
     Destination, Format,
-    destination::{Retry, Signing},
+    destination::Signing,
+    pace::RatePolicy,
+    retry::{Retry, Waits},
     target::Target,
 };
 use crate::{
@@ -22,8 +25,8 @@ use crate::{
     journal::{
         self, Acknowledged, Acknowledgement, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount,
         DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError,
-        Lane, Once, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, StoredState,
-        Unrouted, WorkFilter,
+        Lane, LaneFacts, Once, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
+        StoredState, Unrouted, WorkFilter,
     },
 };
 
@@ -69,11 +72,17 @@ pub(super) fn destination(url: &str) -> Destination {
         timeout_ms: 20_000,
         concurrency: 8,
         confirm: None,
-        retry: Retry { attempts_max: 20, first_ms: 5_000, max_ms: 60_000, age_ms_max: 86_400_000 },
+        retry: Retry {
+            attempts_max: 20,
+            waits: Waits::Growing { first_ms: 5_000, max_ms: 60_000, factor: 2.0 },
+            age_ms_max: 86_400_000,
+        },
         format: Format::Raw,
         order: None,
         compression: None,
         enabled: true,
+        breaker: None,
+        rate: RatePolicy::default(),
     }
 }
 
@@ -81,13 +90,14 @@ pub(super) fn destination(url: &str) -> Destination {
 pub(super) struct Journal {
     feed: Feed,
     waiting: Mutex<Vec<Delivery>>,
+    pub(super) facts: Mutex<HashMap<Lane, LaneFacts>>,
     settled: mpsc::UnboundedSender<Settled>,
 }
 
 impl Journal {
     pub(super) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Settled>) {
         let (settled, receiver) = mpsc::unbounded_channel();
-        (Arc::new(Self { feed: Feed::default(), waiting: Mutex::default(), settled }), receiver)
+        (Arc::new(Self { feed: Feed::default(), waiting: Mutex::default(), facts: Mutex::default(), settled }), receiver)
     }
 
     /// Stores deliveries that are due at once.
@@ -142,6 +152,16 @@ impl journal::Journal for Journal {
 
     fn acknowledge(&self, _: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
         absent()
+    }
+
+    fn keep_lane_facts(&self, lane: Lane, facts: LaneFacts) -> Pending<()> {
+        self.facts.lock().expect("not poisoned").insert(lane, facts);
+        ready(Ok(()))
+    }
+
+    fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>> {
+        let facts = self.facts.lock().expect("not poisoned");
+        ready(Ok(facts.iter().map(|(lane, facts)| (lane.clone(), facts.clone())).collect()))
     }
 
     fn append(&self, _: Vec<Event>) -> Pending<()> {

@@ -1,20 +1,17 @@
-//! The lanes at work: one a destination, each with as many places as the destination's concurrency.
+//! The lanes at work: one a destination, each with as many places as its pace allows.
 
 use std::sync::Arc;
 
 use arc_swap::access::DynAccess;
 
 use super::{
-    Book, metrics,
-    send::{Courier, DISABLED_AGAIN_MS, LEASE_MS},
+    Book, Paces, metrics,
+    send::{Courier, LEASE_MS},
 };
 use crate::{
     event::Timestamp,
     journal::{Claim, Delivery, Journal, Lane, Lanes, Pending, Places, Work},
 };
-
-/// Enough to clear away what a deleted destination left behind.
-const DELETED_CONCURRENCY: usize = 16;
 
 /// A lane whose messages are fetched is looked at this often, lest it has become one that is sent to.
 const PULLED_AGAIN_MS: u64 = 60_000;
@@ -23,6 +20,7 @@ const PULLED_AGAIN_MS: u64 = 60_000;
 pub(super) struct Deliveries {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    pub(super) paces: Arc<Paces>,
     pub(super) courier: Courier,
     pub(super) places: metrics::Places,
 }
@@ -41,18 +39,25 @@ impl Work for Deliveries {
     }
 
     fn places(&self, lane: &Lane) -> Places {
-        let book = self.book.load();
-        match book.destinations.get(lane) {
-            // Who fetches is told of new messages without this flow.
-            None if book.pulls.contains_key(lane) => Places::NotFor { ms: PULLED_AGAIN_MS },
-            Some(destination) if !destination.enabled => Places::NotFor { ms: DISABLED_AGAIN_MS },
-            Some(destination) => Places::UpTo(destination.concurrency),
-            None => Places::UpTo(DELETED_CONCURRENCY),
+        // Who fetches is told of new messages without this flow.
+        if self.book.load().pulls.contains_key(lane) {
+            return Places::NotFor { ms: PULLED_AGAIN_MS };
         }
+        self.paces.places(lane)
     }
 
     fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
-        self.journal.claim_deliveries(lane, now, now.plus_ms(LEASE_MS), max)
+        self.paces.claim(&lane, max);
+        let claim = self.journal.claim_deliveries(lane.clone(), now, now.plus_ms(LEASE_MS), max);
+        let (answer, pending) = Pending::new();
+        let paces = Arc::clone(&self.paces);
+        tokio::spawn(async move {
+            let claim = claim.await;
+            paces.claimed(&lane, claim.as_ref().map_or(0, |claim| claim.items.len()), max);
+            // Nobody waits for it any more where the host stops.
+            let _ = answer.send(claim);
+        });
+        pending
     }
 
     async fn work(&self, delivery: Delivery) -> Option<Timestamp> {
@@ -77,6 +82,7 @@ mod tests {
     use super::*;
     use crate::{
         deliver::{Callbacks, Options, Parts, fake, start},
+        event::Clock,
         journal::{Settled, Verdict},
         net,
         sign::TokenKey,
@@ -90,25 +96,28 @@ mod tests {
         task: JoinHandle<()>,
     }
 
-    fn world(destinations: &[(&str, SocketAddr)], options: &Options) -> World {
+    async fn world(destinations: &[(&str, SocketAddr)], options: &Options) -> World {
         let all = destinations
             .iter()
             .map(|(name, address)| (fake::lane(name), Arc::new(fake::destination(&format!("http://{address}/")))));
-        let book: ArcSwap<Book> = ArcSwap::from_pointee(Book { destinations: all.collect(), ..Book::default() });
+        let token_key = TokenKey::new(zeroize::Zeroizing::new([7; 32]));
+        let book = Arc::new(ArcSwap::from_pointee(Book { destinations: all.collect(), ..Book::default() }));
+        let (clock, mut registry): (Clock, _) = (Arc::new(|| Timestamp(1_790_000_000_000)), Registry::default());
         let (journal, settled) = fake::Journal::new();
         let (shutdown, receiver) = watch::channel(false);
         let allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
-        let token_key = TokenKey::new(zeroize::Zeroizing::new([7; 32]));
+        let paces = Paces::open(journal.clone(), book.clone(), clock.clone(), &mut registry).await;
         let parts = Parts {
             journal: journal.clone(),
-            book: Arc::new(book),
+            book,
+            paces: paces.expect("the fake journal tells"),
             client: net::Client::new(&net::Options { allow_networks, ..net::Options::default() }),
-            clock: Arc::new(|| Timestamp(1_790_000_000_000)),
+            clock,
             callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
             token_key,
             shutdown: receiver,
         };
-        let tasks = start(options, parts, &mut Registry::default()).tasks;
+        let tasks = start(options, parts, &mut registry).tasks;
         let task = tokio::spawn(async move {
             for task in tasks {
                 task.await.expect("no panic");
@@ -126,7 +135,7 @@ mod tests {
     async fn a_lane_that_hangs_delays_no_other() {
         let (hanging, healthy) = (fake::silent_server().await, fake::server("200 OK").await);
         let options = Options { in_flight_max: 12, in_flight_healthy_only: 6, drain_ms: 0, ..Options::default() };
-        let mut world = world(&[("hanging", hanging), ("healthy", healthy)], &options);
+        let mut world = world(&[("hanging", hanging), ("healthy", healthy)], &options).await;
         world.journal.plan((0..40).map(|n| fake::delivery("hanging", n)));
         world.journal.plan((40..80).map(|n| fake::delivery("healthy", n)));
         for _ in 0..40 {
@@ -139,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_deleted_destination_left_is_dead() {
-        let mut world = world(&[], &Options::default());
+        let mut world = world(&[], &Options::default()).await;
         world.journal.plan([fake::delivery("gone", 1)]);
         let settled = world.settled.recv().await.expect("a settlement");
         assert!(settled.attempt.is_none());
@@ -149,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_settled_with_its_attempt() {
-        let mut world = world(&[("crm", fake::server("500 Oops").await)], &Options::default());
+        let mut world = world(&[("crm", fake::server("500 Oops").await)], &Options::default()).await;
         world.journal.plan([fake::delivery("crm", 1)]);
         let settled = world.settled.recv().await.expect("a settlement");
         assert!(matches!(settled.verdict, Verdict::RetryAt(_)), "{settled:?}");
@@ -161,7 +170,7 @@ mod tests {
     async fn the_end_waits_for_what_is_under_way() {
         let gate = Arc::new(tokio::sync::Semaphore::new(0));
         let (address, mut arrived) = fake::gated_server(gate.clone()).await;
-        let mut world = world(&[("slow", address)], &Options::default());
+        let mut world = world(&[("slow", address)], &Options::default()).await;
         world.journal.plan([fake::delivery("slow", 1)]);
         arrived.recv().await.expect("the request arrives");
         world.shutdown.send(true).expect("flow 3 listens");

@@ -25,11 +25,30 @@ const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 #[derive(Debug)]
 pub(super) struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
     seconds: Histogram,
     in_flight: Gauge,
     dead_letters: Family<DeadLetterLabels, Counter>,
-    /// The destinations that have time series; it only grows, to its bound.
-    known: Mutex<HashSet<Lane>>,
+    known: Known,
+}
+
+/// The destinations that have time series of their own; it only grows, to its bound.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashSet<Lane>>);
+
+impl Known {
+    pub(super) fn has(&self, lane: &Lane) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(lane) || (known.len() < DESTINATIONS_MAX && known.insert(lane.clone()))
+    }
+
+    /// The labels `workspace` and `destination`.
+    pub(super) fn labels(&self, lane: &Lane) -> (String, String) {
+        match self.has(lane) {
+            true => (lane.workspace.to_string(), lane.name.to_string()),
+            false => (OTHERS.to_owned(), OTHERS.to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +57,14 @@ struct AttemptLabels {
     destination: String,
     /// `delivered`, `received`, `retry` or `dead`.
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    workspace: String,
+    destination: String,
+    /// The failure's code; of statuses only the class, as in `status-5xx`.
+    reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,12 +78,14 @@ impl Metrics {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             attempts: Family::default(),
+            failures: Family::default(),
             seconds: Histogram::new(SECONDS_BUCKETS),
             in_flight: Gauge::default(),
             dead_letters: Family::default(),
-            known: Mutex::default(),
+            known: Known::default(),
         };
         registry.register("sluicebox_delivery_attempts", "Attempts, by what followed", metrics.attempts.clone());
+        registry.register("sluicebox_delivery_failures", "Attempts that failed, by why", metrics.failures.clone());
         registry.register("sluicebox_delivery_seconds", "How long attempts took", metrics.seconds.clone());
         registry.register("sluicebox_deliveries_in_flight", "Deliveries under way", metrics.in_flight.clone());
         registry.register("sluicebox_delivery_dead_letters", "Deliveries given up", metrics.dead_letters.clone());
@@ -72,6 +101,11 @@ impl Metrics {
     /// Counts a settlement that the journal has taken.
     pub(super) fn settled(&self, settled: &Settled) {
         if let Some(attempt) = &settled.attempt {
+            if let Some(failure) = &attempt.failure {
+                let (workspace, destination) = self.known.labels(&settled.lane);
+                let labels = FailureLabels { workspace, destination, reason: reason(&failure.code) };
+                self.failures.get_or_create(&labels).inc();
+            }
             self.seconds.observe(std::time::Duration::from_millis(attempt.duration_ms).as_secs_f64());
         }
         self.followed(settled);
@@ -93,16 +127,15 @@ impl Metrics {
     }
 
     fn labels(&self, lane: &Lane, outcome: &'static str) -> AttemptLabels {
-        let (workspace, destination) = match self.is_known(lane) {
-            true => (lane.workspace.as_str(), lane.name.as_str()),
-            false => (OTHERS, OTHERS),
-        };
-        AttemptLabels { workspace: workspace.to_owned(), destination: destination.to_owned(), outcome }
+        let (workspace, destination) = self.known.labels(lane);
+        AttemptLabels { workspace, destination, outcome }
     }
+}
 
-    fn is_known(&self, lane: &Lane) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.contains(lane) || (known.len() < DESTINATIONS_MAX && known.insert(lane.clone()))
+fn reason(code: &str) -> String {
+    match code.strip_prefix("status-").and_then(|status| status.chars().next()) {
+        Some(class) => format!("status-{class}xx"),
+        None => code.to_owned(),
     }
 }
 
@@ -190,6 +223,7 @@ mod tests {
         for line in [
             r#"sluicebox_delivery_attempts_total{workspace="default",destination="crm",outcome="delivered"} 1"#,
             r#"sluicebox_delivery_dead_letters_total{reason="gone"} 1"#,
+            r#"sluicebox_delivery_failures_total{workspace="default",destination="crm",reason="dns"} 2"#,
             "sluicebox_deliveries_in_flight 1",
             "sluicebox_delivery_seconds_count 2",
         ] {
@@ -197,6 +231,11 @@ mod tests {
         }
         drop(under_way);
         assert!(text(&registry).contains("sluicebox_deliveries_in_flight 0"));
+    }
+
+    #[test]
+    fn statuses_are_counted_by_their_class() {
+        assert_eq!(["status-404", "status-503", "tls"].map(reason), ["status-4xx", "status-5xx", "tls"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Flow 3: messages on their way out, from the journal to the destinations.
 //!
 //! Each destination is a lane of its own. The journal's pump works the lanes off; `lanes` tells it how many deliveries each may
-//! have under way, `send` tries one: `encode` makes the request (of `target`, `header`, `template`), `exchange` sends it by
+//! have under way, as the destination's `pace` allows, `send` tries one: `encode` makes the request (of `target`, `header`, `template`), `exchange` sends it by
 //! [`net::Client`], `settle` judges what came back, and the journal is told. A lane holds at most its destination's `concurrency` of the
 //! places there are, and all that hang together hold a part of them, so that they delay nobody else.
 //!
@@ -22,7 +22,10 @@ mod header;
 mod lanes;
 mod metrics;
 mod order;
+mod pace;
 mod pull;
+mod retry;
+mod retry_after;
 mod send;
 mod settle;
 mod spec;
@@ -38,8 +41,10 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use confirm::{BaseError, Callbacks, ConfirmSpec, Confirmations, Confirmed};
 pub use destination::{Compression, Destination, Format};
 pub use order::OrderSpec;
+pub use pace::{BreakerSettings, BreakerSpec, LaneStatus, Paces, RateSpec};
 pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
-pub use spec::{AuthSpec, FurtherSecret, Kind, RetrySpec, SECRETS, Spec, TlsSpec};
+pub use retry::RetrySpec;
+pub use spec::{AuthSpec, FurtherSecret, Kind, SECRETS, Spec, TlsSpec};
 
 use crate::{
     event::Clock,
@@ -89,6 +94,8 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// The snapshot's piece; read anew for each delivery.
     pub book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    /// How fast each destination is delivered to.
+    pub paces: Arc<Paces>,
     /// The client.
     pub client: net::Client,
     /// The time.
@@ -131,13 +138,13 @@ pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> Flow {
         slow_ms: options.slow_ms,
         drain_ms: options.drain_ms,
     };
-    let (journal, book) = (Arc::clone(&parts.journal), Arc::clone(&parts.book));
+    let (journal, book, paces) = (Arc::clone(&parts.journal), Arc::clone(&parts.book), Arc::clone(&parts.paces));
     let places = Places::new(options.in_flight_max, registry);
     let metrics = Arc::new(Metrics::new(registry));
     let queues = Queues::new(options, &parts, Arc::clone(&metrics), registry);
     let confirmations = Arc::new(Confirmations::new(Arc::clone(&journal), parts.callbacks.clone(), registry));
     let keeping = tokio::spawn(keep(Arc::clone(&queues), shutdown.clone()));
     let courier = Courier::new(parts, metrics);
-    let sending = tokio::spawn(pump(Deliveries { journal, book, courier, places }, bounds, clock, shutdown));
+    let sending = tokio::spawn(pump(Deliveries { journal, book, paces, courier, places }, bounds, clock, shutdown));
     Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations } }
 }

@@ -13,6 +13,7 @@ use super::{
     encode::encode,
     exchange::exchange,
     metrics::Metrics,
+    pace::{Heard, Leave, Paces, Pause},
     settle::{record, verdict},
 };
 use crate::{
@@ -26,8 +27,6 @@ use crate::{
 /// its own), and time for the journal to take the settlement. Where the journal takes longer, the delivery may be handed out again, but
 /// only to a place that is free.
 pub(super) const LEASE_MS: u64 = 120_000;
-/// While a destination is disabled, its deliveries are put off by this much, uncounted.
-pub(super) const DISABLED_AGAIN_MS: u64 = 60_000;
 /// Between two tries to have a settlement stored.
 const SETTLE_AGAIN_MS: u64 = 500;
 
@@ -36,6 +35,7 @@ pub(super) struct Courier {
     journal: Arc<dyn Journal>,
     /// Read for each delivery, so that a change of URL, secret or policy counts from the next try.
     book: Arc<dyn DynAccess<Book> + Send + Sync>,
+    paces: Arc<Paces>,
     client: Client,
     clock: Clock,
     callbacks: Callbacks,
@@ -44,8 +44,8 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(parts: Parts, metrics: Arc<Metrics>) -> Self {
-        let Parts { journal, book, client, clock, callbacks, .. } = parts;
-        Self { journal, book, client, clock, callbacks, metrics }
+        let Parts { journal, book, paces, client, clock, callbacks, .. } = parts;
+        Self { journal, book, paces, client, clock, callbacks, metrics }
     }
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
@@ -56,23 +56,28 @@ impl Courier {
         let settled = match destination {
             // It is fetched from now on.
             None if self.book.load().pulls.contains_key(&delivery.lane) => {
+                self.paces.claimed(&delivery.lane, 0, 1);
                 without_try(&delivery, Verdict::RetryAt((self.clock)()))
             }
             None => without_try(&delivery, Verdict::Dead(deleted(&delivery))),
             Some(destination) if delivery.received.is_some() => return self.judge(&delivery, &destination).await,
-            Some(destination) if !destination.enabled => {
-                without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(DISABLED_AGAIN_MS)))
-            }
-            Some(destination) => self.attempt(&delivery, &destination).await,
+            Some(destination) => match self.paces.begin(&delivery.lane, &destination) {
+                Err(Pause { ms, .. }) => without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(ms))),
+                Ok(leave) => {
+                    let (settled, heard) = self.attempt(&delivery, &destination).await;
+                    self.pace(&delivery, &destination, leave, heard).await;
+                    settled
+                }
+            },
         };
         self.settle(&settled).await
     }
 
-    async fn attempt(&self, delivery: &Delivery, destination: &Arc<Destination>) -> Settled {
+    async fn attempt(&self, delivery: &Delivery, destination: &Arc<Destination>) -> (Settled, Heard) {
         let started_at = (self.clock)();
         let mut request = match encoded(delivery, destination, started_at).await {
             Ok(request) => request,
-            Err(failure) => return without_try(delivery, Verdict::Dead(failure)),
+            Err(failure) => return (without_try(delivery, Verdict::Dead(failure)), Heard::NOTHING),
         };
         self.callbacks.put_headers(request.headers_mut(), delivery, destination.confirm, started_at);
         failpoint::reach(Step::RequestEncoded);
@@ -81,12 +86,23 @@ impl Courier {
         let ended_at = (self.clock)();
         let verdict = verdict(delivery, &destination.retry, &answer, ended_at, random());
         let verdict = awaited(verdict, destination.confirm, ended_at);
+        let heard = Heard::of(&answer, ended_at);
         let attempt = record(answer, started_at, ended_at);
-        settled(delivery, Some(attempt), verdict)
+        (settled(delivery, Some(attempt), verdict), heard)
     }
 
-    /// Settles an attempt that was received and not confirmed.
+    /// What the attempt says of its destination is stored before what it says of the delivery: after a crash between the two the message may
+    /// be repeated, but only when the destination's pace allows.
+    async fn pace(&self, delivery: &Delivery, destination: &Destination, leave: Leave, heard: Heard) {
+        if self.paces.end(&delivery.lane, destination, leave, heard) {
+            // Where it is closed, so is the delivery's settlement.
+            let _ = until_stored(|| self.paces.keep(&delivery.lane)).await;
+        }
+    }
+
+    /// Settles an attempt that was received and not confirmed. Nothing is sent, so it takes nothing of the destination's pace.
     async fn judge(&self, delivery: &Delivery, destination: &Destination) -> Option<Timestamp> {
+        self.paces.claimed(&delivery.lane, 0, 1);
         let (failure, verdict) = unconfirmed(delivery, &destination.retry, (self.clock)(), random());
         let settled = settled(delivery, Some(amendment(delivery, failure)), verdict);
         self.store(&settled).await.then(|| self.metrics.followed(&settled))?;
@@ -135,7 +151,10 @@ pub(super) async fn until_stored(mut store: impl FnMut() -> Pending<()>) -> Resu
             Ok(()) => return Ok(()),
             Err(JournalError::Closed) => return Err(JournalError::Closed),
             Err(error) if !told => {
-                tracing::error!(error = &error as &dyn Error, "a settlement was not stored; it is tried until it is");
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "what became of a delivery was not stored; it is tried until it is"
+                );
                 told = true;
             }
             Err(_) => {}

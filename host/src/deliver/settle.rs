@@ -1,16 +1,13 @@
 //! What an attempt came to, and what follows from it. Pure.
 //!
 //! As Standard Webhooks has it: 2xx is success, 410 ends it at once, everything else is failure and tried again. The status decides,
-//! whatever becomes of the body after it: who answered 2xx has the message. `Retry-After` is obeyed and never undercut, but nothing waits
-//! beyond the age at which a delivery is given up: then it has its last try.
+//! whatever becomes of the body after it: who answered 2xx has the message. Our own waits end at the age at which a delivery is given up:
+//! then it has its last try. `Retry-After` is never undercut: what would have to wait beyond that age is given up at once.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::SET_COOKIE};
 
-use super::{
-    backoff::{delay_ms, retry_after_ms},
-    destination::Retry,
-};
+use super::{backoff::delay_ms, bounds::written, retry::Retry, retry_after::retry_after_ms};
 use crate::{
     event::{Failure, Header, Timestamp},
     journal::{Attempt, Delivery, Verdict},
@@ -45,9 +42,27 @@ pub(super) fn verdict(delivery: &Delivery, policy: &Retry, answer: &Answer, now:
         Err(error) if error.class == Class::Forbidden => Verdict::Dead(failure),
         _ => {
             let tried = Tried { attempt: delivery.attempt, created_at: delivery.created_at };
-            again_or_dead(tried, policy, &failure, now, wait_ms(delivery, policy, answer, now, random))
+            match again_or_dead(tried, policy, &failure, now, delay_ms(&policy.waits, delivery.attempt, random)) {
+                Verdict::RetryAt(ours) => not_before(ours, answer, delivery.created_at.plus_ms(policy.age_ms_max), now),
+                other => other,
+            }
         }
     }
+}
+
+/// At the time that we would choose, or later where the destination asks for that; never where it asks for longer than until the deadline.
+fn not_before(ours: Timestamp, answer: &Answer, deadline: Timestamp, now: Timestamp) -> Verdict {
+    let asked = answer.as_ref().ok().and_then(|response| retry_after_ms(&response.headers, now)).unwrap_or_default();
+    let theirs = now.plus_ms(asked);
+    if theirs > deadline {
+        let message = format!(
+            "the destination asks by `Retry-After` to be left alone for {} longer than `retry.age_max` lets the delivery wait; replay it \
+             later",
+            written(theirs.ms_since(deadline).max(1000) / 1000 * 1000),
+        );
+        return Verdict::Dead(Failure::new("retry-after-too-long", message));
+    }
+    Verdict::RetryAt(ours.max(theirs))
 }
 
 /// What the end of attempts and of age is judged by.
@@ -73,11 +88,6 @@ pub(super) fn again_or_dead(tried: Tried, policy: &Retry, failure: &Failure, now
         return Verdict::Dead(Failure::new("too-old", message));
     }
     Verdict::RetryAt(now.plus_ms(wait_ms).min(deadline))
-}
-
-fn wait_ms(delivery: &Delivery, policy: &Retry, answer: &Answer, now: Timestamp, random: f64) -> u64 {
-    let asked = answer.as_ref().ok().and_then(|response| retry_after_ms(&response.headers, now));
-    delay_ms(policy, delivery.attempt, random).max(asked.unwrap_or(0))
 }
 
 /// The attempt as it is kept.
@@ -134,9 +144,10 @@ fn code_of(class: Class) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::fake;
+    use crate::deliver::{fake, retry::Waits};
 
-    const POLICY: Retry = Retry { attempts_max: 5, first_ms: 10_000, max_ms: 60_000, age_ms_max: 1_000_000 };
+    const POLICY: Retry =
+        Retry { attempts_max: 5, waits: Waits::Growing { first_ms: 10_000, max_ms: 60_000, factor: 2.0 }, age_ms_max: 1_000_000 };
     const NOW: Timestamp = Timestamp(500_000);
 
     fn answered(status: u16, headers: &[(&'static str, &'static str)]) -> Answer {
@@ -197,10 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_never_undercut_but_for_the_age() {
+    fn retry_after_is_never_undercut() {
         assert_eq!(judged(1, &answered(429, &[("retry-after", "300")]), NOW), "retry in 300000 ms");
         assert_eq!(judged(1, &answered(503, &[("retry-after", "1")]), NOW), "retry in 5500 ms");
-        assert_eq!(judged(1, &answered(503, &[("retry-after", "86400")]), NOW), "retry in 500000 ms");
+        assert_eq!(judged(1, &answered(503, &[("retry-after", "500")]), NOW), "retry in 500000 ms", "to the very deadline");
+    }
+
+    #[test]
+    fn who_asks_to_wait_beyond_the_age_gets_a_dead_letter() {
+        let answer = answered(503, &[("retry-after", "4100")]);
+        assert_eq!(judged(1, &answer, NOW), "dead: retry-after-too-long");
+        let delivery = crate::journal::Delivery { attempt: 1, created_at: Timestamp(0), ..fake::delivery("crm", 1) };
+        let Verdict::Dead(failure) = verdict(&delivery, &POLICY, &answer, NOW, 0.5) else { panic!("it is dead") };
+        assert!(failure.message.contains("for 1h longer than `retry.age_max`"), "{}", failure.message);
+        assert_eq!(judged(1, &answered(503, &[("retry-after", "99999999999999999999")]), NOW), "dead: retry-after-too-long");
     }
 
     #[test]

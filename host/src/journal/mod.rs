@@ -9,6 +9,7 @@
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
 mod dead;
+mod facts;
 mod feed;
 mod listing;
 mod pump;
@@ -21,6 +22,7 @@ mod sqlite;
 mod state;
 
 pub use dead::{DeadCount, DeadFilter, DeadKind, DeadLetter, DeadPage, DeadPlace, DeadRecord, DeadSlice};
+pub use facts::{Disabled, LaneFacts, Opened};
 pub use feed::{Feed, Lane, Lanes, Watch};
 pub use listing::{
     AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Narrow, Page, RunRecord,
@@ -109,6 +111,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Flow 3: takes what receivers say by themselves, and gives what was found of each message, in order. It waits for no listing.
     fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>>;
+
+    /// Flow 3: stores the runtime facts of a destination in place of those before, in the order of the calls.
+    fn keep_lane_facts(&self, lane: Lane, facts: LaneFacts) -> Pending<()>;
+
+    /// Flow 3: the runtime facts of all destinations of which there are any.
+    fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>>;
 
     /// Events, newest first; where the filter says after which, oldest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use super::{
     backoff::delay_ms,
     bounds::{DAY_MS, ms_within},
-    destination::{Destination, Retry},
+    destination::Destination,
+    retry::Retry,
     settle::{Tried, again_or_dead},
 };
 use crate::{
@@ -157,7 +158,7 @@ pub(super) fn unconfirmed(delivery: &Delivery, policy: &Retry, now: Timestamp, r
         Failure::new("not-confirmed", "the destination answered 2xx and did not call the confirmation URL in time")
     });
     let tried = Tried { attempt: delivery.attempt, created_at: delivery.created_at };
-    let verdict = again_or_dead(tried, policy, &failure, now, delay_ms(policy, delivery.attempt, random));
+    let verdict = again_or_dead(tried, policy, &failure, now, delay_ms(&policy.waits, delivery.attempt, random));
     (failure, verdict)
 }
 
@@ -178,9 +179,13 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{deliver::fake, journal::Received};
+    use crate::{
+        deliver::{fake, retry::Waits},
+        journal::Received,
+    };
 
-    const POLICY: Retry = Retry { attempts_max: 2, first_ms: 10_000, max_ms: 60_000, age_ms_max: 1_000_000 };
+    const POLICY: Retry =
+        Retry { attempts_max: 2, waits: Waits::Growing { first_ms: 10_000, max_ms: 60_000, factor: 2.0 }, age_ms_max: 1_000_000 };
 
     fn callbacks(url: Option<&str>) -> Result<Callbacks, BaseError> {
         Callbacks::new(TokenKey::new(Zeroizing::new([7; 32])), url)

@@ -102,7 +102,7 @@ impl Queues {
         let settled: Vec<Settled> = leases
             .iter()
             .map(|lease| {
-                let wait_ms = nack.delay.map_or_else(|| delay_ms(&pull.retry, lease.attempt, random()), |delay| delay.ms);
+                let wait_ms = nack.delay.map_or_else(|| delay_ms(&pull.retry.waits, lease.attempt, random()), |delay| delay.ms);
                 failed(lease, again_or_dead(tried(lease), &pull.retry, &failure, now, wait_ms), failure.clone(), now)
             })
             .collect();
@@ -175,7 +175,7 @@ fn tried(lease: &Lease) -> Tried {
 }
 
 /// A lease that ended without an acknowledgement, and what follows.
-pub(super) fn lapsed(lease: &Lease, policy: Option<&super::super::destination::Retry>, now: Timestamp) -> Settled {
+pub(super) fn lapsed(lease: &Lease, policy: Option<&super::super::retry::Retry>, now: Timestamp) -> Settled {
     let failure = Failure::new("lease-over", "the consumer did not acknowledge the message within its lease");
     // Without a policy the destination is no queue any more; it is for those who deliver to say what follows.
     let verdict = policy.map_or(Verdict::RetryAt(now), |policy| again_or_dead(tried(lease), policy, &failure, now, 0));

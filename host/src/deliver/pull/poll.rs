@@ -221,35 +221,38 @@ mod tests {
 
     use super::*;
     use crate::{
-        deliver::{Book, Callbacks, Options, Parts, PullSpec, fake, metrics},
+        deliver::{Book, Callbacks, Options, Paces, Parts, PullSpec, fake, metrics},
+        event::Clock,
         net,
     };
 
     /// One queue over a fake journal.
-    fn queues() -> (Arc<Queues>, Arc<fake::Journal>, mpsc::UnboundedReceiver<Settled>, watch::Sender<bool>) {
+    async fn queues() -> (Arc<Queues>, Arc<fake::Journal>, mpsc::UnboundedReceiver<Settled>, watch::Sender<bool>) {
         let spec: PullSpec = serde_json::from_value(serde_json::json!({ "kind": "pull" })).expect("a spec");
         let pulls = [(fake::lane("jobs"), Arc::new(spec.refine().expect("it is good")))].into();
-        let book: ArcSwap<Book> = ArcSwap::from_pointee(Book { pulls, ..Book::default() });
+        let book = Arc::new(ArcSwap::from_pointee(Book { pulls, ..Book::default() }));
+        let (clock, mut registry): (Clock, _) = (Arc::new(|| Timestamp(1_790_000_000_000)), Registry::default());
         let (journal, settled) = fake::Journal::new();
         let (stop, shutdown) = watch::channel(false);
         let token_key = sign::TokenKey::new(Zeroizing::new([7; 32]));
+        let paces = Paces::open(journal.clone(), book.clone(), clock.clone(), &mut registry).await;
         let parts = Parts {
             journal: journal.clone(),
-            book: Arc::new(book),
+            book,
+            paces: paces.expect("the fake journal tells"),
             client: net::Client::new(&net::Options::default()),
-            clock: Arc::new(|| Timestamp(1_790_000_000_000)),
+            clock,
             callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
             token_key,
             shutdown,
         };
-        let mut registry = Registry::default();
         let deliveries = Arc::new(metrics::Metrics::new(&mut registry));
         (Queues::new(&Options::default(), &parts, deliveries, &mut registry), journal, settled, stop)
     }
 
     #[tokio::test]
     async fn who_goes_away_while_claiming_leaves_no_lease() {
-        let (queues, journal, mut settled, _stop) = queues();
+        let (queues, journal, mut settled, _stop) = queues().await;
         journal.plan([fake::delivery("jobs", 1)]);
         let mut polling = Box::pin(queues.poll(fake::lane("jobs"), Poll::default()));
         assert!(once(polling.as_mut()).is_none(), "it has begun");
@@ -271,7 +274,7 @@ mod tests {
     /// Bodies are not known before they are claimed: one, then as many as there are.
     #[tokio::test]
     async fn an_answer_is_bounded_by_its_bodies() {
-        let (queues, journal, _settled, _stop) = queues();
+        let (queues, journal, _settled, _stop) = queues().await;
         journal.plan((0..20).map(|n| Delivery { body: vec![0; 1 << 20].into(), ..fake::delivery("jobs", n) }));
         let all = Poll { max: Some(100), ..Poll::default() };
         let given = queues.poll(fake::lane("jobs"), all).await.expect("messages");

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::super::{
     bounds::{DAY_MS, count_within, ms_within},
-    destination::{Retry, Signing},
-    spec::{FurtherSecret, Kind, RetrySpec, signing::refine_keys},
+    destination::Signing,
+    retry::{Retry, RetrySpec},
+    spec::{FurtherSecret, Kind, signing::refine_keys},
 };
 use crate::event::{Duration, Invalid, Secret};
 

@@ -14,11 +14,13 @@ use http::{HeaderName, Method, header::AUTHORIZATION};
 use serde::Deserialize;
 
 use super::{
-    bounds::{DAY_MS, count_within, ms_within, written},
+    bounds::{count_within, ms_within},
     confirm::ConfirmSpec,
-    destination::{Compression, Destination, Format, OwnClient, Retry, carries_no_body},
+    destination::{Compression, Destination, Format, OwnClient, carries_no_body},
     header::HeaderText,
     order::OrderSpec,
+    pace::{BreakerSpec, RateSpec},
+    retry::RetrySpec,
 };
 use crate::{
     event::{Duration, Invalid, Secret},
@@ -31,15 +33,6 @@ const TIMEOUT_MS: RangeInclusive<u64> = 1_000..=60_000;
 const TIMEOUT_MS_DEFAULT: u64 = 20_000;
 const CONCURRENCY: RangeInclusive<u32> = 1..=256;
 const CONCURRENCY_DEFAULT: u32 = 8;
-
-// The waits double from 5 s to 12 h: the first five tries fall within about a minute, all twenty take about two days on average.
-const ATTEMPTS: RangeInclusive<u32> = 1..=100;
-const ATTEMPTS_DEFAULT: u32 = 20;
-const WAIT_MS: RangeInclusive<u64> = 100..=7 * DAY_MS;
-const FIRST_MS_DEFAULT: u64 = 5_000;
-const MAX_MS_DEFAULT: u64 = DAY_MS / 2;
-const AGE_MS: RangeInclusive<u64> = 1_000..=30 * DAY_MS;
-const AGE_MS_DEFAULT: u64 = 3 * DAY_MS;
 
 pub use auth::AuthSpec;
 pub use signing::FurtherSecret;
@@ -86,6 +79,11 @@ pub struct Spec {
     pub format: Format,
     /// `gzip`: bodies are compressed. Else they are not.
     pub compression: Option<Compression>,
+    /// `false`: it is tried however often that fails. Else when it is left alone for a while.
+    pub breaker: Option<BreakerSpec>,
+    /// Attempts per second and minute; else as many as there are places.
+    #[serde(default)]
+    pub rate: RateSpec,
     /// `false`: its deliveries wait. Else `true`.
     pub enabled: Option<bool>,
 }
@@ -99,20 +97,6 @@ pub enum Kind {
     Push,
     /// They wait until they are fetched.
     Pull,
-}
-
-/// When a failed delivery is tried again: after a random wait, whose bound doubles from `first` to `max`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetrySpec {
-    /// Tries, the first included: 1 to 100, else 20.
-    pub attempts_max: Option<u32>,
-    /// The bound of the first wait: `100ms` to `7d`, else `5s`.
-    pub first: Option<Duration>,
-    /// The bound of all waits: from `first` to `7d`, else `12h`.
-    pub max: Option<Duration>,
-    /// Given up when planned this long ago: `1s` to `30d`, else `3d`.
-    pub age_max: Option<Duration>,
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list or map.
@@ -151,6 +135,8 @@ impl Spec {
             timeout_ms: ms_within("/timeout", self.timeout, TIMEOUT_MS_DEFAULT, TIMEOUT_MS)?,
             concurrency: count_within("/concurrency", self.concurrency, CONCURRENCY_DEFAULT, CONCURRENCY)? as usize,
             retry: self.retry.refine()?,
+            breaker: BreakerSpec::refine(self.breaker.as_ref())?,
+            rate: self.rate.refine()?,
             confirm: self.confirm.as_ref().map(ConfirmSpec::refine).transpose()?,
             order: self.order.as_ref().map(OrderSpec::refine).transpose()?,
             format: self.format,
@@ -211,24 +197,5 @@ impl Spec {
                 Err(Invalid::at("/method", message))
             }
         }
-    }
-}
-
-impl RetrySpec {
-    pub(super) fn refine(&self) -> Result<Retry, Invalid> {
-        let retry = Retry {
-            attempts_max: count_within("/retry/attempts_max", self.attempts_max, ATTEMPTS_DEFAULT, ATTEMPTS)?,
-            first_ms: ms_within("/retry/first", self.first, FIRST_MS_DEFAULT, WAIT_MS)?,
-            max_ms: ms_within("/retry/max", self.max, MAX_MS_DEFAULT, WAIT_MS)?,
-            age_ms_max: ms_within("/retry/age_max", self.age_max, AGE_MS_DEFAULT, AGE_MS)?,
-        };
-        if retry.max_ms < retry.first_ms {
-            let (first, max) = (written(retry.first_ms), written(retry.max_ms));
-            return Err(Invalid::at(
-                "/retry/max",
-                format!("{max} is less than `first`, which is {first}; raise one or lower the other"),
-            ));
-        }
-        Ok(retry)
     }
 }

@@ -52,9 +52,6 @@ fn what_is_refused_is_pointed_at() {
         (json!({ "concurrency": 0 }), "/concurrency"),
         (json!({ "concurrency": 257 }), "/concurrency"),
         (json!({ "retry": { "attempts_max": 0 } }), "/retry/attempts_max"),
-        (json!({ "retry": { "first": "1ms" } }), "/retry/first"),
-        (json!({ "retry": { "first": "1m", "max": "30s" } }), "/retry/max"),
-        (json!({ "retry": { "age_max": "31d" } }), "/retry/age_max"),
         (json!({}), "/secret"),
         (json!({ "secret": "whsec_short" }), "/secret"),
     ] {
@@ -75,13 +72,6 @@ fn an_unknown_setting_is_an_error() {
     let read = |fields: Value| serde_json::from_value::<Spec>(fields).map_err(|error| error.to_string());
     assert!(read(json!({ "url": "https://a", "retries": {} })).expect_err("unknown").contains("`retries`"));
     assert!(read(json!({ "url": "https://a", "format": "xml" })).expect_err("unknown").contains("cloudevents-batch"));
-}
-
-#[test]
-fn the_defaults_retry_for_days() {
-    let retry = RetrySpec::default().refine().expect("the defaults are good");
-    let longest: u64 = (1..retry.attempts_max).map(|n| crate::deliver::backoff::delay_ms(&retry, n, 0.999)).sum();
-    assert!((3 * DAY_MS..4 * DAY_MS).contains(&longest), "{longest}");
 }
 
 #[test]

@@ -14,14 +14,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, lease::Ended,
-    revive, runs, space,
+    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts,
+    lease::Ended, revive, runs, space,
 };
 use crate::{
     event::{Event, EventId, Timestamp},
     failpoint::{self, Step},
     journal::{
-        Acknowledged, Acknowledgement, BatchEnd, Feed, JournalError, Lane, Once, Revival, Revived, Routed, RunEnd, Settled, Space,
+        Acknowledged, Acknowledgement, BatchEnd, Feed, JournalError, Lane, LaneFacts, Once, Revival, Revived, Routed, RunEnd,
+        Settled, Space,
     },
 };
 
@@ -64,6 +65,13 @@ pub(super) enum Work {
     GiveBack(u64),
     /// What receivers say.
     Acknowledge(Vec<Acknowledgement>),
+    /// What is known of a destination.
+    KeepFacts {
+        /// Whose.
+        lane: Lane,
+        /// All of it.
+        facts: LaneFacts,
+    },
 }
 
 impl Work {
@@ -81,6 +89,7 @@ impl Work {
             Self::Remove(removal) => removal.events.len(),
             Self::GiveBack(_) => 1,
             Self::Acknowledge(said) => said.len(),
+            Self::KeepFacts { .. } => 1,
         }
     }
 
@@ -90,7 +99,7 @@ impl Work {
             Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
             Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
             Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
-            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) => None,
+            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) | Self::KeepFacts { .. } => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
             Self::Settle(_) | Self::Acknowledge(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
@@ -111,6 +120,7 @@ impl Work {
             Self::Remove(removal) => expire::remove(writing, removal),
             Self::GiveBack(pages_max) => space::give_back(writing, *pages_max),
             Self::Acknowledge(said) => acknowledge::acknowledge(writing, said),
+            Self::KeepFacts { lane, facts } => facts::keep(writing, lane, facts),
         }
     }
 }

@@ -136,7 +136,9 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
     let settled_at = (state != DeliveryState::Waiting).then_some(writing.now);
     let received_at = matches!(settled.verdict, Verdict::Awaiting(_)).then_some(writing.now);
     let status = attempt.and_then(|attempt| attempt.status);
-    let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, failure = ?6, \
+    // What is only put off keeps the failure of its last attempt; what was received has none.
+    let sql = "UPDATE deliveries SET state = ?2, attempts = ?3, due_at = ?4, settled_at = ?5, \
+               failure = CASE WHEN ?2 = 0 AND ?8 IS NULL THEN coalesce(?6, failure) ELSE ?6 END, \
                last_status = coalesce(?7, last_status), received_at = ?8 WHERE seq = ?1 RETURNING order_key";
     let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status, received_at];
     let key: Option<String> = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;

@@ -3,6 +3,7 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
 //! - `acknowledge` is what receivers say by themselves of deliveries;
+//! - `facts` are what is known of destinations beside their deliveries;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`);
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
@@ -21,6 +22,7 @@ mod duplicates;
 mod error;
 mod events;
 mod expire;
+mod facts;
 mod folder;
 mod given_up;
 mod lease;
@@ -68,8 +70,8 @@ use self::{
 use super::{
     Acknowledged, Acknowledgement, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
     Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed,
-    Journal, JournalError, Lane, Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
-    Space, StoredState, Unrouted, WorkFilter,
+    Journal, JournalError, Lane, LaneFacts, Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw,
+    Settled, Space, StoredState, Unrouted, WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
@@ -263,6 +265,14 @@ impl Journal for SqliteJournal {
 
     fn acknowledge(&self, said: Vec<Acknowledgement>) -> Pending<Vec<Acknowledged>> {
         send(&self.queues, &self.shared, Work::Acknowledge(said), Answer::Found)
+    }
+
+    fn keep_lane_facts(&self, lane: Lane, facts: LaneFacts) -> Pending<()> {
+        self.write(Work::KeepFacts { lane, facts })
+    }
+
+    fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>> {
+        self.claim(facts::all)
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {

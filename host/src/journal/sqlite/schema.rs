@@ -193,6 +193,18 @@ CREATE TABLE attempts (
     PRIMARY KEY (workspace, delivery, number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE lane_facts (
+    workspace TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    disabled_at INTEGER,
+    disabled_for TEXT,
+    opened_at INTEGER,
+    open_until INTEGER,
+    probes INTEGER,
+    held_until INTEGER,
+    PRIMARY KEY (workspace, destination)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE plugin_state (
     workspace TEXT NOT NULL,
     plugin TEXT NOT NULL,

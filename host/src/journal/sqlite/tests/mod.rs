@@ -6,6 +6,7 @@ mod commits;
 mod dead;
 mod duplicates;
 mod expire;
+mod facts;
 mod listings;
 mod order;
 mod revive;

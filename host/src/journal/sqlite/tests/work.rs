@@ -263,6 +263,18 @@ fn settling_records_every_attempt_and_what_follows() {
 }
 
 #[test]
+fn a_delivery_that_is_put_off_keeps_its_last_failure_and_its_count() {
+    let world = World::new();
+    let delivery = world.planned("a");
+    done(world.journal.settle(vec![settled(&delivery, 500, Verdict::RetryAt(START))]));
+    let again = done(world.journal.claim_deliveries(lane("d"), START, START.plus_ms(1), 9)).items.remove(0);
+    done(world.journal.settle(vec![Settled { attempt: None, ..settled(&again, 0, Verdict::RetryAt(START.plus_ms(9))) }]));
+    let (_, record, attempts) = done(world.journal.delivery(Name::default_workspace(), delivery.id)).expect("on record");
+    assert_eq!((record.attempts, attempts.len(), record.due_at), (1, 1, Some(START.plus_ms(9))));
+    assert_eq!(record.failure, attempts[0].attempt.failure);
+}
+
+#[test]
 fn two_copies_of_a_run_count_once() {
     let world = World::new();
     let unrouted = pending_run(&world);
