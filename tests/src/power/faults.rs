@@ -237,8 +237,8 @@ async fn start(checker: &Checker, folder: &Path, fault: Fault, tally: &mut Fault
 /// A host that could not start has told its operator in one message what failed.
 fn said_why(told: &str) -> anyhow::Result<()> {
     let why = told.lines().any(|line| line.starts_with("Error: "));
-    let which =
-        ["os error 5", "os error 28", "disk I/O error", "disk is full", "is full"].iter().any(|words| told.contains(words));
+    let words = ["os error 5", "os error 28", "disk I/O error", "is full", "unable to open database file"];
+    let which = words.iter().any(|words| told.contains(words));
     ensure!(why && which && !told.contains("panicked"), "a host could not start and did not say why: {told}");
     Ok(())
 }
