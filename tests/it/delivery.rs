@@ -108,9 +108,12 @@ async fn private_and_special_addresses_are_closed_by_default() {
         format!("http://127.0.0.1:{port}/"),
         format!("http://localhost:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
-        format!("http://2130706433:{port}/"),
         format!("http://0.0.0.0:{port}/"),
     ];
+    // One that not everybody reads alike is refused before it is declared.
+    let odd = format!("[destinations.odd]\nurl = \"http://2130706433:{port}/\"\nsecret = \"{SECRET}\"\n");
+    let refused = host.try_apply(&odd).await;
+    assert_eq!(refused.status, 422, "{}", refused.json);
     let mut hub = OPEN_SOURCE.to_owned();
     for (n, url) in urls.iter().enumerate() {
         hub += &format!(

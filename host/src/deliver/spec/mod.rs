@@ -115,6 +115,8 @@ pub const SECRETS: &[&str] = &[
     "/tls/ca_certificates",
 ];
 
+type Headers = Vec<(HeaderName, HeaderText)>;
+
 impl Spec {
     /// Checks the spec and parses what it holds.
     ///
@@ -147,7 +149,7 @@ impl Spec {
     }
 
     /// The headers sent with each message, that of `auth` among them, or where its tokens come from.
-    fn refine_headers(&self) -> Result<(Vec<(HeaderName, HeaderText)>, Option<Arc<TokenSource>>), Invalid> {
+    fn refine_headers(&self) -> Result<(Headers, Option<Arc<TokenSource>>), Invalid> {
         let mut headers = header::refine(&self.headers)?;
         let auth = self.auth.as_ref().map(AuthSpec::refine).transpose()?;
         let (name, tokens) = match auth {

@@ -18,7 +18,7 @@ fn the_first_of_a_key_is_stored_and_the_others_are_told_its_id() {
     let world = World::new();
     let (first, second, other) = (event(b"first"), event(b"second"), event(b"other"));
     let ids = [&first, &other].map(|event| event.id);
-    let together = vec![(first.clone(), once(1)), (second, once(1)), (other, once(2))];
+    let together = vec![(first, once(1)), (second, once(1)), (other, once(2))];
     assert_eq!(done(world.journal.append_once(together)), [ids[0], ids[0], ids[1]]);
     let world = world.reopen();
     assert_eq!(done(world.journal.append_once(vec![(event(b"after a restart"), once(1))])), [ids[0]]);

@@ -29,7 +29,7 @@ impl World {
     fn in_order(&self, bodies: &[&str]) {
         for unrouted in self.appended(bodies) {
             let key = key_of(&unrouted);
-            done(self.journal.route(vec![routed(&unrouted, "r", Some(keyed(&unrouted, Some(key))))]));
+            done(self.journal.route(vec![routed(&unrouted, "r", Some(keyed(&unrouted, Some(&key))))]));
         }
     }
 
@@ -72,9 +72,9 @@ fn key_of(unrouted: &Unrouted) -> String {
     String::from_utf8_lossy(&unrouted.event.body[..1]).into_owned()
 }
 
-fn keyed(unrouted: &Unrouted, key: Option<String>) -> Outcome {
+fn keyed(unrouted: &Unrouted, key: Option<&str>) -> Outcome {
     let Outcome::Planned(planned) = planned(unrouted, "r", &["d"]) else { unreachable!("it is planned") };
-    Outcome::Planned(planned.into_iter().map(|one| NewDelivery { order_key: key.clone(), ..one }).collect())
+    Outcome::Planned(planned.into_iter().map(|one| NewDelivery { order_key: key.map(str::to_owned), ..one }).collect())
 }
 
 fn bodies(deliveries: &[Delivery]) -> Vec<String> {
@@ -140,7 +140,7 @@ fn a_run_that_is_not_over_holds_its_key_also_over_a_restart() {
     world.end(&slow, 2, Outcome::Held { at: world.now(), failure: failure() });
     assert!(world.claimed().is_empty());
     done(world.journal.release_runs(lane("p"), 10));
-    world.end(&slow, 2, keyed(&slow, Some("a".into())));
+    world.end(&slow, 2, keyed(&slow, Some("a")));
     let first = world.claimed();
     assert_eq!(bodies(&first), ["a1"]);
     world.settle(&first[0], Verdict::Delivered);
@@ -164,9 +164,9 @@ fn a_run_that_plans_nothing_lets_its_key_go() {
 fn runs_that_end_the_other_way_round_are_sent_in_order() {
     let world = World::new();
     let (first, second) = (world.pending("a1"), world.pending("a2"));
-    world.end(&second, 1, keyed(&second, Some("a".into())));
+    world.end(&second, 1, keyed(&second, Some("a")));
     assert!(world.claimed().is_empty());
-    world.end(&first, 1, keyed(&first, Some("a".into())));
+    world.end(&first, 1, keyed(&first, Some("a")));
     let claimed = world.claimed();
     assert_eq!(bodies(&claimed), ["a1"]);
     world.settle(&claimed[0], Verdict::Delivered);
@@ -183,7 +183,7 @@ fn a_closed_batch_holds_what_comes_after_it() {
     let joined = Outcome::Joined { joins: vec![joined], alone: Vec::new() };
     done(world.journal.route(vec![routed(&member, "r", Some(joined))]));
     for unrouted in world.appended(&["later"]) {
-        done(world.journal.route(vec![routed(&unrouted, "r", Some(keyed(&unrouted, Some(String::new()))))]));
+        done(world.journal.route(vec![routed(&unrouted, "r", Some(keyed(&unrouted, Some(""))))]));
     }
     assert!(world.claimed().is_empty());
     let batch = done(world.journal.claim_batches(lane("r"), world.now(), 1)).items.remove(0);
