@@ -70,5 +70,8 @@ fn entries(kind: Kind, sink: &str) -> String {
 fn destination(name: &str, url: &str) -> String {
     // A published vector of Standard Webhooks.
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    format!("[destinations.{name}]\nurl = \"{url}\"\nsecret = \"{secret}\"\nretry = {{ first = \"100ms\", max = \"100ms\" }}\n")
+    format!(
+        "[destinations.{name}]\nurl = \"{url}\"\nsecret = \"{secret}\"\nretry = {{ first = \"100ms\", max = \"100ms\" }}\n\
+         breaker = {{ open = \"1s\", open_max = \"1s\" }}\n"
+    )
 }
