@@ -22,8 +22,6 @@ const TRIPS: usize = 20;
 
 fn hub(receiver: &Receiver, order: &str) -> String {
     let out = destination("out", &format!("{}/out", receiver.url()));
-    // What fails here on purpose would open it.
-    let out = format!("{out}breaker = false\n");
     format!("{OPEN_SOURCE}{out}{order}[rules.plain]\nmatch.type = [\"plain\"]\ndestinations = [\"out\"]\n")
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sluicebox_tests::{Host, Receiver, eventually, process};
 use tempfile::TempDir;
 
-use crate::story::{OPEN_SOURCE, Time, destination};
+use crate::story::{OPEN_SOURCE, Time, guarded};
 
 /// What `/out` answers until it is told otherwise; everything else is answered 200.
 #[derive(Clone)]
@@ -41,8 +41,8 @@ impl Mood {
 
 /// All events to `out`, with these lines in its table, and to `witness`.
 fn hub(receiver: &Receiver, lines: &str) -> String {
-    let out = destination("out", &format!("{}/out", receiver.url()));
-    let witness = destination("witness", &format!("{}/witness", receiver.url()));
+    let out = guarded("out", &format!("{}/out", receiver.url()));
+    let witness = guarded("witness", &format!("{}/witness", receiver.url()));
     format!("{OPEN_SOURCE}{out}{lines}\n{witness}[rules.all]\ndestinations = [\"out\", \"witness\"]\n")
 }
 

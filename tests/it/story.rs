@@ -14,8 +14,13 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const PRIVATE: &str = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
 pub(crate) const PUBLIC: &str = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
 
-/// A destination that is tried again soon.
+/// A destination that is tried again soon, however often it fails.
 pub(crate) fn destination(name: &str, url: &str) -> String {
+    format!("{}breaker = false\n", guarded(name, url))
+}
+
+/// The same with the breaker that every destination has.
+pub(crate) fn guarded(name: &str, url: &str) -> String {
     format!("[destinations.{name}]\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nretry = {{ first = \"100ms\", max = \"100ms\" }}\n")
 }
 
