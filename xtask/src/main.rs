@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask bench`: build what is needed, install what is missing, and hand over.
+//! `cargo xtask demo`, `test`, `bench`, `soak` and their like: build what is needed, install what is missing, and hand over.
 
 mod guests;
 mod languages;

@@ -59,7 +59,10 @@ impl Courier {
                 self.paces.claimed(&delivery.lane, 0, 1);
                 without_try(&delivery, Verdict::RetryAt((self.clock)()))
             }
-            None => without_try(&delivery, Verdict::Dead(deleted(&delivery))),
+            None => {
+                self.paces.claimed(&delivery.lane, 0, 1);
+                without_try(&delivery, Verdict::Dead(deleted(&delivery)))
+            }
             Some(destination) if delivery.received.is_some() => return self.judge(&delivery, &destination).await,
             Some(destination) => match self.paces.begin(&delivery.lane, &destination) {
                 Err(Pause { ms, .. }) => without_try(&delivery, Verdict::RetryAt((self.clock)().plus_ms(ms))),
