@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, ToSql, params};
 use super::{
     commit::Writing,
     error::StoreError,
-    order,
+    order::{self, Holder},
     wire::{Columns, Json, Whole},
 };
 use crate::{
@@ -43,7 +43,8 @@ fn delivery(writing: &mut Writing<'_>, seq: u64, delivered: bool) -> Result<Revi
         format!("{NEW_SERIES} WHERE seq = ?2 AND (state = 2 OR ?3 AND state = 1) RETURNING workspace, destination, order_key");
     let now = writing.now;
     let letters = series(writing, &sql, params![now, Whole(seq), delivered])?;
-    let sql = "UPDATE deliveries SET due_at = ?1 WHERE seq = ?2 AND state = 0 AND due_at > ?1 RETURNING workspace, destination";
+    let sql = "UPDATE deliveries SET due_at = ?1 WHERE seq = ?2 AND state = 0 AND due_at > ?1 AND received_at IS NULL \
+               RETURNING workspace, destination";
     let sooner = lanes(writing, sql, params![writing.now, Whole(seq)])?;
     let deliveries = letters + sooner.len() as u64;
     writing.marks.deliveries.extend(sooner);
@@ -87,8 +88,26 @@ fn batch(writing: &mut Writing<'_>, seq: u64) -> Result<Revived, StoreError> {
                (SELECT 1 FROM batch_members m WHERE m.workspace = b.workspace AND m.batch = b.seq) RETURNING workspace, rule";
     let again = lanes(writing, sql, params![writing.now, Whole(seq)])?;
     let batches = again.len() as u64;
+    if batches > 0 {
+        hold(writing, seq)?;
+    }
     writing.marks.batches.extend(again);
     Ok(Revived { batches, letters: batches, ..Revived::default() })
+}
+
+/// What waits with it in order waits behind it again.
+fn hold(writing: &mut Writing<'_>, batch: u64) -> Result<(), StoreError> {
+    let sql = "SELECT workspace, place, ordered FROM batches WHERE seq = ?1 AND place IS NOT NULL";
+    let found = writing.sql.prepare_cached(sql)?.query_row([Whole(batch)], |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.take::<Name>()?, columns.whole()?, columns.take::<Json<Vec<Name>>>()?))
+    });
+    let Some((workspace, place, Json(ordered))) = found.optional()? else { return Ok(()) };
+    for destination in ordered {
+        order::hold(writing, &workspace, Holder::Batch(batch), (&destination, ""), place)?;
+        order::line_up(writing, &Lane { workspace: workspace.clone(), name: destination }, "")?;
+    }
+    Ok(())
 }
 
 /// Makes a batch of each member, with an id of its own, as closing does.
@@ -114,6 +133,7 @@ fn singly(writing: &mut Writing<'_>, seq: u64) -> Result<Revived, StoreError> {
         let made = Whole(u64::try_from(writing.sql.last_insert_rowid()).unwrap_or_default());
         let sql = "UPDATE batch_members SET batch = ?2 WHERE seq = ?1";
         writing.sql.prepare_cached(sql)?.execute(params![Whole(*member), made])?;
+        hold(writing, made.0)?;
     }
     close_letter(writing, DeadKind::Batch, seq)?;
     writing.marks.batches.insert(lane);
@@ -132,15 +152,15 @@ fn members(writing: &Writing<'_>, batch: u64) -> Result<Vec<u64>, StoreError> {
 /// The events behind it, and its rule. A letter whose events are gone stays one.
 fn letter(writing: &mut Writing<'_>, kind: DeadKind, seq: u64) -> Result<Revived, StoreError> {
     let sql = match kind {
-        DeadKind::Run => "SELECT event, rule FROM runs WHERE seq = ?1 AND state = 5",
+        DeadKind::Run => "SELECT event, rule FROM runs WHERE seq = ?1 AND state = 5 AND dead_at IS NOT NULL",
         DeadKind::Batch => {
             "SELECT DISTINCT m.event, b.rule FROM batches b \
-             JOIN batch_members m ON m.workspace = b.workspace AND m.batch = b.seq WHERE b.seq = ?1 AND b.state = 4"
+             JOIN batch_members m ON m.workspace = b.workspace AND m.batch = b.seq WHERE b.seq = ?1 AND b.state = 4 AND b.dead_at IS NOT NULL"
         }
         DeadKind::Delivery => {
-            "SELECT event, rule FROM deliveries WHERE seq = ?1 AND state = 2 AND event IS NOT NULL UNION \
+            "SELECT event, rule FROM deliveries WHERE seq = ?1 AND state = 2 AND dead_at IS NOT NULL AND event IS NOT NULL UNION \
              SELECT m.event, d.rule FROM deliveries d JOIN batch_members m ON m.workspace = d.workspace AND m.batch = d.batch \
-             WHERE d.seq = ?1 AND d.state = 2"
+             WHERE d.seq = ?1 AND d.state = 2 AND d.dead_at IS NOT NULL"
         }
     };
     let mut statement = writing.sql.prepare_cached(sql)?;
@@ -150,26 +170,41 @@ fn letter(writing: &mut Writing<'_>, kind: DeadKind, seq: u64) -> Result<Revived
     })?;
     let behind = behind.collect::<Result<Vec<_>, _>>()?;
     drop(statement);
-    let mut events = 0;
+    let (mut events, mut letters) = (0, 0);
     for (event, rule) in behind {
-        events += u64::from(event_today(writing, event, Some(&rule))?);
+        if event_today(writing, event, Some(&rule))? {
+            events += 1;
+            letters += close_letters_of(writing, event, &rule)?;
+        }
     }
-    if events == 0 {
-        return Ok(Revived::default());
+    if events > 0 {
+        letters += close_letter(writing, kind, seq)?;
     }
-    close_letter(writing, kind, seq)?;
-    Ok(Revived { events, letters: 1, ..Revived::default() })
+    Ok(Revived { events, letters, ..Revived::default() })
 }
 
-/// It stays on record as given up, and is no dead letter any more.
-fn close_letter(writing: &Writing<'_>, kind: DeadKind, seq: u64) -> Result<(), StoreError> {
+/// It stays on record as given up, and is no dead letter any more; 1, or 0 where it was none.
+fn close_letter(writing: &Writing<'_>, kind: DeadKind, seq: u64) -> Result<u64, StoreError> {
     let sql = match kind {
-        DeadKind::Delivery => "UPDATE deliveries SET dead_at = NULL WHERE seq = ?1",
-        DeadKind::Run => "UPDATE runs SET dead_at = NULL WHERE seq = ?1",
-        DeadKind::Batch => "UPDATE batches SET dead_at = NULL WHERE seq = ?1",
+        DeadKind::Delivery => "UPDATE deliveries SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
+        DeadKind::Run => "UPDATE runs SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
+        DeadKind::Batch => "UPDATE batches SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
     };
-    writing.sql.prepare_cached(sql)?.execute([Whole(seq)])?;
-    Ok(())
+    Ok(writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), writing.now])? as u64)
+}
+
+/// The event goes through the rule once more, to all of its destinations: whatever of both was given up is with that taken up.
+fn close_letters_of(writing: &Writing<'_>, event: u64, rule: &Name) -> Result<u64, StoreError> {
+    let mut closed = 0;
+    for sql in [
+        "UPDATE deliveries SET dead_at = NULL, retried_at = ?3 WHERE workspace = (SELECT workspace FROM events WHERE seq = ?1) \
+         AND event = ?1 AND rule = ?2 AND dead_at IS NOT NULL",
+        "UPDATE runs SET dead_at = NULL, retried_at = ?3 WHERE workspace = (SELECT workspace FROM events WHERE seq = ?1) \
+         AND event = ?1 AND rule = ?2 AND dead_at IS NOT NULL",
+    ] {
+        closed += writing.sql.prepare_cached(sql)?.execute(params![Whole(event), rule, writing.now])? as u64;
+    }
+    Ok(closed)
 }
 
 fn event(writing: &mut Writing<'_>, seq: u64, rule: Option<&Name>, destination: Option<&Name>) -> Result<Revived, StoreError> {

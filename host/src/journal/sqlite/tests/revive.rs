@@ -155,6 +155,26 @@ fn the_events_of_letters_are_routed_again_for_their_rules_alone() {
 }
 
 #[test]
+fn what_one_rule_left_of_an_event_goes_through_it_once() {
+    let world = World::new();
+    let unrouted = world.appended(&["a"]).remove(0);
+    done(world.journal.route(vec![routed(&unrouted, "r", Some(planned(&unrouted, "r", &["d", "e"])))]));
+    for to in ["d", "e"] {
+        let lease = world.now().plus_ms(30_000);
+        let delivery = done(world.journal.claim_deliveries(lane(to), world.now(), lease, 1)).items.remove(0);
+        done(world.journal.settle(vec![work::settled(&delivery, 500, Verdict::Dead(Failure::new("gone", "")))]));
+    }
+    let seqs: Vec<u64> = page(&world, all(), newest(9)).items.iter().map(|letter| letter.place.seq).collect();
+    let letter = |seq| Revival::Letter { kind: DeadKind::Delivery, seq };
+    assert_eq!(revive(&world, letter(seqs[0])), Revived { events: 1, letters: 2, ..Revived::default() });
+    let again = done(world.journal.claim_events(9)).remove(0);
+    done(world.journal.route(vec![routed(&again, "r", None)]));
+    // Both went: whoever asks for the other, or for the same once more, is not served a second time.
+    assert_eq!(seqs.iter().map(|seq| revive(&world, letter(*seq))).collect::<Vec<_>>(), [Revived::default(), Revived::default()]);
+    assert_eq!((letters(&world), done(world.journal.claim_events(9)).len()), (0, 0));
+}
+
+#[test]
 fn the_events_of_a_batch_go_through_its_rule_of_today() {
     let world = World::new();
     dead_batch(&world, &["a", "b"]);
