@@ -45,6 +45,7 @@ pub(super) fn delivery(destination: &str, seq: u64) -> Delivery {
         lane,
         rule,
         attempt: 1,
+        number: 1,
         created_at: Timestamp(1_790_000_000_000),
         received: None,
         origin: Origin::Batch { id: batch, opened_at: Timestamp(0) },

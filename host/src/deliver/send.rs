@@ -109,7 +109,8 @@ impl Courier {
         let (failure, verdict) = unconfirmed(delivery, &destination.retry, (self.clock)(), random());
         let settled = settled(delivery, Some(amendment(delivery, failure)), verdict);
         self.store(&settled).await.then(|| self.metrics.followed(&settled))?;
-        again_at(&settled)
+        // A probe may have been kept for what turned out to send nothing: who waits for it is looked at again.
+        again_at(&settled).or_else(|| Some((self.clock)()))
     }
 
     async fn settle(&self, settled: &Settled) -> Option<Timestamp> {
@@ -172,7 +173,7 @@ fn without_try(delivery: &Delivery, verdict: Verdict) -> Settled {
 }
 
 fn settled(delivery: &Delivery, attempt: Option<Attempt>, verdict: Verdict) -> Settled {
-    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.number);
     Settled { seq, lane, attempt_number, attempt, verdict }
 }
 

@@ -282,6 +282,8 @@ pub struct Delivery {
     pub rule: Name,
     /// 1 on the first try of a series: what is retried by hand begins a new one, and its policy judges each alone.
     pub attempt: u32,
+    /// Which one it is of all attempts on record.
+    pub number: u32,
     /// When the series began: when it was planned, or retried by hand.
     pub created_at: Timestamp,
     /// Where its last attempt was received and not confirmed in time, or was said to have failed: that attempt, which is `attempt`
@@ -311,7 +313,7 @@ pub struct Settled {
     pub seq: u64,
     /// As claimed.
     pub lane: Lane,
-    /// [`Delivery::attempt`] as claimed. Where the delivery has moved on since (its lease was over, and another copy was settled) this
+    /// [`Delivery::number`] as claimed. Where the delivery has moved on since (its lease was over, and another copy was settled) this
     /// one changes nothing, unless it tells that a delivery that still waits was delivered.
     pub attempt_number: u32,
     /// What was tried; `None` where nothing was (the destination is gone).
@@ -340,7 +342,7 @@ pub struct Acknowledgement {
     pub workspace: Name,
     /// The `webhook-id`.
     pub id: MessageId,
-    /// In which attempt it was given.
+    /// In which attempt it was given, by [`Delivery::number`].
     pub attempt_number: u32,
     /// What it says.
     pub said: Said,

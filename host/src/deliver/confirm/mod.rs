@@ -118,7 +118,7 @@ impl Callbacks {
     fn token(&self, delivery: &Delivery) -> String {
         let workspace = &delivery.lane.workspace;
         let workspace = if *workspace == Name::default_workspace() { "" } else { workspace.as_str() };
-        let content = [&delivery.id.as_bytes()[..], &delivery.attempt.to_be_bytes(), workspace.as_bytes()].concat();
+        let content = [&delivery.id.as_bytes()[..], &delivery.number.to_be_bytes(), workspace.as_bytes()].concat();
         self.key.token(PURPOSE, &[], &content)
     }
 
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_url_stands_for_one_attempt_of_one_message() {
         let callbacks = callbacks(Some("https://hooks.example.com/base/")).expect("a URL");
-        let delivery = Delivery { attempt: 3, ..fake::delivery("crm", 1) };
+        let delivery = Delivery { number: 3, ..fake::delivery("crm", 1) };
         let mut headers = HeaderMap::new();
         callbacks.put_headers(&mut headers, &delivery, Some(Confirm { within_ms: 5_000 }), Timestamp(1_000));
         assert_eq!(headers[CONFIRM_BY], "6");

@@ -107,6 +107,14 @@ impl Paces {
         Ok(self.status(lane))
     }
 
+    /// Forgets the destinations that are there no more: another of the same name begins anew. To be called after each apply, since a
+    /// destination for which nothing waits is asked for by nobody.
+    pub fn forget_deleted(&self) {
+        let book = self.book.load();
+        let deleted: Vec<Lane> = self.lock().keys().filter(|lane| !book.destinations.contains_key(lane)).cloned().collect();
+        deleted.iter().for_each(|lane| self.forget(lane));
+    }
+
     /// How many deliveries the lane may have under way.
     pub(in crate::deliver) fn places(&self, lane: &Lane) -> Places {
         let Some(destination) = self.destination(lane) else {

@@ -186,7 +186,7 @@ fn failed(lease: &Lease, verdict: Verdict, failure: Failure, ended_at: Timestamp
     Settled {
         seq: lease.seq,
         lane: lease.lane.clone(),
-        attempt_number: lease.attempt,
+        attempt_number: lease.number,
         attempt: Some(attempt(lease.given_at, ended_at, Some(failure))),
         verdict,
     }

@@ -30,7 +30,8 @@ pub(in crate::deliver) async fn keep(queues: Arc<Queues>, mut shutdown: watch::R
         tokio::select! {
             () = sleep(Duration::from_millis(next.clamp(1, AGE_EVERY_MS))) => {}
             () = queues.sooner.notified() => {}
-            _ = shutdown.wait_for(|stop| *stop) => {}
+            // It stops, or whoever could say so is gone.
+            _ = shutdown.wait_for(|stop| *stop) => return,
         }
     }
 }
@@ -75,7 +76,7 @@ impl Queues {
             }
             let settled = claim.items.into_iter().map(|delivery| {
                 let failure = Failure::new("too-old", "nobody fetched it within `retry.age_max`");
-                let (seq, lane, attempt_number) = (delivery.seq, delivery.lane, delivery.attempt);
+                let (seq, lane, attempt_number) = (delivery.seq, delivery.lane, delivery.number);
                 Settled { seq, lane, attempt_number, attempt: None, verdict: Verdict::Dead(failure) }
             });
             self.store(settled.collect()).await;

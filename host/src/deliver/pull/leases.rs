@@ -17,8 +17,10 @@ pub(super) struct Lease {
     pub(super) id: MessageId,
     /// Of which queue.
     pub(super) lane: Lane,
-    /// In which attempt.
+    /// In which attempt, of the present series.
     pub(super) attempt: u32,
+    /// The same, of all on record.
+    pub(super) number: u32,
     /// When the message was planned.
     pub(super) created_at: Timestamp,
     /// When it was given.
@@ -36,6 +38,7 @@ impl Lease {
             id: delivery.id,
             lane: delivery.lane.clone(),
             attempt: delivery.attempt,
+            number: delivery.number,
             created_at: delivery.created_at,
             given_at,
             until,

@@ -20,7 +20,10 @@ pub use answers::{Nack, Word};
 pub use poll::{Given, Poll, Signature};
 pub use spec::{Pull, PullSpec};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
@@ -46,6 +49,8 @@ pub struct Queues {
     clock: Clock,
     key: TokenKey,
     leases: Mutex<Leases>,
+    /// Of each queue that was ever asked, whose turn it is to claim.
+    turns: Mutex<HashMap<Lane, Arc<tokio::sync::Mutex<()>>>>,
     /// A lease was given that may end before those before it.
     sooner: Notify,
     polls_max: usize,
@@ -96,6 +101,7 @@ impl Queues {
             clock: Arc::clone(&parts.clock),
             key: parts.token_key.clone(),
             leases: Mutex::default(),
+            turns: Mutex::default(),
             sooner: Notify::new(),
             polls_max: options.pull_polls_max,
             polls: Arc::new(Semaphore::new(options.pull_polls_max)),
@@ -115,6 +121,11 @@ impl Queues {
     }
 
     /// The leases, to look at and change; their number is told when this is done.
+    fn turn(&self, lane: &Lane) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(lane.clone()).or_default())
+    }
+
     fn with_leases<T>(&self, change: impl FnOnce(&mut Leases) -> T) -> T {
         let mut leases: MutexGuard<'_, Leases> = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut leases);

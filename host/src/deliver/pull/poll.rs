@@ -112,6 +112,9 @@ impl Queues {
         let (queues, lane, max, lease_ms) = (Arc::clone(self), asked.lane.clone(), asked.max, asked.lease_ms);
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
+            // A mark wakes all who wait: they look one after the other, so that they do not keep other lanes from their claims.
+            let turn = queues.turn(&lane);
+            let _turn = turn.lock().await;
             queues.end_lapsed().await;
             let room = queues.with_leases(|leases| leases.reserve(&lane, max, pull.leased_max));
             let claimed = queues.claim(&lane, &pull, room, lease_ms).await;
@@ -175,9 +178,9 @@ impl Queues {
             self.with_leases(|leases| leases.end(receipt.id, receipt.nonce))
         });
         let settled: Vec<Settled> = ends
-            .map(|Lease { seq, lane, attempt, .. }| {
+            .map(|Lease { seq, lane, number, .. }| {
                 let verdict = Verdict::RetryAt(now);
-                Settled { seq, lane, attempt_number: attempt, attempt: None, verdict }
+                Settled { seq, lane, attempt_number: number, attempt: None, verdict }
             })
             .collect();
         if !settled.is_empty() {

@@ -29,7 +29,7 @@ impl Receipt {
     /// The receipt of a lease.
     pub(super) fn written(key: &TokenKey, lease: &Lease) -> String {
         let content =
-            [&lease.id.as_bytes()[..], &lease.attempt.to_be_bytes(), &lease.given_at.0.to_be_bytes(), &lease.nonce.to_be_bytes()]
+            [&lease.id.as_bytes()[..], &lease.number.to_be_bytes(), &lease.given_at.0.to_be_bytes(), &lease.nonce.to_be_bytes()]
                 .concat();
         format!("{PREFIX}{}", key.token(PURPOSE, &context(&lease.lane), &content))
     }

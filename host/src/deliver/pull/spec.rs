@@ -16,7 +16,7 @@ use crate::event::{Duration, Invalid, Secret};
 pub(super) const HELD_MS_MAX: u64 = DAY_MS / 2;
 const LEASE_MS: RangeInclusive<u64> = 1_000..=HELD_MS_MAX;
 const LEASE_MS_DEFAULT: u64 = 60_000;
-const LEASED: RangeInclusive<u32> = 1..=100_000;
+const LEASED: RangeInclusive<u32> = 1..=10_000;
 const LEASED_DEFAULT: u32 = 1_000;
 
 /// A queue that consumers fetch from, as the hub file declares it.
@@ -27,7 +27,7 @@ pub struct PullSpec {
     pub kind: Kind,
     /// How long a consumer has a message that it was given, unless it asks for another time: `1s` to `12h`, else `60s`.
     pub lease: Option<Duration>,
-    /// Messages that are given and neither acknowledged nor given back, at once: 1 to 100,000, else 1,000.
+    /// Messages that are given and neither acknowledged nor given back, at once: 1 to 10,000, else 1,000.
     pub leased_max: Option<u32>,
     /// When what was given back is given again, and when it is given up. A lease that ends is an attempt that failed.
     #[serde(default)]

@@ -58,8 +58,11 @@ fn find(writing: &Writing<'_>, one: &Acknowledgement) -> Result<Option<Row>, Sto
 
 fn take(writing: &mut Writing<'_>, one: &Acknowledgement, row: &Row) -> Result<Acknowledged, StoreError> {
     // The attempt that is under way, or awaits its confirmation.
-    let is_newest = row.attempts - row.before == one.attempt_number.saturating_sub(1);
+    let is_newest = row.attempts == one.attempt_number.saturating_sub(1);
+    // Of a series that ended: what is waited for was sent, or is to be sent, once more.
+    let is_over = one.attempt_number <= row.before;
     match (&one.said, row.state) {
+        (_, DeliveryState::Waiting) if is_over => Ok(Acknowledged::Over),
         (_, DeliveryState::Dead) => Ok(Acknowledged::Dead),
         (Said::Done(_), DeliveryState::Delivered) => Ok(Acknowledged::Delivered),
         (Said::Done(attempt), DeliveryState::Waiting) => {
@@ -76,13 +79,12 @@ fn take(writing: &mut Writing<'_>, one: &Acknowledgement, row: &Row) -> Result<A
 }
 
 fn deliver(writing: &mut Writing<'_>, one: &Acknowledgement, row: &Row, attempt: Option<&Attempt>) -> Result<(), StoreError> {
-    let number = row.before.saturating_add(one.attempt_number);
-    if let Some(attempt) = attempt.filter(|_| row.attempts < number) {
-        put_attempt(writing, &one.workspace, row.seq, number, attempt)?;
+    if let Some(attempt) = attempt.filter(|_| row.attempts < one.attempt_number) {
+        put_attempt(writing, &one.workspace, row.seq, one.attempt_number, attempt)?;
     }
     let sql = "UPDATE deliveries SET state = ?2, attempts = max(attempts, ?3), due_at = NULL, settled_at = ?4, failure = NULL \
                WHERE seq = ?1";
-    let values = params![Whole(row.seq), DeliveryState::Delivered, number, writing.now];
+    let values = params![Whole(row.seq), DeliveryState::Delivered, one.attempt_number, writing.now];
     writing.sql.prepare_cached(sql)?.execute(values)?;
     writing.ended.deliveries.push(row.seq);
     match &row.order_key {

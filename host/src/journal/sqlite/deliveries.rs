@@ -52,11 +52,11 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
 /// another copy, which counts for both; but what a late copy delivered is delivered.
 pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(), StoreError> {
     for one in settled {
-        let Some((mut attempts, before)) = attempts_while_waiting(writing, one)? else {
+        let Some(mut attempts) = attempts_while_waiting(writing, one)? else {
             record_overtaken(writing, one)?;
             continue;
         };
-        let late = attempts.saturating_sub(before) != one.attempt_number.saturating_sub(1);
+        let late = attempts != one.attempt_number.saturating_sub(1);
         if late && !matches!(one.verdict, Verdict::Delivered) {
             continue;
         }
@@ -76,18 +76,18 @@ pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(
     Ok(())
 }
 
-/// How many attempts are on record of a delivery that waits, and how many of those are of an earlier series.
-fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Option<(u32, u32)>, StoreError> {
-    let sql = "SELECT attempts, attempts_before FROM deliveries WHERE seq = ?1 AND workspace = ?2 AND state = 0";
+/// How many attempts are on record of a delivery that waits.
+fn attempts_while_waiting(writing: &Writing<'_>, settled: &Settled) -> Result<Option<u32>, StoreError> {
+    let sql = "SELECT attempts FROM deliveries WHERE seq = ?1 AND workspace = ?2 AND state = 0";
     let values = params![Whole(settled.seq), settled.lane.workspace];
-    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    Ok(writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
 }
 
 /// An attempt that was confirmed before its answer came is put on record yet.
 fn record_overtaken(writing: &Writing<'_>, settled: &Settled) -> Result<(), StoreError> {
     let Some(attempt) = &settled.attempt else { return Ok(()) };
     let sql = "SELECT d.attempts FROM deliveries d WHERE d.seq = ?1 AND d.workspace = ?2 AND d.state = 1 \
-               AND d.attempts - d.attempts_before = ?3 AND NOT EXISTS \
+               AND d.attempts = ?3 AND d.attempts > d.attempts_before AND NOT EXISTS \
                (SELECT 1 FROM attempts a WHERE a.workspace = d.workspace AND a.delivery = d.seq AND a.number = d.attempts)";
     let values = params![Whole(settled.seq), settled.lane.workspace, settled.attempt_number];
     let number = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
@@ -176,7 +176,7 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 
 /// One delivery with the very bytes to send.
 pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
-    let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts - d.attempts_before, \
+    let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts, d.attempts - d.attempts_before, \
                coalesce(d.retried_at, d.created_at), d.received_at, d.failure, d.message, d.body \
                FROM deliveries d LEFT JOIN batches b ON b.seq = d.batch WHERE d.seq = ?1";
     let mut statement = view.prepare_cached(sql)?;
@@ -187,6 +187,7 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
         let id = columns.take()?;
         let lane = Lane { workspace: workspace.clone(), name: columns.take()? };
         let rule = columns.take()?;
+        let number = columns.take::<u32>()?.saturating_add(1);
         let attempt = columns.take::<u32>()?.saturating_add(1);
         let created_at = columns.take()?;
         let (received_at, failure) = (columns.take::<Option<Timestamp>>()?, columns.take()?);
@@ -197,7 +198,7 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
             None => of_batch(batch)?,
         };
         let body = bytes_to_send(&origin, &message);
-        Ok(Delivery { seq, id, lane, rule, attempt, created_at, received, origin, message, body })
+        Ok(Delivery { seq, id, lane, rule, attempt, number, created_at, received, origin, message, body })
     })?)
 }
 

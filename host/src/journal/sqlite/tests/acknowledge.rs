@@ -3,7 +3,9 @@
 use super::*;
 use crate::{
     event::Failure,
-    journal::{Acknowledged, Acknowledgement, Attempt, AttemptRecord, DeliveryRecord, DeliveryState, Said, Settled, Verdict},
+    journal::{
+        Acknowledged, Acknowledgement, Attempt, AttemptRecord, DeliveryRecord, DeliveryState, Revival, Said, Settled, Verdict,
+    },
 };
 
 const UNTIL: Timestamp = Timestamp(START.0 + 60_000);
@@ -12,7 +14,7 @@ fn answered(delivery: &Delivery, verdict: Verdict) -> Settled {
     Settled {
         seq: delivery.seq,
         lane: delivery.lane.clone(),
-        attempt_number: delivery.attempt,
+        attempt_number: delivery.number,
         attempt: Some(attempt(Some(202), None)),
         verdict,
     }
@@ -130,4 +132,32 @@ fn what_is_given_up_or_unknown_takes_no_word() {
     assert_eq!(say(&world, &delivery, 1, failed()), Acknowledged::Dead);
     let unknown = Delivery { id: MessageId::from_bytes([0; 16]), ..delivery };
     assert_eq!(say(&world, &unknown, 1, Said::Done(None)), Acknowledged::Unknown);
+}
+
+#[test]
+fn what_is_said_of_an_earlier_series_says_nothing_of_the_present_one() {
+    let world = World::new();
+    let delivery = world.planned("a");
+    done(world.journal.settle(vec![answered(&delivery, Verdict::Awaiting(UNTIL))]));
+    assert_eq!(say(&world, &delivery, 1, Said::Done(None)), Acknowledged::Taken);
+    done(world.journal.revive(vec![Revival::Delivery { seq: delivery.seq, delivered: true }]));
+    let again = claim(&world, world.now()).remove(0);
+    assert_eq!((again.attempt, again.number), (1, 2));
+    // The receiver repeats its call, and the first sender settles late: neither is about what is sent now.
+    assert_eq!(say(&world, &delivery, 1, Said::Done(None)), Acknowledged::Over);
+    assert_eq!(say(&world, &delivery, 1, failed()), Acknowledged::Over);
+    done(world.journal.settle(vec![answered(&delivery, Verdict::Awaiting(UNTIL))]));
+    let (record, _) = on_record(&world, &delivery);
+    assert_eq!((record.state, record.attempts, record.received_at), (DeliveryState::Waiting, 1, None));
+    done(world.journal.settle(vec![answered(&again, Verdict::Awaiting(UNTIL))]));
+    assert_eq!(say(&world, &delivery, 2, Said::Done(None)), Acknowledged::Taken);
+}
+
+#[test]
+fn what_awaits_its_confirmation_is_not_tried_sooner() {
+    let world = World::new();
+    let delivery = world.planned("a");
+    done(world.journal.settle(vec![answered(&delivery, Verdict::Awaiting(UNTIL))]));
+    let revived = done(world.journal.revive(vec![Revival::Delivery { seq: delivery.seq, delivered: false }]));
+    assert_eq!((revived.deliveries, claim(&world, START).len()), (0, 0));
 }

@@ -237,7 +237,7 @@ pub(super) fn settle(world: &World, delivery: &Delivery, verdict: Verdict) {
     done(world.journal.settle(vec![Settled {
         seq: delivery.seq,
         lane: delivery.lane.clone(),
-        attempt_number: delivery.attempt,
+        attempt_number: delivery.number,
         attempt: Some(attempt),
         verdict,
     }]));

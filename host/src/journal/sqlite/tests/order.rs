@@ -39,7 +39,7 @@ impl World {
     }
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) {
-        let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+        let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.number);
         done(self.journal.settle(vec![Settled { seq, lane, attempt_number, attempt: None, verdict }]));
     }
 

@@ -401,7 +401,7 @@ pub(super) fn settled(delivery: &Delivery, status: u16, verdict: Verdict) -> Set
         response_headers: Vec::new(),
         response_body: Bytes::from_static(b"\xff"),
     };
-    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+    let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.number);
     Settled { seq, lane, attempt_number, attempt: Some(attempt), verdict }
 }
 
