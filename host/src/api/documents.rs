@@ -151,6 +151,7 @@ async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<Comp
 
 async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
     let applied = parts.hub.apply(&Name::default_workspace(), draft).await;
+    parts.paces.forget_deleted();
     Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 

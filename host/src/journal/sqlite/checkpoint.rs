@@ -6,7 +6,7 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -56,9 +56,15 @@ struct Log {
 impl Tidier {
     /// Works until it is told to stop, or nobody is left who could.
     pub(super) fn run(self) {
+        let mut looked = Instant::now();
         loop {
             let notice = self.notices.recv_timeout(TICK);
+            let is_long_ago = looked.elapsed() >= TICK;
+            if is_long_ago {
+                looked = Instant::now();
+            }
             let done = match notice {
+                Ok(Tidy::Grown) if is_long_ago => self.tidy().and_then(|()| self.look()),
                 Ok(Tidy::Grown) => self.tidy(),
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Ok(Tidy::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -97,7 +103,7 @@ impl Tidier {
         Ok(log)
     }
 
-    /// Nothing was committed for a while: what was given back is not the file system's before the log is copied, and the log itself takes
+    /// Once in a while, also under commits that never pause: what was given back is not the file system's before the log is copied, and the log itself takes
     /// space that others may need.
     fn look(&self) -> Result<(), StoreError> {
         self.shared.watch.measure(&self.connection, &self.shared.metrics)?;

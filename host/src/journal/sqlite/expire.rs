@@ -53,9 +53,14 @@ pub(super) const STANDING: &str = concat!(
      OR EXISTS (SELECT 1 FROM deliveries WHERE workspace = ?1 AND batch IN ",
     batches!(),
     " AND state = 2), \
-     max((SELECT coalesce(max(created_at), 0) FROM runs WHERE workspace = ?1 AND event = ?2), \
-     (SELECT coalesce(max(settled_at), 0) FROM deliveries WHERE workspace = ?1 AND event = ?2), \
-     (SELECT coalesce(max(settled_at), 0) FROM deliveries WHERE workspace = ?1 AND batch IN ",
+     max((SELECT coalesce(max(max(created_at, coalesce(retried_at, 0), coalesce(dead_at, 0))), 0) \
+     FROM runs WHERE workspace = ?1 AND event = ?2), \
+     (SELECT coalesce(max(max(coalesce(settled_at, 0), coalesce(retried_at, 0))), 0) \
+     FROM deliveries WHERE workspace = ?1 AND event = ?2), \
+     (SELECT coalesce(max(max(opened_at, coalesce(retried_at, 0), coalesce(dead_at, 0))), 0) FROM batches WHERE seq IN ",
+    batches!(),
+    "), \
+     (SELECT coalesce(max(max(coalesce(settled_at, 0), coalesce(retried_at, 0))), 0) FROM deliveries WHERE workspace = ?1 AND batch IN ",
     batches!(),
     ")), \
      1 + (SELECT count(*) FROM runs WHERE workspace = ?1 AND event = ?2) \
@@ -100,6 +105,14 @@ const SWEEPS: &[Sweep] = &[
         before: |expiry| expiry.saw_before,
         sql: "UPDATE runs SET saw = NULL WHERE seq IN \
               (SELECT seq FROM runs WHERE saw IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
+    },
+    // Nothing is left in it that would take it along.
+    Sweep {
+        what: "batches",
+        before: |expiry| expiry.dead_before,
+        sql: "DELETE FROM batches WHERE seq IN (SELECT b.seq FROM batches b WHERE b.state = 4 AND b.dead_at IS NULL \
+              AND b.retried_at < ?1 AND NOT EXISTS \
+              (SELECT 1 FROM batch_members m WHERE m.workspace = b.workspace AND m.batch = b.seq) ORDER BY b.retried_at LIMIT ?2)",
     },
     Sweep {
         what: "duplicates",

@@ -252,6 +252,11 @@ impl Journal for SqliteJournal {
     }
 
     fn revive(&self, revivals: Vec<Revival>) -> Pending<Revived> {
+        // What makes new rows would use up what is kept for the end of those there are.
+        let only_sends = revivals.iter().all(|revival| matches!(revival, Revival::Delivery { .. }));
+        if !only_sends && matches!(self.shared.watch.space(), Space::Full(_)) {
+            return Pending::ready(Err(JournalError::Full));
+        }
         send(&self.queues, &self.shared, Work::Revive(revivals), Answer::Revived)
     }
 

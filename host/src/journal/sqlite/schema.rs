@@ -2,7 +2,7 @@
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
 //! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, which revisions dead
-//! letters are of, and which runs kept what they saw.
+//! letters are of, which runs kept what they saw, and which batches were taken apart.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -117,6 +117,7 @@ CREATE TABLE batches (
 CREATE INDEX batches_listed ON batches (workspace);
 CREATE UNIQUE INDEX batches_open ON batches (workspace, rule, key) WHERE state = 0;
 CREATE INDEX batches_aging ON batches (workspace, rule, due_at) WHERE state = 0;
+CREATE INDEX batches_taken_apart ON batches (retried_at) WHERE state = 4 AND dead_at IS NULL;
 CREATE INDEX batches_closed ON batches (workspace, rule, due_at) WHERE state = 1;
 
 CREATE TABLE batch_members (
