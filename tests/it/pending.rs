@@ -1,6 +1,6 @@
 //! What waits costs neither memory nor time: `cargo xtask bench pending` at a hundredth of its size, by counters.
 
-use sluicebox_tests::{HostProcess, Receiver, pending};
+use sluicebox_tests::{HostProcess, Receiver, lanes::Refusing, pending};
 use tempfile::TempDir;
 
 use crate::story::destination;
@@ -15,10 +15,10 @@ const IN_FLIGHT_MAX: u64 = 512;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_waiting_deliveries_cost_neither_memory_nor_the_healthy_anything() {
     let (folder, receiver) = (TempDir::new().expect("a folder"), Receiver::start().await);
-    let data = folder.path().join("data");
+    let (data, refusing) = (folder.path().join("data"), Refusing::bind());
     let host = HostProcess::start(&data).await;
     let healthy = destination("healthy", &format!("{}/healthy", receiver.url()));
-    host.apply(&format!("{}{healthy}[rules.healthy]\ndestinations = [\"healthy\"]\n", pending::hub(true))).await;
+    host.apply(&format!("{}{healthy}[rules.healthy]\ndestinations = [\"healthy\"]\n", pending::hub(&refusing, true))).await;
     host.post("open", &[], "{}").await;
     receiver.wait_for("/healthy", 1).await;
     let without = host.peak_resident_bytes();

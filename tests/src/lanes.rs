@@ -37,10 +37,9 @@ impl Fleet {
         let of_kind = |kind: &'static str, url: String, count: usize| {
             (0..count).map(move |number| (number * 1000 / count.max(1), format!("{kind}-{number}"), url.clone()))
         };
-        let refusing = silent.refusing.local_addr().expect("an address");
         let mut all: Vec<_> = of_kind("well", receiver.to_owned(), self.healthy)
-            .chain(of_kind("refuses", format!("http://{refusing}"), self.refusing))
-            .chain(of_kind("hangs", format!("http://{}", silent.address), self.hanging))
+            .chain(of_kind("refuses", silent.refusing.url(), self.refusing))
+            .chain(of_kind("hangs", silent.url(), self.hanging))
             .collect();
         // Each rule has its part of each kind.
         all.sort_by_key(|(share, ..)| *share);
@@ -62,12 +61,31 @@ impl Fleet {
     }
 }
 
+/// A port that refuses connections: bound, so that nobody else gets it, and not listened on.
+#[derive(Debug)]
+pub struct Refusing(TcpSocket);
+
+impl Refusing {
+    /// Until it is dropped.
+    #[must_use]
+    pub fn bind() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        Self(socket)
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
+}
+
 /// A port that accepts connections and never answers, and one that refuses them.
 #[derive(Debug)]
 pub struct Silent {
     address: SocketAddr,
-    /// Bound, so that nobody else gets the port, and not listened on.
-    refusing: TcpSocket,
+    refusing: Refusing,
     connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
@@ -75,8 +93,6 @@ pub struct Silent {
 impl Silent {
     /// Accepts until it is dropped.
     pub async fn start() -> Self {
-        let refusing = TcpSocket::new_v4().expect("a socket");
-        refusing.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let connections = Arc::new(AtomicUsize::new(0));
@@ -88,7 +104,13 @@ impl Silent {
                 kept.push(stream);
             }
         });
-        Self { address, refusing, connections, accepting }
+        Self { address, refusing: Refusing::bind(), connections, accepting }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// How many connections it holds.

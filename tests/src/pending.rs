@@ -9,6 +9,8 @@ use sluicebox::{
     journal::{self, EventFilter, Journal, NewDelivery, NewRun, Outcome, Pending, Routed, Unrouted},
 };
 
+use crate::lanes::Refusing;
+
 /// Destinations of every event.
 pub const DESTINATIONS: usize = 10;
 /// What their names begin with.
@@ -18,13 +20,14 @@ const CHUNK: usize = 2_000;
 /// A body's size.
 const BODY_BYTES: usize = 1_000;
 
-/// The hub file: one source, whose events go to all destinations; nobody listens at their port.
+/// The hub file: one source, whose events go to all destinations; they refuse every connection.
 #[must_use]
-pub fn hub(enabled: bool) -> String {
+pub fn hub(refusing: &Refusing, enabled: bool) -> String {
     let names: Vec<String> = (0..DESTINATIONS).map(|index| format!("\"{NAME}-{index}\"")).collect();
+    let url = refusing.url();
     let destination = |name: &String| {
         let name = name.trim_matches('"');
-        format!("[destinations.{name}]\nurl = \"http://127.0.0.1:1024/\"\nenabled = {enabled}\n")
+        format!("[destinations.{name}]\nurl = \"{url}/\"\nenabled = {enabled}\n")
     };
     let destinations: String = names.iter().map(destination).collect();
     let names = names.join(", ");

@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sluicebox_tests::{HostProcess, pending};
+use sluicebox_tests::{HostProcess, lanes::Refusing, pending};
 
 use turn::{Turn, largest, median, turn};
 
@@ -37,15 +37,15 @@ async fn main() {
     let begun = Instant::now();
     pending::seed(&full, events, pending::DESTINATIONS, |seeded| println!("seeded {seeded} of {events} events")).await;
     println!("{events} events to {} destinations are there after {:.0} s", pending::DESTINATIONS, begun.elapsed().as_secs_f64());
-    let mut cases = Vec::new();
+    let (mut cases, refusing) = (Vec::new(), Refusing::bind());
     for (case, enabled) in [("put off", false), ("refusing", true)] {
-        HostProcess::start(&full).await.apply(&pending::hub(enabled)).await;
+        HostProcess::start(&full).await.apply(&pending::hub(&refusing, enabled)).await;
         let (mut without, mut with) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             // What the turn before left there would wait too.
             drop(fs::remove_dir_all(&empty));
             fs::create_dir_all(&empty).expect("a folder");
-            HostProcess::start(&empty).await.apply(&pending::hub(enabled)).await;
+            HostProcess::start(&empty).await.apply(&pending::hub(&refusing, enabled)).await;
             without.push(turn(&empty, &[]).await);
             with.push(turn(&full, &[]).await);
             println!("{case}, round {}: {:?} without, {:?} with", round + 1, without[round], with[round]);
