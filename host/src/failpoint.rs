@@ -74,7 +74,7 @@ steps! {
     BatchesFilled = "batches-filled",
     /// It is, and nobody knows.
     BatchesCommitted = "batches-committed",
-    /// One with settlements is about to be committed.
+    /// One with settlements, those that receivers confirm or refuse among them, is about to be committed.
     SettlementsFilled = "settlements-filled",
     /// It is, and nobody knows.
     SettlementsCommitted = "settlements-committed",

@@ -93,7 +93,8 @@ impl Work {
         }
     }
 
-    /// Before its commit and after it. What was held goes on as what was pending does.
+    /// Before its commit and after it. What was held goes on as what was pending does; what a receiver says settles a delivery as an
+    /// attempt's end does.
     fn steps(&self) -> Option<[Step; 2]> {
         match self {
             Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
