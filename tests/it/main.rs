@@ -41,3 +41,4 @@ mod state;
 mod story;
 mod verifying;
 mod versions;
+mod way_out;
