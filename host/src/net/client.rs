@@ -53,7 +53,8 @@ pub struct Response {
     pub body: Bytes,
 }
 
-/// The client of deliveries: it connects to vetted addresses only, follows no redirect, uses no proxy. Clones share its connections.
+/// The client of deliveries: it connects to vetted addresses only, follows no redirect, and uses no proxy but the
+/// operator's. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     pool: legacy::Client<InTime<HttpsConnector<Dialer>>, Full<Bytes>>,
@@ -143,12 +144,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::net::Class;
+    use crate::net::{Class, tests::name_server::NameServer};
 
     const BOUNDS: Bounds = Bounds { timeout_ms: 10_000, response_bytes_max: 100 };
 
-    fn client() -> Client {
-        Client::new(&Options { allow_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Options::default() })
+    fn options() -> Options {
+        Options { allow_networks: vec!["127.0.0.0/8".parse().expect("a network")], ..Options::default() }
     }
 
     /// A server that reads one request's first bytes, answers with `answer`, and then, if `silent`, keeps the connection open.
@@ -168,7 +169,11 @@ mod tests {
     }
 
     async fn send(url: String, bounds: Bounds) -> Result<Response, SendError> {
-        client().send(http::Request::post(url).body(Bytes::from_static(b"hello")).expect("a request"), bounds).await
+        send_by(&options(), url, bounds).await
+    }
+
+    async fn send_by(options: &Options, url: String, bounds: Bounds) -> Result<Response, SendError> {
+        Client::new(options).send(http::Request::post(url).body(Bytes::from_static(b"hello")).expect("a request"), bounds).await
     }
 
     async fn failure(url: String, bounds: Bounds) -> Class {
@@ -232,7 +237,11 @@ mod tests {
     async fn the_dialers_failures_keep_their_class() {
         let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
         assert_eq!(failure(format!("http://{closed}/"), BOUNDS).await, Class::Connect);
-        assert_eq!(failure("http://name.invalid/".into(), BOUNDS).await, Class::Dns);
+        // It knows the name, and no address of it.
+        let server = NameServer::start(|_| Vec::new()).await;
+        let options = Options { dns_servers: vec![server.address], ..options() };
+        let error = send_by(&options, "http://unknown.example/".into(), BOUNDS).await.expect_err("there is no address");
+        assert_eq!((error.class, server.asked() > 0), (Class::Dns, true), "{error}");
         let error = send("https://10.0.0.1/secret".into(), BOUNDS).await.expect_err("a private address");
         assert_eq!(error.class, Class::Forbidden);
         assert!(error.message.contains("allow_networks") && !error.message.contains("secret"), "{error}");
@@ -241,10 +250,8 @@ mod tests {
     #[tokio::test]
     async fn a_handshake_that_never_ends_is_a_timeout_of_the_connection() {
         let address = server(Vec::new(), true).await;
-        let allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
-        let options = Options { allow_networks, connect_timeout_ms: 50, ..Options::default() };
-        let request = http::Request::post(format!("https://{address}/")).body(Bytes::new()).expect("a request");
-        let error = Client::new(&options).send(request, BOUNDS).await.expect_err("nobody answers");
+        let options = Options { connect_timeout_ms: 50, ..options() };
+        let error = send_by(&options, format!("https://{address}/"), BOUNDS).await.expect_err("nobody answers");
         assert_eq!(error.class, Class::Timeout);
     }
 }

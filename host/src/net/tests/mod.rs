@@ -3,7 +3,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "parts of addresses are cut out of them")]
 
-mod name_server;
+pub(super) mod name_server;
 mod oracle;
 mod proxied;
 mod rebinding;

@@ -15,14 +15,14 @@ const AAAA: u16 = 28;
 const HEADER_BYTES: usize = 12;
 
 /// Started, and answers until the test's runtime ends.
-pub(super) struct NameServer {
-    pub(super) address: SocketAddr,
+pub(in crate::net) struct NameServer {
+    pub(in crate::net) address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
 impl NameServer {
     /// `answer` gives all addresses of a name; who asks for IPv4 gets those of IPv4 only, and so on.
-    pub(super) async fn start(mut answer: impl FnMut(&str) -> Vec<IpAddr> + Send + 'static) -> Self {
+    pub(in crate::net) async fn start(mut answer: impl FnMut(&str) -> Vec<IpAddr> + Send + 'static) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = socket.local_addr().expect("it is bound");
         let asked = Arc::new(AtomicUsize::new(0));
@@ -39,7 +39,7 @@ impl NameServer {
     }
 
     /// Questions so far.
-    pub(super) fn asked(&self) -> usize {
+    pub(in crate::net) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 }
