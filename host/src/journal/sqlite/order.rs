@@ -29,10 +29,14 @@ pub(super) enum Holder {
     Batch(u64),
 }
 
+/// Where something stands in the line of its key: by event; of one event, batches that were closed behind it come last, in the order of
+/// their closing.
+type Place = (u64, u64);
+
 /// Of the deliveries of a key that wait.
 struct Waiting {
     seq: u64,
-    place: u64,
+    place: Place,
 }
 
 /// Keeps what is after `place` in the line of this key from being sent.
@@ -90,22 +94,27 @@ pub(super) fn line_up(writing: &mut Writing<'_>, lane: &Lane, key: &str) -> Resu
 
 /// The free ones of a key, of which there is one at most unless one before it was made to wait again; or the first of the blocked.
 fn waiting(writing: &Writing<'_>, lane: &Lane, key: &str, blocked: bool) -> Result<Vec<Waiting>, StoreError> {
-    let sql = "SELECT seq, place FROM deliveries INDEXED BY deliveries_in_order WHERE workspace = ?1 AND destination = ?2 \
-               AND order_key = ?3 AND state = 0 AND blocked = ?4 ORDER BY place, seq LIMIT ?5";
+    let sql = "SELECT seq, place, coalesce(batch, 0) FROM deliveries INDEXED BY deliveries_in_order WHERE workspace = ?1 \
+               AND destination = ?2 AND order_key = ?3 AND state = 0 AND blocked = ?4 ORDER BY place, coalesce(batch, 0), seq LIMIT ?5";
     let limit = if blocked { 1 } else { -1 };
     let mut statement = writing.sql.prepare_cached(sql)?;
     let rows = statement.query_map(params![lane.workspace, lane.name, key, blocked, limit], |row| {
         let mut columns = Columns::of(row);
-        Ok(Waiting { seq: columns.whole()?, place: columns.whole()? })
+        Ok(Waiting { seq: columns.whole()?, place: (columns.whole()?, columns.whole()?) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn first_hold(writing: &Writing<'_>, lane: &Lane, key: &str) -> Result<Option<u64>, StoreError> {
-    let sql = "SELECT place FROM order_holds INDEXED BY order_holds_in_line WHERE workspace = ?1 AND destination = ?2 \
-               AND order_key = ?3 ORDER BY place LIMIT 1";
+fn first_hold(writing: &Writing<'_>, lane: &Lane, key: &str) -> Result<Option<Place>, StoreError> {
+    let sql = "SELECT place, coalesce(batch, 0) FROM order_holds INDEXED BY order_holds_in_line WHERE workspace = ?1 AND destination = ?2 \
+               AND order_key = ?3 ORDER BY place, coalesce(batch, 0) LIMIT 1";
     let mut statement = writing.sql.prepare_cached(sql)?;
-    Ok(statement.query_row(params![lane.workspace, lane.name, key], |row| Columns::of(row).whole()).optional()?)
+    Ok(statement
+        .query_row(params![lane.workspace, lane.name, key], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.whole()?, columns.whole()?))
+        })
+        .optional()?)
 }
 
 fn set_blocked(writing: &Writing<'_>, seq: u64, blocked: bool) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use super::{batches::join, *};
 use crate::{
     event::Failure,
     journal::{
-        BatchEnd, BatchLimits, Join, OrderHold, RunEnd, Settled, StateEnd, Unrouted, Verdict,
+        Batch, BatchEnd, BatchLimits, Join, OrderHold, RunEnd, Settled, StateEnd, Unrouted, Verdict,
         sqlite::{
             commit::{Marks, Told, Writing},
             deliveries::WAITING,
@@ -187,23 +187,41 @@ fn a_closed_batch_holds_what_comes_after_it() {
     }
     assert!(world.claimed().is_empty());
     let batch = done(world.journal.claim_batches(lane("r"), world.now(), 1)).items.remove(0);
-    let message = Message { body: Some(Bytes::from_static(b"batch")), ..Message::of(&member.event) };
-    let id = MessageId::of_batch(batch.id, &name("d"), 0);
-    let planned = NewDelivery { id, destination: name("d"), message, order_key: Some(String::new()) };
-    let (seq, attempt, revision) = (batch.seq, batch.attempt, batch.revision);
-    let (stages, state) = (Vec::new(), StateEnd::default());
-    done(world.journal.end_batches(vec![BatchEnd {
-        seq,
-        attempt,
-        revision,
-        stages,
-        state,
-        outcome: Outcome::Planned(vec![planned]),
-    }]));
+    fold(&world, &batch, b"batch");
     let claimed = world.claimed();
     assert_eq!(bodies(&claimed), ["batch"]);
     world.settle(&claimed[0], Verdict::Delivered);
     assert_eq!(bodies(&world.claimed()), ["later"]);
+}
+
+#[test]
+fn batches_that_were_closed_behind_the_same_event_go_in_the_order_of_their_closing() {
+    let world = World::new();
+    let limits = BatchLimits { events_max: 1, bytes_max: 1_000, age_ms_max: 1_000 };
+    // Both events are there before the first batch is closed.
+    let members = world.appended(&["m", "n"]);
+    for (key, member) in ["k", "l"].iter().zip(&members) {
+        let joined = Join { ordered: vec![name("d")], ..join(key, 0, member, limits) };
+        done(world.journal.route(vec![routed(member, "r", Some(Outcome::Joined { joins: vec![joined], alone: Vec::new() }))]));
+    }
+    let batches = done(world.journal.claim_batches(lane("r"), world.now(), 2)).items;
+    fold(&world, &batches[1], b"second");
+    assert!(world.claimed().is_empty(), "the first is not folded yet");
+    fold(&world, &batches[0], b"first");
+    let claimed = world.claimed();
+    assert_eq!(bodies(&claimed), ["first"]);
+    world.settle(&claimed[0], Verdict::Delivered);
+    assert_eq!(bodies(&world.claimed()), ["second"]);
+}
+
+/// Ends a batch with one delivery of this body to `d`, in order.
+fn fold(world: &World, batch: &Batch, body: &'static [u8]) {
+    let message = Message { body: Some(Bytes::from_static(body)), ..batch.members[0].message.clone() };
+    let id = MessageId::of_batch(batch.id, &name("d"), 0);
+    let planned = NewDelivery { id, destination: name("d"), message, order_key: Some(String::new()) };
+    let (seq, attempt, revision) = (batch.seq, batch.attempt, batch.revision);
+    let (stages, state, outcome) = (Vec::new(), StateEnd::default(), Outcome::Planned(vec![planned]));
+    done(world.journal.end_batches(vec![BatchEnd { seq, attempt, revision, stages, state, outcome }]));
 }
 
 /// Deliveries to `d`, of which so many wait with the key `k`, all behind the first, and one with another key was planned last.
