@@ -18,13 +18,21 @@ pub(super) const MARKER: &str = "marker";
 /// The plugin that changes, and that nothing uses.
 pub(super) const COMPONENT: &str = "component";
 
+/// The header with the idempotency key of an event that is posted more than once.
+pub(super) const KEY: &str = "idempotency-key";
+/// The header that tells a sender; destinations with an order get it too.
+pub(super) const SENDER: &str = "x-sender";
+
 /// Uploads what is needed and applies it all.
 pub(super) async fn apply(api: &Api, sink: &str) {
     let mut digests = BTreeMap::new();
     for (_, guest, _) in PLUGINS {
         digests.insert(guest, api.upload(guests::component(guest)).await.expect("a component"));
     }
-    let mut hub = "[sources.open]\nverify = { scheme = \"none\" }\ntype = { header = \"x-type\" }\n".to_owned();
+    let mut hub = format!(
+        "[sources.open]\nverify = {{ scheme = \"none\" }}\ntype = {{ header = \"x-type\" }}\n\
+         idempotency = {{ key = {{ header = \"{KEY}\" }}, window = \"1d\" }}\n"
+    );
     for (_, guest, table) in PLUGINS {
         hub += &format!("[plugins.{guest}]\ndigest = \"{}\"\n{table}\n", digests[guest]);
     }
@@ -64,7 +72,12 @@ fn entries(kind: Kind, sink: &str) -> String {
         _ => "",
     };
     let destination = destination(name, &format!("{sink}/{name}"));
-    format!("{destination}[rules.{name}]\n{rule}{plugins}{batch}destinations = [\"{name}\"]\n")
+    let order = if kind == Kind::Ordered {
+        format!("order = {{ header = \"{SENDER}\" }}\nheaders = {{ {SENDER} = \"{{headers.{SENDER}}}\" }}\n")
+    } else {
+        String::new()
+    };
+    format!("{destination}{order}[rules.{name}]\n{rule}{plugins}{batch}destinations = [\"{name}\"]\n")
 }
 
 fn destination(name: &str, url: &str) -> String {

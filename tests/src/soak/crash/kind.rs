@@ -23,14 +23,29 @@ pub(super) enum Kind {
     Flaky,
     /// Its destination is slow.
     Slow,
+    /// Its destination fails at first, and wants those of one sender in their order.
+    Ordered,
+    /// Is posted more than once, with an idempotency key.
+    Once,
 }
 
 /// How many messages a [`Kind::Split`] becomes.
 const PIECES: u64 = 3;
 
 impl Kind {
-    pub(super) const ALL: [Self; 9] =
-        [Self::Plain, Self::Human, Self::Bot, Self::Split, Self::Count, Self::Push, Self::Collect, Self::Flaky, Self::Slow];
+    pub(super) const ALL: [Self; 11] = [
+        Self::Plain,
+        Self::Human,
+        Self::Bot,
+        Self::Split,
+        Self::Count,
+        Self::Push,
+        Self::Collect,
+        Self::Flaky,
+        Self::Slow,
+        Self::Ordered,
+        Self::Once,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -43,6 +58,8 @@ impl Kind {
             Self::Collect => "collect",
             Self::Flaky => "flaky",
             Self::Slow => "slow",
+            Self::Ordered => "ordered",
+            Self::Once => "once",
         }
     }
 
@@ -70,7 +87,9 @@ impl Kind {
             })
             .to_string(),
             Self::Collect => number.to_string(),
-            Self::Plain | Self::Count | Self::Flaky | Self::Slow => json!({ "n": number }).to_string(),
+            Self::Plain | Self::Count | Self::Flaky | Self::Slow | Self::Ordered | Self::Once => {
+                json!({ "n": number }).to_string()
+            }
         }
     }
 
@@ -79,7 +98,9 @@ impl Kind {
         match self {
             Self::Bot | Self::Count => Vec::new(),
             Self::Split => (0..PIECES).map(|piece| format!("{number}/{piece}")).collect(),
-            Self::Plain | Self::Human | Self::Push | Self::Collect | Self::Flaky | Self::Slow => vec![number.to_string()],
+            Self::Plain | Self::Human | Self::Push | Self::Collect | Self::Flaky | Self::Slow | Self::Ordered | Self::Once => {
+                vec![number.to_string()]
+            }
         }
     }
 
@@ -93,7 +114,9 @@ impl Kind {
             Self::Count => Some(vec![number(&json()?)?]),
             Self::Push => json()?["compare"].as_array()?.iter().map(|page| page.as_str().map(str::to_owned)).collect(),
             Self::Collect => json()?.as_array()?.iter().map(number).collect(),
-            Self::Plain | Self::Human | Self::Flaky | Self::Slow => Some(vec![number(&json()?["n"])?]),
+            Self::Plain | Self::Human | Self::Flaky | Self::Slow | Self::Ordered | Self::Once => {
+                Some(vec![number(&json()?["n"])?])
+            }
         }
     }
 }

@@ -14,7 +14,9 @@ pub(super) struct Ledger {
     pub(super) posted: BTreeSet<u64>,
     /// The number of each that was answered with 202.
     pub(super) promised: BTreeSet<u64>,
-    /// Of those, by the id that the answer tells: the number.
+    /// The number of each that is to be posted once more, with the same idempotency key: the host may have it already.
+    pub(super) again: BTreeSet<u64>,
+    /// Of those that were promised, by the id that the answer tells: the number.
     pub(super) acknowledged: BTreeMap<String, u64>,
     /// What revisions set the marker to.
     pub(super) marker: Register,

@@ -32,7 +32,7 @@ use crate::{Api, HostProcess, process::log_of};
 /// How many post at once.
 const SENDERS: usize = 3;
 /// Events of one life: more would only have to be worked off in the end.
-const EVENTS_MAX: u64 = 36;
+const EVENTS_MAX: u64 = 44;
 /// Between two posts of a sender.
 const PACE: Duration = Duration::from_millis(3);
 /// How long a host that is told to stop has been loaded.
@@ -91,8 +91,8 @@ async fn load(world: &World, mut host: HostProcess, kill: Kill) -> Result<Ended,
     check_registers(&host, world).await?;
     let mut tasks = JoinSet::new();
     let until = world.next.load(Ordering::Relaxed) + EVENTS_MAX;
-    for _ in 0..SENDERS {
-        tasks.spawn(send(Api::clone(&host), world.ledger.clone(), Arc::clone(&world.next), until));
+    for sender in 0..SENDERS {
+        tasks.spawn(send(sender, Api::clone(&host), world.ledger.clone(), Arc::clone(&world.next), until));
     }
     let deed = kill.place.deed();
     if matches!(deed, Deed::Apply | Deed::Upload) {
@@ -156,27 +156,45 @@ async fn document(host: &Api, path: &str) -> Option<Value> {
 }
 
 /// Posts until nobody answers any more, or there are enough.
-async fn send(host: Api, ledger: Shared, next: Arc<AtomicU64>, until: u64) -> Result<(), String> {
+async fn send(sender: usize, host: Api, ledger: Shared, next: Arc<AtomicU64>, until: u64) -> Result<(), String> {
     loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= until {
+        // What may be posted again comes first, of this life or one before it.
+        let again = ledger.open().again.pop_first();
+        let number = again.unwrap_or_else(|| next.fetch_add(1, Ordering::Relaxed));
+        if again.is_none() && number >= until {
             return Ok(());
         }
         let kind = Kind::of(number);
         ledger.open().posted.insert(number);
-        let Ok(answer) = host.try_post("open", &[("x-type", kind.name())], kind.body(number)).await else { return Ok(()) };
-        match (answer.status, answer.json["id"].as_str()) {
-            (202, id) => {
-                let mut ledger = ledger.open();
-                ledger.promised.insert(number);
-                // Where the answer broke off after its status, that is a promise too.
-                ledger.acknowledged.extend(id.map(|id| (id.to_owned(), number)));
-            }
-            // The host is stopping.
-            (503, _) => return Ok(()),
-            (status, _) => return Err(format!("event {number} was answered with {status}: {}", answer.json)),
+        let answered = post(sender, &host, &ledger, number).await?;
+        if kind == Kind::Once && (again.is_none() || !answered) {
+            ledger.open().again.insert(number);
+        }
+        if !answered {
+            return Ok(());
         }
         sleep(PACE).await;
+    }
+}
+
+/// False: nobody answers any more, or the host is stopping.
+async fn post(sender: usize, host: &Api, ledger: &Shared, number: u64) -> Result<bool, String> {
+    let (kind, key, sender) = (Kind::of(number), number.to_string(), sender.to_string());
+    let mut headers = vec![("x-type", kind.name()), (hub::SENDER, sender.as_str())];
+    if kind == Kind::Once {
+        headers.push((hub::KEY, key.as_str()));
+    }
+    let Ok(answer) = host.try_post("open", &headers, kind.body(number)).await else { return Ok(false) };
+    match (answer.status, answer.json["id"].as_str()) {
+        (202, id) => {
+            let mut ledger = ledger.open();
+            ledger.promised.insert(number);
+            // Where the answer broke off after its status, that is a promise too.
+            ledger.acknowledged.extend(id.map(|id| (id.to_owned(), number)));
+            Ok(true)
+        }
+        (503, _) => Ok(false),
+        (status, _) => Err(format!("event {number} was answered with {status}: {}", answer.json)),
     }
 }
 

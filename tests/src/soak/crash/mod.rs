@@ -1,5 +1,6 @@
 //! A host that is killed again and again, at any moment and at each named step of the path, under load. No event that was acknowledged is
-//! lost, every message arrives, each under one `webhook-id` with one body, what plugins count is exact, and what was applied stays applied.
+//! lost; every message arrives, each under one `webhook-id` with one body, and in order where order is asked for; what is posted twice with
+//! one idempotency key is stored once; what plugins count is exact; what was applied stays applied.
 //!
 //! A cycle is some kills of one host. Cycles come in stretches, each on a folder of its own, so that any can be run alone: `--from` its
 //! first cycle. What is to be done follows from the seed; at which instruction a host is when it is killed does not.

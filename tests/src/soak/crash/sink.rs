@@ -11,7 +11,7 @@ use axum::{Router, body::Bytes, extract::State, response::IntoResponse};
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
-use super::kind::Kind;
+use super::{hub, kind::Kind};
 
 /// How long the slow one takes.
 const SLOW: Duration = Duration::from_millis(60);
@@ -21,10 +21,29 @@ const SLOW: Duration = Duration::from_millis(60);
 pub(super) struct Arrivals {
     /// The first body of each id.
     pub(super) bodies: BTreeMap<(Kind, String), Vec<u8>>,
+    /// By sender, the highest number that came of those that have an order.
+    latest: BTreeMap<String, u64>,
     /// Requests whose id had come before.
     pub(super) repeats: u64,
-    /// What no host may send: another body under an id that is known, a path that no rule has.
+    /// What no host may send: another body under an id that is known, a path that no rule has, an event before one that is earlier.
     pub(super) wrong: Vec<String>,
+}
+
+impl Arrivals {
+    /// A sender posts one after the other, and so its numbers only rise.
+    fn check_order(&mut self, sender: &str, body: &[u8]) {
+        let carried = Kind::Ordered.carried(body).and_then(|tokens| tokens.first()?.parse().ok());
+        let Some(number) = carried.filter(|_| !sender.is_empty()) else {
+            self.wrong.push(format!("{:?} came to ordered without its number or its sender", String::from_utf8_lossy(body)));
+            return;
+        };
+        match self.latest.insert(sender.to_owned(), number) {
+            Some(latest) if latest > number => {
+                self.wrong.push(format!("{number} of sender {sender} came after {latest}, which was posted later"));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[derive(Default)]
@@ -84,7 +103,7 @@ impl Drop for Sink {
 
 impl Shared {
     /// Whether the id is new.
-    fn remember(&self, path: &str, id: &str, body: &[u8]) -> bool {
+    fn remember(&self, path: &str, id: &str, sender: &str, body: &[u8]) -> bool {
         let mut arrivals = lock(&self.arrivals);
         let Some(kind) = Kind::named(path.trim_start_matches('/')) else {
             arrivals.wrong.push(format!("a request came to {path}"));
@@ -92,7 +111,12 @@ impl Shared {
         };
         let known = arrivals.bodies.get(&(kind, id.to_owned())).map(|first| first == body);
         match known {
-            None => drop(arrivals.bodies.insert((kind, id.to_owned()), body.to_vec())),
+            None => {
+                arrivals.bodies.insert((kind, id.to_owned()), body.to_vec());
+                if kind == Kind::Ordered {
+                    arrivals.check_order(sender, body);
+                }
+            }
             Some(true) => arrivals.repeats += 1,
             Some(false) => arrivals.wrong.push(format!("{id} came to {path} with two bodies")),
         }
@@ -113,14 +137,15 @@ impl Shared {
 
 async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let is_new = shared.remember(uri.path(), id, &body);
+    let sender = headers.get(hub::SENDER).and_then(|sender| sender.to_str().ok()).unwrap_or_default();
+    let is_new = shared.remember(uri.path(), id, sender, &body);
     if shared.is_held_back() {
         shared.held.notify_one();
         // The connection ends with the host.
         std::future::pending::<()>().await;
     }
     match Kind::named(uri.path().trim_start_matches('/')) {
-        Some(Kind::Flaky) if is_new => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Kind::Flaky | Kind::Ordered) if is_new => StatusCode::SERVICE_UNAVAILABLE,
         Some(Kind::Slow) => {
             tokio::time::sleep(SLOW).await;
             StatusCode::NO_CONTENT
@@ -131,4 +156,23 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_whose_events_come_out_of_order_is_found() {
+        let shared = Shared::default();
+        let came = |id: &str, sender: &str, number: u64| {
+            shared.remember("/ordered", id, sender, Kind::Ordered.body(number).as_bytes());
+            lock(&shared.arrivals).wrong.clone()
+        };
+        came("msg_1", "0", 9);
+        came("msg_2", "0", 31);
+        came("msg_3", "1", 20);
+        assert!(came("msg_1", "0", 9).is_empty(), "a repeat, and two senders, are in order");
+        assert_eq!(came("msg_4", "0", 20), ["20 of sender 0 came after 31, which was posted later"]);
+    }
 }
