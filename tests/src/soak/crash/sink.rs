@@ -21,25 +21,37 @@ const SLOW: Duration = Duration::from_millis(60);
 pub(super) struct Arrivals {
     /// The first body of each id.
     pub(super) bodies: BTreeMap<(Kind, String), Vec<u8>>,
-    /// By sender, the highest number that came of those that have an order.
-    latest: BTreeMap<String, u64>,
+    /// By sender, the last of those that have an order.
+    latest: BTreeMap<String, Latest>,
     /// Requests whose id had come before.
     pub(super) repeats: u64,
     /// What no host may send: another body under an id that is known, a path that no rule has, an event before one that is earlier.
     pub(super) wrong: Vec<String>,
 }
 
+/// The last event of a sender that came.
+#[derive(Clone, Debug)]
+struct Latest {
+    id: String,
+    number: u64,
+    /// It came again, after it was refused the first time.
+    taken: bool,
+}
+
 impl Arrivals {
-    /// A sender posts one after the other, and so its numbers only rise.
-    fn check_order(&mut self, sender: &str, body: &[u8]) {
+    /// A sender posts one after the other, and so its numbers only rise; and none comes while the one before it waits to be tried again.
+    fn check_order(&mut self, sender: &str, id: &str, body: &[u8]) {
         let carried = Kind::Ordered.carried(body).and_then(|tokens| tokens.first()?.parse().ok());
         let Some(number) = carried.filter(|_| !sender.is_empty()) else {
             self.wrong.push(format!("{:?} came to ordered without its number or its sender", String::from_utf8_lossy(body)));
             return;
         };
-        match self.latest.insert(sender.to_owned(), number) {
-            Some(latest) if latest > number => {
+        match self.latest.insert(sender.to_owned(), Latest { id: id.to_owned(), number, taken: false }) {
+            Some(Latest { number: latest, .. }) if latest > number => {
                 self.wrong.push(format!("{number} of sender {sender} came after {latest}, which was posted later"));
+            }
+            Some(Latest { number: latest, taken: false, .. }) => {
+                self.wrong.push(format!("{number} of sender {sender} came before {latest} was taken"));
             }
             _ => {}
         }
@@ -114,10 +126,15 @@ impl Shared {
             None => {
                 arrivals.bodies.insert((kind, id.to_owned()), body.to_vec());
                 if kind == Kind::Ordered {
-                    arrivals.check_order(sender, body);
+                    arrivals.check_order(sender, id, body);
                 }
             }
-            Some(true) => arrivals.repeats += 1,
+            Some(true) => {
+                arrivals.repeats += 1;
+                if let Some(latest) = arrivals.latest.get_mut(sender).filter(|latest| latest.id == id) {
+                    latest.taken = true;
+                }
+            }
             Some(false) => arrivals.wrong.push(format!("{id} came to {path} with two bodies")),
         }
         known.is_none()
@@ -169,10 +186,12 @@ mod tests {
             shared.remember("/ordered", id, sender, Kind::Ordered.body(number).as_bytes());
             lock(&shared.arrivals).wrong.clone()
         };
-        came("msg_1", "0", 9);
-        came("msg_2", "0", 31);
-        came("msg_3", "1", 20);
-        assert!(came("msg_1", "0", 9).is_empty(), "a repeat, and two senders, are in order");
-        assert_eq!(came("msg_4", "0", 20), ["20 of sender 0 came after 31, which was posted later"]);
+        for (id, sender, number) in
+            [("msg_1", "0", 9), ("msg_1", "0", 9), ("msg_2", "0", 31), ("msg_3", "1", 20), ("msg_1", "0", 9)]
+        {
+            assert!(came(id, sender, number).is_empty(), "repeats, and two senders, are in order");
+        }
+        assert_eq!(came("msg_4", "0", 42), ["42 of sender 0 came before 31 was taken"]);
+        assert_eq!(came("msg_5", "0", 20)[1], "20 of sender 0 came after 42, which was posted later");
     }
 }
