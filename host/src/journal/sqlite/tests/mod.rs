@@ -9,6 +9,7 @@ mod expire;
 mod facts;
 mod listings;
 mod order;
+mod order_histories;
 mod revive;
 mod space;
 mod state;
