@@ -151,7 +151,7 @@ struct Play {
 impl Play {
     fn new() -> Self {
         let mut random = Random(4);
-        let lines = (0..HISTORIES).map(|_| Line { events: random.within(1, 2), ..Line::default() }).collect();
+        let lines = (0..HISTORIES).map(|_| Line { events: 1 + u64::from(random.one_in(3)), ..Line::default() }).collect();
         Self {
             world: World::new(),
             random,
@@ -251,7 +251,7 @@ impl Play {
     /// One delivery, or two.
     fn plan(&mut self, unrouted: &Unrouted, line: usize, rule: &str) -> Outcome {
         let run = RunId::of(&Name::default_workspace(), unrouted.event.id, unrouted.generation, &name(rule));
-        let count = if self.random.one_in(4) { 2 } else { 1 };
+        let count = if self.random.one_in(5) { 2 } else { 1 };
         let planned = (0..count).map(|index| {
             let id = MessageId::of_run(run, &name("d"), index);
             let (number, place) = (self.parcels.len(), unrouted.seq);
