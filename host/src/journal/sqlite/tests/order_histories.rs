@@ -414,7 +414,7 @@ impl Play {
                 }
                 Verdict::RetryAt(due_at) | Verdict::Awaiting(due_at) => self.parcels[number].due_at = *due_at,
             }
-            let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.attempt);
+            let (seq, lane, attempt_number) = (delivery.seq, delivery.lane.clone(), delivery.number);
             let attempt = tried.then(|| attempt(now));
             match verdict {
                 Verdict::RetryAt(_) if tried => self.seen.retried += 1,
@@ -454,7 +454,7 @@ impl Play {
                     self.parcels[number].due_at = now;
                 }
             }
-            let (workspace, id, attempt_number) = (Name::default_workspace(), delivery.id, delivery.attempt);
+            let (workspace, id, attempt_number) = (Name::default_workspace(), delivery.id, delivery.number);
             said.push(Acknowledgement { workspace, id, attempt_number, said: says });
         }
         let found = done(self.world.journal.acknowledge(said));
