@@ -1,13 +1,12 @@
 //! `sluicebox replay`: events once more, by their ids or all that a query finds.
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
 
 use super::{
     Hub,
     client::Client,
-    show::{EventFilters, table},
-    taken_up::{Sum, through},
+    show::EventFilters,
+    taken_up::{Many, Sum, through},
 };
 use crate::{
     api::{Replay, ReplayAll, TakenUp},
@@ -44,7 +43,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         (false, false) => bail!("ids and filters do not go together: the filters choose among all events"),
         (false, true) if dry_run => bail!("--dry-run counts what filters find; ids are counted already"),
         (false, true) => by_ids(&client, &ids, &Replay { through, rule, destination }).await?.tell(&hub),
-        (true, false) => by_query(&client, &query, ReplayAll { through, rule, destination, dry_run, next: None }, &hub).await,
+        (true, false) => {
+            let wishes = ReplayAll { through, rule, destination, dry_run, next: None };
+            let all = Many { path: "/v1/events/replay", columns: &["count", "source", "type"], done: "replayed" };
+            all.run(&client, &query, &wishes, &hub).await
+        }
     }
 }
 
@@ -55,28 +58,4 @@ async fn by_ids(client: &Client, ids: &[String], wishes: &Replay) -> anyhow::Res
         sum.add(&taken_up);
     }
     Ok(sum)
-}
-
-async fn by_query(client: &Client, query: &[(&str, String)], mut wishes: ReplayAll, hub: &Hub) -> anyhow::Result<()> {
-    const PATH: &str = "/v1/events/replay";
-    if wishes.dry_run {
-        let counts: Value = client.post_with(PATH, query, &wishes).await?;
-        if hub.json {
-            println!("{}", serde_json::to_string_pretty(&counts)?);
-            return Ok(());
-        }
-        print!("{}", table(&["count", "source", "type"], counts["counts"].as_array().map_or(&[], Vec::as_slice)));
-        println!("{} would be replayed", counts["total"]);
-        return Ok(());
-    }
-    let mut sum = Sum::default();
-    loop {
-        let taken_up: TakenUp = client.post_with(PATH, query, &wishes).await?;
-        sum.add(&taken_up);
-        if taken_up.next.is_none() {
-            return sum.tell(hub);
-        }
-        sum.tell_progress();
-        wishes.next = taken_up.next;
-    }
 }

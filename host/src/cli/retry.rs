@@ -1,14 +1,12 @@
 //! `sluicebox retry`: deliveries, runs and batches once more, by their ids or all that a query finds.
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
 
 use super::{
     Hub,
     client::Client,
     dead::Which,
-    show::table,
-    taken_up::{Sum, through},
+    taken_up::{Many, Sum, through},
 };
 use crate::api::{Retry, RetryAll, TakenUp};
 
@@ -54,7 +52,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ if delivered => bail!("--delivered is for ids: what was delivered is no dead letter"),
         _ => {
             let wishes = RetryAll { through: through(today), singly, dry_run, next: None };
-            by_query(&client, &query, wishes, &hub).await
+            let columns = &["count", "kind", "code", "last_code", "destination"];
+            Many { path: "/v1/dead-letters/retry", columns, done: "retried" }.run(&client, &query, &wishes, &hub).await
         }
     }
 }
@@ -73,29 +72,4 @@ async fn by_ids(client: &Client, ids: &[String], wishes: &Retry) -> anyhow::Resu
         sum.add(&taken_up);
     }
     Ok(sum)
-}
-
-async fn by_query(client: &Client, query: &[(&str, String)], mut wishes: RetryAll, hub: &Hub) -> anyhow::Result<()> {
-    const PATH: &str = "/v1/dead-letters/retry";
-    if wishes.dry_run {
-        let counts: Value = client.post_with(PATH, query, &wishes).await?;
-        if hub.json {
-            println!("{}", serde_json::to_string_pretty(&counts)?);
-            return Ok(());
-        }
-        let columns = ["count", "kind", "code", "last_code", "destination"];
-        print!("{}", table(&columns, counts["counts"].as_array().map_or(&[], Vec::as_slice)));
-        println!("{} would be retried", counts["total"]);
-        return Ok(());
-    }
-    let mut sum = Sum::default();
-    loop {
-        let taken_up: TakenUp = client.post_with(PATH, query, &wishes).await?;
-        sum.add(&taken_up);
-        if taken_up.next.is_none() {
-            return sum.tell(hub);
-        }
-        sum.tell_progress();
-        wishes.next = taken_up.next;
-    }
 }

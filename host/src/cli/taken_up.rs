@@ -1,6 +1,9 @@
 //! What a retry or a replay comes to, in words.
 
-use super::Hub;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Hub, client::Client, show::table};
 use crate::api::{TakenUp, Through};
 
 /// All answers of a command together.
@@ -49,6 +52,53 @@ impl Sum {
             words += &format!("; {skipped} left, for their rules are no longer there");
         }
         words
+    }
+}
+
+/// All that a query finds, taken up by calls that go on where the last one stopped.
+pub(super) struct Many {
+    /// The route.
+    pub(super) path: &'static str,
+    /// What is shown of each count.
+    pub(super) columns: &'static [&'static str],
+    /// `retried` or `replayed`.
+    pub(super) done: &'static str,
+}
+
+impl Many {
+    /// Says how much it would be, where the wishes are for a dry run; else takes it up, and tells the progress beside the answer.
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        query: &[(&str, String)],
+        wishes: &impl Serialize,
+        hub: &Hub,
+    ) -> anyhow::Result<()> {
+        let mut wishes = serde_json::to_value(wishes)?;
+        if wishes["dry_run"] == true {
+            let counts: Value = client.post_with(self.path, query, &wishes).await?;
+            return self.tell_counts(&counts, hub);
+        }
+        let mut sum = Sum::default();
+        loop {
+            let taken_up: TakenUp = client.post_with(self.path, query, &wishes).await?;
+            sum.add(&taken_up);
+            if taken_up.next.is_none() {
+                return sum.tell(hub);
+            }
+            sum.tell_progress();
+            wishes["next"] = taken_up.next.into();
+        }
+    }
+
+    fn tell_counts(&self, counts: &Value, hub: &Hub) -> anyhow::Result<()> {
+        if hub.json {
+            println!("{}", serde_json::to_string_pretty(counts)?);
+            return Ok(());
+        }
+        print!("{}", table(self.columns, counts["counts"].as_array().map_or(&[], Vec::as_slice)));
+        println!("{} would be {}", counts["total"], self.done);
+        Ok(())
     }
 }
 
