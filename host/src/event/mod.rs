@@ -7,6 +7,8 @@ mod id;
 mod name;
 mod order;
 mod path;
+#[cfg(test)]
+mod random;
 mod secret;
 mod slots;
 mod spec;
@@ -16,6 +18,8 @@ pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
 pub use order::{Order, OrderKeys};
 pub use path::JsonPath;
+#[cfg(test)]
+pub(crate) use random::Random;
 pub use secret::Secret;
 pub use slots::{Piece, pieces};
 pub use spec::{Duration, DurationError, Invalid};

@@ -15,6 +15,7 @@ use crate::{
         retry::{Retry, Waits},
         settle::{Answer, verdict},
     },
+    event::Random,
     journal::{Delivery, Opened, Verdict},
     net::{Class, Response, SendError},
 };
@@ -74,35 +75,13 @@ impl std::iter::Sum for Seen {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): small, and the same everywhere.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn within(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
     fn small(&mut self, low: u32, high: u32) -> u32 {
         u32::try_from(self.within(low.into(), high.into())).expect("it is within two of them")
     }
 
-    fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.next() % len as u64).expect("it is less than one")
-    }
-
     fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.index(all.len())]
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.next().is_multiple_of(count)
     }
 
     fn part(&mut self) -> f64 {

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::{
-    event::Failure,
+    event::{Failure, Random},
     journal::{Acknowledged, Acknowledgement, Attempt, OrderHold, Revival, Revived, RunEnd, Said, Settled, StateEnd, Verdict},
 };
 
@@ -502,28 +502,4 @@ fn failure() -> Failure {
 fn attempt(started_at: Timestamp) -> Attempt {
     let (response_headers, response_body) = (Vec::new(), Bytes::new());
     Attempt { started_at, duration_ms: 7, status: Some(500), failure: None, response_headers, response_body }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn within(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
-    fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.next() % len as u64).expect("it is less than one")
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.next().is_multiple_of(count)
-    }
 }
