@@ -12,7 +12,7 @@ use hyper_util::{
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::ring,
+    crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
@@ -131,7 +131,7 @@ async fn receive(
 }
 
 fn server_config(authority: &Authority, protocols: &[&str], clients: Option<&Authority>) -> ServerConfig {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().expect("TLS");
     let verified = match clients {
         None => builder.with_no_client_auth(),

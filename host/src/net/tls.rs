@@ -7,7 +7,7 @@ use hyper_rustls::ConfigBuilderExt as _;
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
     client::WantsClientCert,
-    crypto::ring,
+    crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
@@ -17,9 +17,9 @@ pub(super) fn client_config() -> ClientConfig {
 }
 
 fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .expect("aws-lc has cipher suites for TLS 1.2 and 1.3")
 }
 
 /// TLS as one destination wants it: with a certificate of ours, or trusting other roots than the public ones. It cannot be printed.
