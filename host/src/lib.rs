@@ -179,7 +179,7 @@ impl Host {
             plugins: Arc::clone(&self.plugins),
             clock: Arc::clone(&self.clock),
         };
-        let ways_in = ingest::router(self.config.ingest.clone(), ingest_parts, &mut self.registry);
+        let ways_in = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let repeater = dispatch::Repeater {

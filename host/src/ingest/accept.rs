@@ -7,7 +7,11 @@
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::service::{Service as _, service_fn};
+use http::Request;
+use hyper::{
+    body::Incoming,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -22,6 +26,7 @@ use tokio::{
 use super::{
     Options,
     idle::{UnderWay, version_is_told},
+    peer::Peer,
 };
 
 /// Serves until `shutdown` becomes true, and then until requests under way have been answered, or `drain_ms` are over.
@@ -35,10 +40,10 @@ pub async fn serve(listener: TcpListener, router: Router, options: &Options, shu
             accepted = accept(&listener, &permits) => accepted,
             () = &mut stop => break,
         };
-        let Some((stream, permit)) = accepted else { continue };
+        let Some((stream, peer, permit)) = accepted else { continue };
         let (door, shutdown) = (Arc::clone(&door), shutdown.clone());
         tokio::spawn(async move {
-            if let Err(error) = door.serve(stream, shutdown).await {
+            if let Err(error) = door.serve(stream, peer, shutdown).await {
                 tracing::debug!(error, "connection ended early");
             }
             drop(permit);
@@ -75,18 +80,19 @@ impl Door {
     }
 
     /// Serves one connection to its end.
-    async fn serve(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
+    async fn serve(&self, stream: TcpStream, peer: Peer, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
         let told = tokio::select! {
             told = timeout(self.header_timeout, version_is_told(&stream)) => told??,
             () = stopped(shutdown.clone()) => false,
         };
-        if told { self.answer(stream, shutdown).await } else { Ok(()) }
+        if told { self.answer(stream, peer, shutdown).await } else { Ok(()) }
     }
 
     /// Answers requests until there are no more, or the connection has been idle, or the host stops.
-    async fn answer(&self, stream: TcpStream, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
+    async fn answer(&self, stream: TcpStream, peer: Peer, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
         let under_way = UnderWay::none();
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             let (one, answer) = (under_way.one(), self.service.call(request));
             async move {
                 let answer = answer.await;
@@ -115,15 +121,15 @@ type Failed = Box<dyn Error + Send + Sync>;
 type Permit = tokio::sync::OwnedSemaphorePermit;
 
 /// The next connection, or `None` after a pause where the system has none to give (descriptors may have run out).
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<(TcpStream, Permit)> {
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<(TcpStream, Peer, Permit)> {
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             // Answers are small and should not wait for a full segment.
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
-            Some((stream, permit))
+            Some((stream, Peer(address.ip()), permit))
         }
         Err(error) => {
             tracing::warn!(%error, "no connection could be accepted");

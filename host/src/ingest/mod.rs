@@ -4,10 +4,15 @@
 //! (RFC 9457) that tells the sender what to do and nothing that would help an attacker; the log has the rest.
 
 mod accept;
+mod admission;
+mod answer;
+mod append;
 mod body;
+mod events;
 mod extract;
 mod idempotency;
 mod idle;
+mod peer;
 mod problem;
 mod receive;
 mod spec;
