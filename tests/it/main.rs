@@ -6,6 +6,7 @@ mod authoring;
 mod batching;
 mod breaker;
 mod capabilities;
+mod chain;
 mod command_line;
 mod compile;
 mod confirm;

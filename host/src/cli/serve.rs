@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// The URL that this host is called by: some providers sign it, and destinations confirm below it.
     #[arg(long, env = "SLUICEBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    /// How often an event, or what it came from, may be passed on by destinations of kind "hub"; then it is a dead letter.
+    #[arg(long, default_value_t = deliver::Options::default().hops_max)]
+    hops_max: u32,
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
     pull_polls_max: usize,
@@ -151,6 +154,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.ingest.public_url = arguments.public_url;
     config.set_drain_ms(arguments.drain_seconds * 1000);
     config.deliver.pull_polls_max = arguments.pull_polls_max;
+    config.deliver.hops_max = arguments.hops_max;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
     let InFlight { max, healthy_only, slow_ms } = arguments.in_flight;

@@ -48,6 +48,7 @@ pub(super) fn delivery(destination: &str, seq: u64) -> Delivery {
         number: 1,
         created_at: Timestamp(1_790_000_000_000),
         received: None,
+        hops: 0,
         origin: Origin::Batch { id: batch, opened_at: Timestamp(0) },
         message: Message {
             event_type: "test".into(),

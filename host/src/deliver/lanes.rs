@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::access::DynAccess;
 
 use super::{
-    Book, Paces, metrics,
+    Book, Paces, metrics, onward,
     send::{Courier, LEASE_MS},
 };
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 
 /// A lane whose messages are fetched is looked at this often, lest it has become one that is sent to.
 const PULLED_AGAIN_MS: u64 = 60_000;
+/// Messages that one destination of kind `hub` passes on at once: what it takes is a commit, which they share.
+const ONWARD_PLACES: usize = 64;
 
 /// Deliveries, as the pump works them off.
 pub(super) struct Deliveries {
@@ -43,7 +45,11 @@ impl Work for Deliveries {
         if self.book.load().pulls.contains_key(lane) {
             return Places::NotFor { ms: PULLED_AGAIN_MS };
         }
-        self.paces.places(lane)
+        match self.book.load().onwards.get(lane) {
+            Some(onward) if onward.enabled() => Places::UpTo(ONWARD_PLACES),
+            Some(_) => Places::NotFor { ms: onward::DISABLED_AGAIN_MS },
+            None => self.paces.places(lane),
+        }
     }
 
     fn claim(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Delivery>> {

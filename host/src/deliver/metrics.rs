@@ -172,7 +172,7 @@ fn whole(count: usize) -> i64 {
 
 fn outcome_of(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Delivered => "delivered",
+        Verdict::Delivered | Verdict::PassedOn(_) => "delivered",
         Verdict::Awaiting(_) => "received",
         Verdict::RetryAt(_) => "retry",
         Verdict::Dead(_) => "dead",

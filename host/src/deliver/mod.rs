@@ -5,7 +5,8 @@
 //! [`net::Client`], `settle` judges what came back, and the journal is told. A lane holds at most its destination's `concurrency` of the
 //! places there are, and all that hang together hold a part of them, so that they delay nobody else.
 //!
-//! What cannot be sent to fetches by itself: `pull` has those queues, each a lane without a sender. `confirm` is how a destination says
+//! What cannot be sent to fetches by itself: `pull` has those queues, each a lane without a sender. What another rule of this hub is to see
+//! does not leave it: `onward` makes events of it. `confirm` is how a destination says
 //! later that it is done.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
@@ -21,6 +22,7 @@ mod fake;
 mod header;
 mod lanes;
 mod metrics;
+mod onward;
 mod order;
 mod pace;
 mod pull;
@@ -40,6 +42,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 pub use confirm::{BaseError, Callbacks, ConfirmSpec, Confirmations, Confirmed};
 pub use destination::{Compression, Destination, Format};
+pub use onward::{Onward, OnwardSpec};
 pub use order::OrderSpec;
 pub use pace::{BreakerSettings, BreakerSpec, LaneStatus, Paces, RateSpec};
 pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
@@ -64,6 +67,8 @@ pub struct Book {
     pub destinations: HashMap<Lane, Arc<Destination>>,
     /// Those that they are fetched from.
     pub pulls: HashMap<Lane, Arc<Pull>>,
+    /// Those that pass them on to another source.
+    pub onwards: HashMap<Lane, Arc<Onward>>,
 }
 
 /// Settings of this part.
@@ -78,13 +83,22 @@ pub struct Options {
     pub slow_ms: u64,
     /// How long deliveries under way may take to end when the host stops.
     pub drain_ms: u64,
+    /// How often an event, or what it came from, may be passed on to another source of this hub. 16.
+    pub hops_max: u32,
     /// Polls that may wait for messages at once, of all queues together; one more is refused with 429.
     pub pull_polls_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { in_flight_max: 512, in_flight_healthy_only: 256, slow_ms: 2_000, drain_ms: 10_000, pull_polls_max: 1_000 }
+        Self {
+            in_flight_max: 512,
+            in_flight_healthy_only: 256,
+            slow_ms: 2_000,
+            drain_ms: 10_000,
+            hops_max: 16,
+            pull_polls_max: 1_000,
+        }
     }
 }
 
@@ -144,7 +158,7 @@ pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> Flow {
     let queues = Queues::new(options, &parts, Arc::clone(&metrics), registry);
     let confirmations = Arc::new(Confirmations::new(Arc::clone(&journal), parts.callbacks.clone(), registry));
     let keeping = tokio::spawn(keep(Arc::clone(&queues), shutdown.clone()));
-    let courier = Courier::new(parts, metrics);
+    let courier = Courier::new(parts, metrics, options.hops_max);
     let sending = tokio::spawn(pump(Deliveries { journal, book, paces, courier, places }, bounds, clock, shutdown));
     Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations } }
 }

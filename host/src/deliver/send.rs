@@ -8,18 +8,19 @@ use http::Request;
 use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
-    Book, Destination, Parts,
+    Book, Destination, Onward, Parts,
     confirm::{Callbacks, amendment, awaited, unconfirmed},
     encode::encode,
     exchange::exchange,
     metrics::Metrics,
+    onward,
     pace::{Heard, Leave, Paces, Pause},
     settle::{record, verdict},
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
     failpoint::{self, Step},
-    journal::{Attempt, Delivery, Journal, JournalError, Pending, Settled, Verdict},
+    journal::{Attempt, Delivery, Journal, JournalError, Lane, Pending, Settled, Space, Verdict},
     net::Client,
 };
 
@@ -29,6 +30,8 @@ use crate::{
 pub(super) const LEASE_MS: u64 = 120_000;
 /// Between two tries to have a settlement stored.
 const SETTLE_AGAIN_MS: u64 = 500;
+/// What would be an event of this hub again is tried so much later where there is no space for events.
+const FULL_AGAIN_MS: u64 = 30_000;
 
 /// Who delivers.
 pub(super) struct Courier {
@@ -40,22 +43,26 @@ pub(super) struct Courier {
     clock: Clock,
     callbacks: Callbacks,
     metrics: Arc<Metrics>,
+    hops_max: u32,
 }
 
 impl Courier {
-    pub(super) fn new(parts: Parts, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(parts: Parts, metrics: Arc<Metrics>, hops_max: u32) -> Self {
         let Parts { journal, book, paces, client, clock, callbacks, .. } = parts;
-        Self { journal, book, paces, client, clock, callbacks, metrics }
+        Self { journal, book, paces, client, clock, callbacks, metrics, hops_max }
     }
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
     pub(super) async fn deliver(&self, delivery: Delivery) -> Option<Timestamp> {
         failpoint::reach(Step::DeliveryClaimed);
         let _under_way = self.metrics.under_way();
-        let destination = self.book.load().destinations.get(&delivery.lane).cloned();
+        let (onward, destination, is_fetched) = self.look_up(&delivery.lane);
+        if let Some(onward) = onward {
+            return self.settle(&self.pass_on(&delivery, &onward)).await;
+        }
         let settled = match destination {
             // It is fetched from now on.
-            None if self.book.load().pulls.contains_key(&delivery.lane) => {
+            None if is_fetched => {
                 self.paces.claimed(&delivery.lane, 0, 1);
                 without_try(&delivery, Verdict::RetryAt((self.clock)()))
             }
@@ -74,6 +81,25 @@ impl Courier {
             },
         };
         self.settle(&settled).await
+    }
+
+    /// What the destination of this lane is at present, and whether it is one that is fetched from.
+    fn look_up(&self, lane: &Lane) -> (Option<Arc<Onward>>, Option<Arc<Destination>>, bool) {
+        let book = self.book.load();
+        (book.onwards.get(lane).cloned(), book.destinations.get(lane).cloned(), book.pulls.contains_key(lane))
+    }
+
+    /// Makes an event of it again. Where there is no space for new events, it waits as they do.
+    fn pass_on(&self, delivery: &Delivery, onward: &Onward) -> Settled {
+        let now = (self.clock)();
+        if !onward.enabled() {
+            return without_try(delivery, Verdict::RetryAt(now.plus_ms(onward::DISABLED_AGAIN_MS)));
+        }
+        if let Space::Full(_) = self.journal.space() {
+            return without_try(delivery, Verdict::RetryAt(now.plus_ms(FULL_AGAIN_MS)));
+        }
+        let (attempt, verdict) = onward.pass_on(delivery, self.hops_max, now);
+        settled(delivery, Some(attempt), verdict)
     }
 
     async fn attempt(&self, delivery: &Delivery, destination: &Arc<Destination>) -> (Settled, Heard) {
@@ -132,7 +158,7 @@ impl Courier {
 fn again_at(settled: &Settled) -> Option<Timestamp> {
     match settled.verdict {
         Verdict::RetryAt(at) | Verdict::Awaiting(at) => Some(at),
-        Verdict::Delivered | Verdict::Dead(_) => None,
+        Verdict::Delivered | Verdict::PassedOn(_) | Verdict::Dead(_) => None,
     }
 }
 

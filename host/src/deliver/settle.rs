@@ -167,6 +167,7 @@ mod tests {
         let delivery = crate::journal::Delivery { attempt, created_at: Timestamp(0), ..fake::delivery("crm", 1) };
         match verdict(&delivery, &POLICY, answer, now, 0.5) {
             Verdict::Delivered => "delivered".into(),
+            Verdict::PassedOn(_) => "passed on".into(),
             Verdict::Awaiting(until) => format!("awaited for {} ms", until.ms_since(now)),
             Verdict::RetryAt(at) => format!("retry in {} ms", at.ms_since(now)),
             Verdict::Dead(failure) => format!("dead: {}", failure.code),

@@ -11,7 +11,7 @@ use super::{
     draft::Edits,
     entry::{Key, Kind, Problem},
     snapshot::{Bounds, Item, Part, Workspace, named, plugins_of},
-    spec::{Specs, references, unknown_reference, verifier},
+    spec::{Specs, fed, references, unknown_reference, verifier},
 };
 use crate::{
     deliver, dispatch,
@@ -66,6 +66,7 @@ async fn found(standing: &Workspace, edits: &Edits, terms: &Terms<'_>, settings:
     }
     check.refine_sources(&specs, &plugins);
     check.refine_destinations(&specs, callbacks);
+    check.refine_onwards(&specs);
     check.refine_rules(&specs, &plugins);
     check.find_used();
     let Findings { problems, in_use } = &check.findings;
@@ -167,6 +168,16 @@ impl Check<'_> {
         }
     }
 
+    fn refine_onwards(&mut self, specs: &Specs) {
+        let known = self.known();
+        for (name, spec) in &specs.onwards {
+            let key = (Kind::Destination, name.clone());
+            if !self.tell_unknown(&key, fed(spec), &known) {
+                self.keep(key, spec.refine().map(|refined| Part::Onward(Arc::new(refined))));
+            }
+        }
+    }
+
     fn refine_rules(&mut self, specs: &Specs, plugins: &Bounds) {
         let known = self.known();
         let destinations = self.destinations();
@@ -209,6 +220,7 @@ impl Check<'_> {
         let all = stays.chain(self.parts.iter()).filter_map(|((_, name), part)| match part {
             Part::Destination(destination) => Some((name.clone(), wants(destination.format(), destination.order().cloned()))),
             Part::Pull(_) => Some((name.clone(), wants(deliver::Format::Raw, None))),
+            Part::Onward(onward) => Some((name.clone(), wants(deliver::Format::Raw, onward.order().cloned()))),
             _ => None,
         });
         all.collect()
@@ -218,7 +230,7 @@ impl Check<'_> {
     fn known(&self) -> BTreeSet<Key> {
         let stays = self.standing.keys().filter(|key| !self.edits.contains_key(key));
         let comes = self.edits.iter().filter(|(_, document)| document.is_some()).map(|(key, _)| key);
-        stays.chain(comes).filter(|(kind, _)| matches!(kind, Kind::Plugin | Kind::Destination)).cloned().collect()
+        stays.chain(comes).filter(|(kind, _)| *kind != Kind::Rule).cloned().collect()
     }
 
     fn keep(&mut self, key: Key, part: Result<Part, Invalid>) {
@@ -242,7 +254,7 @@ pub(super) fn wants(format: deliver::Format, order: Option<Order>) -> dispatch::
     dispatch::Wants { collected, order }
 }
 
-/// The plugins and destinations that an entry names.
+/// The plugins, destinations and sources that an entry names.
 fn uses(part: &Part) -> Vec<Key> {
     let plugin = |bound: &Arc<plugin::Bound>| (Kind::Plugin, bound.name.clone());
     match part {
@@ -251,6 +263,7 @@ fn uses(part: &Part) -> Vec<Key> {
             let destinations = rule.targets.iter().map(|target| (Kind::Destination, target.name.clone()));
             rule.chain.iter().map(plugin).chain(destinations).collect()
         }
+        Part::Onward(onward) => vec![(Kind::Source, onward.source().clone())],
         Part::Destination(_) | Part::Pull(_) | Part::Plugin(_) => Vec::new(),
     }
 }

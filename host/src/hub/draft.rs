@@ -16,7 +16,7 @@ use super::{
     rotation::left_by_rotation,
     seal::{Seal, SealError},
     snapshot::Workspace,
-    spec::{is_pull, is_reference, secret_pointers, secrets_in_settings},
+    spec::{is_reference, is_sent_to, secret_pointers, secrets_in_settings},
     version::Versions,
 };
 use crate::{
@@ -178,8 +178,8 @@ impl Proposal {
                 self.problems.push(Problem::new(&key, invalid));
             }
         }
-        // What is fetched is not signed unless somebody asks for it.
-        if key.0 == Kind::Destination && !is_pull(&document) {
+        // What is not sent is not signed unless somebody asks for it.
+        if key.0 == Kind::Destination && is_sent_to(&document) {
             self.generated.extend(give_secret(&key.1, &mut document, before.as_ref())?);
         }
         if before.as_ref() != Some(&document) {

@@ -59,6 +59,7 @@ pub(super) enum Part {
     Source(Arc<ingest::Source>),
     Destination(Arc<deliver::Destination>),
     Pull(Arc<deliver::Pull>),
+    Onward(Arc<deliver::Onward>),
     Plugin(Arc<plugin::Bound>),
     Rule(route::Pattern, Arc<dispatch::Rule>),
 }
@@ -88,7 +89,7 @@ impl State {
         let bound = self.all().flat_map(|(_, _, item)| match &item.part {
             Part::Plugin(bound) => std::slice::from_ref(bound),
             Part::Rule(_, rule) => &rule.chain,
-            Part::Source(_) | Part::Destination(_) | Part::Pull(_) => &[],
+            Part::Source(_) | Part::Destination(_) | Part::Pull(_) | Part::Onward(_) => &[],
         });
         bound.flat_map(plugin::Bound::versions).map(|bound| bound.digest)
     }
@@ -128,6 +129,10 @@ impl Snapshot {
                 Part::Pull(pull) => {
                     let lane = Lane { workspace: workspace.clone(), name: name.clone() };
                     snapshot.deliver.pulls.insert(lane, pull.clone());
+                }
+                Part::Onward(onward) => {
+                    let lane = Lane { workspace: workspace.clone(), name: name.clone() };
+                    snapshot.deliver.onwards.insert(lane, onward.clone());
                 }
                 Part::Plugin(_) | Part::Rule(..) => {}
             }

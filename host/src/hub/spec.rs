@@ -23,6 +23,8 @@ pub(super) struct Specs {
     pub(super) destinations: BTreeMap<Name, deliver::Spec>,
     /// Destinations that are fetched from.
     pub(super) pulls: BTreeMap<Name, deliver::PullSpec>,
+    /// Destinations that feed another source.
+    pub(super) onwards: BTreeMap<Name, deliver::OnwardSpec>,
     pub(super) plugins: BTreeMap<Name, plugin::Spec>,
     pub(super) rules: BTreeMap<Name, dispatch::Spec>,
 }
@@ -33,7 +35,10 @@ impl Specs {
         let name = name.clone();
         match kind {
             Kind::Source => drop(self.sources.insert(name, typed(document)?)),
-            Kind::Destination if is_pull(document) => drop(self.pulls.insert(name, typed(document).map_err(of_pull)?)),
+            Kind::Destination if document["kind"] == "pull" => drop(self.pulls.insert(name, typed(document).map_err(of_pull)?)),
+            Kind::Destination if document["kind"] == "hub" => {
+                drop(self.onwards.insert(name, typed(document).map_err(of_onward)?))
+            }
             Kind::Destination => drop(self.destinations.insert(name, typed(document)?)),
             Kind::Plugin => drop(self.plugins.insert(name, typed(document)?)),
             Kind::Rule => drop(self.rules.insert(name, typed(document)?)),
@@ -47,20 +52,30 @@ fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
         .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
 }
 
-/// Whether a destination is one that is fetched from, and is sent nothing.
-pub(super) fn is_pull(destination: &Value) -> bool {
-    destination["kind"] == "pull"
+/// Whether a destination is one that requests are sent to, which are signed.
+pub(super) fn is_sent_to(destination: &Value) -> bool {
+    destination["kind"] != "pull" && destination["kind"] != "hub"
 }
 
 /// A setting of those that are sent to is known to who wrote it, and still none here.
 fn of_pull(misfit: Misfit) -> Misfit {
+    none_here(misfit, "a destination of kind \"pull\" is sent nothing, it is fetched from; it has no")
+}
+
+fn of_onward(misfit: Misfit) -> Misfit {
+    none_here(misfit, "a destination of kind \"hub\" feeds a source of this hub and is sent nothing; it has no")
+}
+
+fn none_here(misfit: Misfit, told: &str) -> Misfit {
     match &misfit.unknown_key {
-        Some(_) => Misfit {
-            message: "a destination of kind \"pull\" is sent nothing, it is fetched from; it has no".to_owned(),
-            ..misfit
-        },
+        Some(_) => Misfit { message: told.to_owned(), ..misfit },
         None => misfit,
     }
+}
+
+/// What a destination of kind `hub` names, with its place within the destination.
+pub(super) fn fed(onward: &deliver::OnwardSpec) -> impl Iterator<Item = (String, Key)> + use<> {
+    std::iter::once(("/source".to_owned(), (Kind::Source, onward.source.clone())))
 }
 
 /// What a source names, with its place within the source.

@@ -31,7 +31,7 @@ pub use listing::{
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
     Acknowledged, Acknowledgement, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,
-    NewDelivery, NewRun, Once, OrderHold, Origin, Outcome, Received, Routed, Run, RunEnd, Said, Settled, Verdict,
+    NewDelivery, NewRun, Once, OrderHold, Origin, Outcome, PassedOn, Received, Routed, Run, RunEnd, Said, Settled, Verdict,
 };
 pub use retention::{Expired, Expiry, Retention, keep};
 pub use revival::{Revival, Revived};

@@ -289,6 +289,8 @@ pub struct Delivery {
     /// Where its last attempt was received and not confirmed in time, or was said to have failed: that attempt, which is `attempt`
     /// still, has to be judged, and nothing is to be sent.
     pub received: Option<Received>,
+    /// How often what it came from was passed on within this hub; of a batch, the most that one of its members was.
+    pub hops: u32,
     /// Where it came from. The event's body is empty where `message.body` is there.
     pub origin: Origin,
     /// As stored.
@@ -327,12 +329,23 @@ pub struct Settled {
 pub enum Verdict {
     /// The destination has it.
     Delivered,
+    /// It is an event of another source now, which is appended in the same transaction.
+    PassedOn(Box<PassedOn>),
     /// The destination has received it and confirms it by then. The attempt is on record, and counts when it is confirmed or judged.
     Awaiting(Timestamp),
     /// To be tried again at this time.
     RetryAt(Timestamp),
     /// Given up: a dead letter.
     Dead(Failure),
+}
+
+/// An event that a message was made into.
+#[derive(Clone, Debug)]
+pub struct PassedOn {
+    /// The event.
+    pub event: Event,
+    /// How often it, or what it came from, was passed on: this time included.
+    pub hops: u32,
 }
 
 /// What a receiver says by itself of a message that it was given.

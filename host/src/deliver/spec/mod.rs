@@ -42,7 +42,7 @@ pub use tls::TlsSpec;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// `push`, which is meant where none is named; [`super::PullSpec`] is the other.
+    /// `push`, which is meant where none is named; [`super::PullSpec`] and [`super::OnwardSpec`] are the others.
     #[serde(default)]
     pub kind: Kind,
     /// Where to: `https://` or `http://`. Its path and query may take values from the message, as in `/orders/{data.order.id}`.
@@ -97,6 +97,8 @@ pub enum Kind {
     Push,
     /// They wait until they are fetched.
     Pull,
+    /// They come in again, as events of another source.
+    Hub,
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list or map.

@@ -40,7 +40,7 @@ pub(super) fn join(writing: &mut Writing<'_>, source: &Source<'_>, join: &Join) 
     let values = params![source.workspace, Whole(open.seq), Whole(event), join.index, message, body];
     writing.sql.prepare_cached(sql)?.execute(values)?;
     let grown = Open { seq: open.seq, events: open.events.saturating_add(1), bytes: open.bytes.saturating_add(bytes) };
-    grow(writing, &grown, &join.limits)
+    grow(writing, &grown, event, &join.limits)
 }
 
 /// What a message adds to its batch: its own body, or its event's.
@@ -92,10 +92,11 @@ fn start(writing: &mut Writing<'_>, source: &Source<'_>, join: &Join) -> Result<
     Ok(Open { seq, events: 0, bytes: 0 })
 }
 
-/// Stores what the batch holds now, and closes it where that is all it may.
-fn grow(writing: &mut Writing<'_>, open: &Open, limits: &BatchLimits) -> Result<(), StoreError> {
-    let sql = "UPDATE batches SET events = ?2, bytes = ?3 WHERE seq = ?1";
-    writing.sql.prepare_cached(sql)?.execute(params![Whole(open.seq), open.events, Whole(open.bytes)])?;
+/// Stores what the batch holds now that `event` has joined, and closes it where that is all it may.
+fn grow(writing: &mut Writing<'_>, open: &Open, event: u64, limits: &BatchLimits) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE batches SET events = ?2, bytes = ?3, hops = max(hops, (SELECT hops FROM events WHERE seq = ?4)) WHERE seq = ?1";
+    writing.sql.prepare_cached(sql)?.execute(params![Whole(open.seq), open.events, Whole(open.bytes), Whole(event)])?;
     if open.events >= limits.events_max {
         close(writing, open.seq, FlushReason::Size)
     } else if open.bytes > limits.bytes_max {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     commit::Writing,
     error::StoreError,
-    events::Shelf,
+    events::{self, Shelf},
     given_up,
     lease::{Bodies, Leases, Terms, Waiting},
     order,
@@ -59,6 +59,9 @@ pub(super) fn settle(writing: &mut Writing<'_>, settled: &[Settled]) -> Result<(
         let late = attempts != one.attempt_number.saturating_sub(1);
         if late && !matches!(one.verdict, Verdict::Delivered) {
             continue;
+        }
+        if let Verdict::PassedOn(passed) = &one.verdict {
+            events::append_passed_on(writing, passed)?;
         }
         if let Some(attempt) = &one.attempt {
             let number = attempts.saturating_add(1);
@@ -128,7 +131,7 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
     let attempt = settled.attempt.as_ref();
     let failed = attempt.and_then(|attempt| attempt.failure.as_ref());
     let (state, due_at, failure): (_, Option<Timestamp>, Option<&Failure>) = match &settled.verdict {
-        Verdict::Delivered => (DeliveryState::Delivered, None, None),
+        Verdict::Delivered | Verdict::PassedOn(_) => (DeliveryState::Delivered, None, None),
         Verdict::Awaiting(until) => (DeliveryState::Waiting, Some(*until), None),
         Verdict::RetryAt(due_at) => (DeliveryState::Waiting, Some(*due_at), failed),
         Verdict::Dead(failure) => (DeliveryState::Dead, None, Some(failure)),
@@ -177,7 +180,8 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
 /// One delivery with the very bytes to send.
 pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
     let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts, d.attempts - d.attempts_before, \
-               coalesce(d.retried_at, d.created_at), d.received_at, d.failure, d.message, d.body \
+               coalesce(d.retried_at, d.created_at), d.received_at, d.failure, \
+               coalesce(b.hops, (SELECT hops FROM events WHERE seq = d.event), 0), d.message, d.body \
                FROM deliveries d LEFT JOIN batches b ON b.seq = d.batch WHERE d.seq = ?1";
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {
@@ -192,13 +196,14 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
         let created_at = columns.take()?;
         let (received_at, failure) = (columns.take::<Option<Timestamp>>()?, columns.take()?);
         let received = received_at.map(|at| Received { at, refused: failure });
+        let hops = columns.take()?;
         let message = columns.message()?;
         let origin = match event {
             Some(Whole(seq)) => Origin::Event(shelf.event_of(view, seq, &message)?),
             None => of_batch(batch)?,
         };
         let body = bytes_to_send(&origin, &message);
-        Ok(Delivery { seq, id, lane, rule, attempt, number, created_at, received, origin, message, body })
+        Ok(Delivery { seq, id, lane, rule, attempt, number, created_at, received, hops, origin, message, body })
     })?)
 }
 

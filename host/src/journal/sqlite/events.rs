@@ -13,18 +13,27 @@ use super::{
 };
 use crate::{
     event::{Event, Message, Name, Timestamp},
-    journal::{Claim, Unrouted},
+    journal::{Claim, PassedOn, Unrouted},
 };
 
 /// What [`read`] reads, of `events e`. The body is selected after it, or not at all.
 pub(super) const COLUMNS: &str = "e.workspace, e.id, e.source, e.type, e.subject, e.received_at, e.time, e.external_id, \
      e.content_type, e.headers, e.attributes";
 
-/// Appends events.
+/// Appends events that came in.
 pub(super) fn append(writing: &mut Writing<'_>, events: &[Event]) -> Result<(), StoreError> {
+    insert(writing, events, 0)
+}
+
+/// Appends an event that a message of this hub was made into.
+pub(super) fn append_passed_on(writing: &mut Writing<'_>, passed: &PassedOn) -> Result<(), StoreError> {
+    insert(writing, std::slice::from_ref(&passed.event), passed.hops)
+}
+
+fn insert(writing: &mut Writing<'_>, events: &[Event], hops: u32) -> Result<(), StoreError> {
     let mut insert = writing.sql.prepare_cached(
         "INSERT INTO events (workspace, id, source, type, subject, received_at, time, external_id, content_type, headers, \
-         attributes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         attributes, body, hops) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for event in events {
         insert.execute(params![
@@ -40,6 +49,7 @@ pub(super) fn append(writing: &mut Writing<'_>, events: &[Event]) -> Result<(), 
             wire::headers(&event.headers),
             wire::attributes(&event.attributes),
             &event.body[..],
+            hops,
         ])?;
     }
     writing.marks.events |= !events.is_empty();

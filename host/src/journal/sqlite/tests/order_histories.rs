@@ -403,7 +403,7 @@ impl Play {
             let number = self.by_id[&delivery.id];
             self.parcels[number].taken = None;
             match &verdict {
-                Verdict::Delivered => {
+                Verdict::Delivered | Verdict::PassedOn(_) => {
                     self.seen.delivered += 1;
                     self.settled(number);
                 }
@@ -423,7 +423,7 @@ impl Play {
                     self.seen.awaiting += 1;
                     self.awaiting.push(delivery);
                 }
-                Verdict::Delivered | Verdict::Dead(_) => {}
+                Verdict::Delivered | Verdict::PassedOn(_) | Verdict::Dead(_) => {}
             }
             settled.push(Settled { seq, lane, attempt_number, attempt, verdict });
         }
