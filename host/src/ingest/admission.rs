@@ -20,14 +20,14 @@ pub(super) fn storage_full() -> Problem {
 
 /// Why this method is none of the source's, where it is not; of no source, only `POST` is one.
 ///
-/// Sources take `POST`, and `GET` where a plugin may answer it.
+/// Sources take `POST`, and `GET` where a plugin or a handshake may answer it.
 pub(super) async fn refused_method(source: Option<&Source>, method: &Method) -> Option<Problem> {
-    let asks_a_plugin = source.is_some_and(|source| source.plugin.is_some());
+    let answers_get = source.is_some_and(|source| source.plugin.is_some() || source.scheme.answers_get());
     match *method {
         Method::POST => None,
-        Method::GET if asks_a_plugin => None,
+        Method::GET if answers_get => None,
         _ => {
-            let allowed = if asks_a_plugin { "GET,POST" } else { "POST" };
+            let allowed = if answers_get { "GET,POST" } else { "POST" };
             Some(method_not_allowed(method.clone()).await.allow(allowed))
         }
     }

@@ -7,8 +7,12 @@ use super::{
     Problem, Source,
     append::Incoming,
     extract::{Facts, text_of_header},
+    idempotency,
 };
-use crate::event::{Attribute, Event, EventId, Header, Name, Timestamp};
+use crate::{
+    event::{Event, EventId, Header, Name, Timestamp},
+    verify,
+};
 
 /// A request that is its source's.
 pub(super) struct Request<'a> {
@@ -18,17 +22,18 @@ pub(super) struct Request<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) body: Bytes,
     /// What verifying told of it.
-    pub(super) attributes: Vec<Attribute>,
+    pub(super) proven: verify::Facts,
     pub(super) received_at: Timestamp,
 }
 
 /// The event of a request.
 pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
-    let Request { key, source, headers, body, attributes, received_at } = request;
+    let Request { key, source, headers, body, proven, received_at } = request;
     let mut facts = Facts::new(headers, &body);
     let (event_type, subject) = (facts.find(source.event_type.as_ref()), facts.find(source.subject.as_ref()));
     let external_id = facts.find(source.id.as_ref());
     let once = source.idempotency.as_ref().and_then(|idempotency| idempotency.once(&mut facts, received_at));
+    let once = proven.replay.map(idempotency::of_replay).or(once);
     let event = Event {
         workspace: key.0,
         id: new_id(received_at)?,
@@ -41,7 +46,7 @@ pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
         content_type: headers.get(header::CONTENT_TYPE).map(|v| text_of_header(v.as_bytes())),
         headers: kept_headers(source, headers),
         body,
-        attributes,
+        attributes: proven.attributes,
     };
     Ok(Incoming { event, once })
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     event::{Duration, Invalid, Timestamp},
     journal::Once,
+    verify::ReplayKey,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -64,6 +65,12 @@ impl Idempotency {
         let key = facts.find_whole(&self.key).filter(|key| !key.is_empty())?;
         Some(Once { key: Sha256::digest(key).into(), until: now.plus_ms(self.window_ms) })
     }
+}
+
+/// By what a message is known again whose proof would be good for another body too. Of no other kind is a key that begins so.
+pub(super) fn of_replay(replay: ReplayKey) -> Once {
+    let key = Sha256::new_with_prefix(b"\0replay\0").chain_update(replay.key);
+    Once { key: key.finalize().into(), until: replay.until }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `POST /in/{source}`: one request becomes one event on disk, or a refusal. Where a plugin verifies it may also be a handshake, by
-//! `POST` or `GET`, which is answered and leaves nothing.
+//! `POST /in/{source}`: one request becomes one event on disk, or a refusal. It may also be a handshake, by `POST` or `GET`, which
+//! is answered and leaves nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -70,7 +70,7 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Route
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(options, registry);
-    let verifier = Verifier::new(options, Arc::clone(&parts.plugins));
+    let verifier = Verifier::new(options, Arc::clone(&parts.plugins), registry);
     let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
     let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, received });
     Router::new()
@@ -129,13 +129,13 @@ impl Ingest {
         let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.parts.clock)();
-        let attributes = match self.verifier.verify(&key.1, &source, &head, &body, received_at).await? {
+        let proven = match self.verifier.verify(&key, &source, &head, &body, received_at).await? {
             Verified::Handshake(response) => return Ok(Received::Handshake(response)),
-            // A GET is safe (RFC 9110, section 9.2.1): whatever a plugin says, nothing comes of it.
+            // A GET is safe (RFC 9110, section 9.2.1): whatever proves it, nothing comes of it.
             Verified::Event(_) if head.method != Method::POST => return Err(method_not_allowed(head.method).await.allow("POST")),
-            Verified::Event(attributes) => attributes,
+            Verified::Event(proven) => proven,
         };
-        let request = Request { key, source: &source, headers: &head.headers, body, attributes, received_at };
+        let request = Request { key, source: &source, headers: &head.headers, body, proven, received_at };
         let incoming = events::of(request)?;
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(incoming).await?;

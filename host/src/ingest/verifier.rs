@@ -8,13 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use http::{StatusCode, header, request};
+use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Options, Problem, Source, extract::text_of_header};
 use crate::{
-    event::{Attribute, Header, Name, Timestamp},
+    event::{Header, Name, Timestamp},
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
-    verify,
+    verify::{self, Facts, Reason, Refusal},
 };
 
 /// After so long a sender whose request could not be judged may try again, where the plugin says nothing else.
@@ -34,19 +35,31 @@ pub(super) struct Verifier {
     /// slow one must not use up what the bodies of all sources share.
     waiting: Mutex<HashMap<usize, Weak<Semaphore>>>,
     waiting_bytes_max: usize,
+    refused: Family<RefusedLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    workspace: String,
+    source: String,
+    reason: &'static str,
 }
 
 /// What a request is that was not refused.
 pub(super) enum Verified {
-    /// Its source's, with these facts.
-    Event(Vec<Attribute>),
+    /// Its source's, and tells of an event.
+    Event(Facts),
     /// A handshake, to be answered so.
     Handshake(plugin::Response),
 }
 
 impl Verifier {
-    pub(super) fn new(options: &Options, plugins: Arc<Plugins>) -> Self {
+    pub(super) fn new(options: &Options, plugins: Arc<Plugins>, registry: &mut Registry) -> Self {
+        let refused = Family::default();
+        let help = "Requests that were not their source's, by the class of the step that failed";
+        registry.register("sluicebox_ingest_not_verified", help, Family::clone(&refused));
         Self {
+            refused,
             plugins,
             public_url: options.public_url.clone(),
             timeout: Duration::from_millis(options.verify_timeout_ms),
@@ -55,10 +68,10 @@ impl Verifier {
         }
     }
 
-    /// Judges a request. `name` is the source's.
+    /// Judges a request. `key` is the source's workspace and name.
     pub(super) async fn verify(
         &self,
-        name: &Name,
+        key: &(Name, Name),
         source: &Source,
         head: &request::Parts,
         body: &Bytes,
@@ -66,11 +79,26 @@ impl Verifier {
     ) -> Result<Verified, Problem> {
         let url = self.url(head);
         if let Some(plugin) = &source.plugin {
-            return self.ask(name, plugin, request(head, url, body.clone(), now)).await;
+            let asked = self.ask(&key.1, plugin, request(head, url, body.clone(), now)).await;
+            if asked.as_ref().is_err_and(|problem| problem.status == StatusCode::UNAUTHORIZED) {
+                self.count(key, Reason::Plugin);
+            }
+            return asked;
         }
         let request = verify::Request { method: head.method.as_str(), url: &url, headers: &head.headers, body };
-        let verified = source.scheme.verify(request, now).map_err(|refusal| refused(name, &refusal.0))?;
-        Ok(Verified::Event(verified.attributes))
+        match source.scheme.verify(request, now) {
+            Ok(verify::Verified::Event(facts)) => Ok(Verified::Event(facts)),
+            Ok(verify::Verified::Handshake(response)) => Ok(Verified::Handshake(answer(response))),
+            Err(refusal) => {
+                self.count(key, refusal.reason);
+                Err(refused(&key.1, &refusal))
+            }
+        }
+    }
+
+    fn count(&self, (workspace, source): &(Name, Name), reason: Reason) {
+        let labels = RefusedLabels { workspace: workspace.to_string(), source: source.to_string(), reason: reason.label() };
+        self.refused.get_or_create(&labels).inc();
     }
 
     async fn ask(&self, name: &Name, plugin: &Arc<Bound>, request: plugin::Request) -> Result<Verified, Problem> {
@@ -87,7 +115,7 @@ impl Verifier {
             tracing::debug!(source = %name, plugin = %plugin.name, line, "said while verifying");
         }
         match result {
-            Ok(Decision::Accepted(attributes)) => Ok(Verified::Event(attributes)),
+            Ok(Decision::Accepted(attributes)) => Ok(Verified::Event(Facts { attributes, replay: None })),
             Ok(Decision::Answered(response)) => Ok(Verified::Handshake(response)),
             Ok(Decision::Refused(reason)) => Err(refused_by(name, &plugin.name, "refused", &reason)),
             Err(fault) => Err(failed(name, &fault)),
@@ -157,9 +185,15 @@ fn refused_by(name: &Name, plugin: &Name, code: &str, reason: &str) -> Problem {
 }
 
 /// By a scheme.
-fn refused(name: &Name, reason: &str) -> Problem {
-    tracing::warn!(source = %name, reason, "a request was not its source's");
+fn refused(name: &Name, refusal: &Refusal) -> Problem {
+    tracing::warn!(source = %name, class = refusal.reason.label(), reason = refusal.told, "a request was not its source's");
     not_verified()
+}
+
+/// A scheme's answer to a handshake, in the form of a plugin's.
+fn answer(response: verify::Response) -> plugin::Response {
+    let content_type = Header { name: header::CONTENT_TYPE.as_str().to_owned(), value: response.content_type.to_owned() };
+    plugin::Response { status: response.status, headers: vec![content_type], body: response.body.into() }
 }
 
 fn not_verified() -> Problem {

@@ -1,76 +1,50 @@
 //! Is this request from its source? A pure answer from the request's bytes, the source's scheme and the time.
 //!
 //! A [`Spec`] is what the hub file says; [`Spec::refine`] makes the [`Scheme`] that [`Scheme::verify`] asks. Providers that sign
-//! with an HMAC are rows of data in `scheme.rs`, all read by the one engine in `signature.rs`; what merely shows a secret is
-//! compared in `token.rs`. Every comparison that touches a secret takes the same time whatever the sender wrote.
+//! are rows of data in `table`, all read by the one engine in `signature.rs`; what merely shows a secret is compared in `token.rs`, and
+//! the requests by which providers try an address are rows in `handshake.rs`. Every comparison that touches a secret takes the same time
+//! whatever the sender wrote.
 //!
 //! A scheme of a plugin's own is only a name here: whoever asks runs the plugin.
 //!
-//! Absent: a clock, I/O, replies. A [`Refusal`] is for the operator's log; the sender learns that it was refused, not why.
+//! Absent: a clock, I/O. A [`Refusal`] is for the operator's log; the sender learns that it was refused, not why.
 //! No type here prints a secret.
 
+mod algorithm;
+mod form;
+mod handshake;
+mod json;
 mod key;
+mod place;
+mod public_key;
 mod refine;
-mod scheme;
+mod refusal;
+mod sample;
 mod signature;
+mod spec;
+mod table;
 mod template;
 #[cfg(test)]
 mod tests;
+mod time;
 mod token;
+mod url;
 
 use http::HeaderName;
-use serde::Deserialize;
 
-use crate::event::{Attribute, Duration, Invalid, Name, Secret, Timestamp};
+use crate::event::{Attribute, Name, Timestamp};
 
-pub use signature::{Algorithm, Encoding};
+pub use algorithm::{Algorithm, Encoding};
+pub use key::KeyForm;
+pub use refusal::{Reason, Refusal};
+pub use sample::{Sample, Unsigned};
+pub use spec::{SECRETS, Spec};
+pub use table::{Evidence, Hints, Preset, presets};
+pub use time::TimeUnit;
 
+use handshake::Handshake;
 use signature::Signature;
 use token::Token;
-
-/// How a source verifies, as the hub file declares it.
-///
-/// The fields below `secrets` belong to single schemes and are refused with any other.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The scheme's name.
-    pub scheme: String,
-    /// The shared secret.
-    pub secret: Option<Secret>,
-    /// Several, during rotation.
-    #[serde(default)]
-    pub secrets: Vec<Secret>,
-    /// The header with the signature (`hmac`) or the key (`api-key`).
-    pub header: Option<String>,
-    /// `hmac`: `sha256` unless told otherwise.
-    pub algorithm: Option<Algorithm>,
-    /// `hmac`: how the signature is written; `hex` unless told otherwise.
-    pub encoding: Option<Encoding>,
-    /// `hmac`: what stands before the signature, as in `sha256=`.
-    pub prefix: Option<String>,
-    /// `hmac`: what is signed, as text around `{id}`, `{timestamp}`, `{url}` and `{body}`; `{body}` unless told otherwise. It must be
-    /// certain where the id and a URL that is not configured end: text stands behind them, and the body last.
-    pub signed: Option<String>,
-    /// `hmac`: the header with the time of signing, in seconds since the Unix epoch.
-    pub timestamp_header: Option<String>,
-    /// `hmac`: the header with the message's id.
-    pub id_header: Option<String>,
-    /// `hmac`: how far the time of signing may be from now, either way; five minutes unless told otherwise.
-    pub tolerance: Option<Duration>,
-    /// `hmac`, `square`: the URL that the sender signs, where a proxy hides it from us.
-    pub url: Option<String>,
-    /// `basic`: the user's name; the secret is the password.
-    pub username: Option<String>,
-    /// `plugin`: the plugin's name.
-    pub plugin: Option<Name>,
-    /// `plugin`: headers that carry credentials beside the usual ones; they are not kept.
-    #[serde(default)]
-    pub credential_headers: Vec<String>,
-}
-
-/// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list.
-pub const SECRETS: &[&str] = &["/secret", "/secrets/*"];
 
 /// A request to verify.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +63,7 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub struct Scheme {
     proof: Proof,
+    handshake: Option<Handshake>,
     hints: Hints,
     credential_headers: Vec<HeaderName>,
 }
@@ -100,41 +75,48 @@ enum Proof {
     Nothing,
     /// The secret itself.
     Token(Token),
-    /// A signature made with the secret.
-    Signature(Signature),
+    /// A signature made with the secret, or with the private half of a public key.
+    Signature(Box<Signature>),
     /// Whatever this plugin asks for.
     Plugin(Name),
 }
 
-/// What a request that is its source's tells.
+/// What a request is that is its source's.
+#[derive(Clone, Debug)]
+pub enum Verified {
+    /// One that tells of an event.
+    Event(Facts),
+    /// One that tries the address, to be answered so.
+    Handshake(Response),
+}
+
+/// What verifying an event told of it.
 #[derive(Clone, Debug, Default)]
-pub struct Verified {
-    /// Facts for the event's attributes.
+pub struct Facts {
+    /// For the event's attributes.
     pub attributes: Vec<Attribute>,
+    /// By what the proof is known again, where it would be good for another body too.
+    pub replay: Option<ReplayKey>,
 }
 
-/// Why a request is not its source's: the step that failed. For the log, never for the sender; holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(pub String);
-
-/// Where a provider puts an event's facts, unless the source says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// The header with the type.
-    pub type_header: Option<&'static str>,
-    /// The header with the provider's id.
-    pub id_header: Option<&'static str>,
+/// What must be accepted once, and how long it has to be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayKey {
+    /// The sender's word, unique for each event.
+    pub key: String,
+    /// From then on the time of signing alone refuses it.
+    pub until: Timestamp,
 }
 
-impl Spec {
-    /// Checks the spec.
-    ///
-    /// # Errors
-    /// Where the scheme is unknown, a secret is missing or malformed, or a field belongs to another scheme.
-    pub fn refine(&self) -> Result<Scheme, Invalid> {
-        refine::refine(self)
-    }
+/// The answer to a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The value of `Content-Type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
 }
 
 impl Scheme {
@@ -143,13 +125,24 @@ impl Scheme {
     /// # Errors
     /// Where it is not, or does not prove it.
     pub fn verify(&self, request: Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        if let Some(answer) = self.handshake.as_ref().and_then(|handshake| handshake.asked(request)) {
+            return answer.map(Verified::Handshake);
+        }
+        let (mut facts, mut key) = (Facts::default(), None);
         match &self.proof {
             Proof::Nothing => {}
-            Proof::Token(token) => token.check(request.headers)?,
-            Proof::Signature(signature) => signature.check(request, now)?,
-            Proof::Plugin(name) => return Err(Refusal(format!("only the plugin `{name}` can tell"))),
+            Proof::Token(token) => token.check(request)?,
+            Proof::Signature(signature) => {
+                let proven =
+                    signature.check(request, now, self.handshake.as_ref().is_some_and(Handshake::signs_for_strangers))?;
+                (facts.replay, key) = (proven.replay, Some(proven.key));
+            }
+            Proof::Plugin(name) => return Err(Refusal::new(Reason::Plugin, format!("only the plugin `{name}` can tell"))),
         }
-        Ok(Verified::default())
+        match self.handshake.as_ref().and_then(|handshake| handshake.signed(request, key)) {
+            Some(answer) => answer.map(Verified::Handshake),
+            None => Ok(Verified::Event(facts)),
+        }
     }
 
     /// The plugin that decides instead of [`verify`](Self::verify).
@@ -159,6 +152,12 @@ impl Scheme {
             Proof::Plugin(name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether a `GET` may be a handshake.
+    #[must_use]
+    pub fn answers_get(&self) -> bool {
+        self.handshake.as_ref().is_some_and(Handshake::uses_get)
     }
 
     /// Where the provider puts facts.
@@ -172,15 +171,5 @@ impl Scheme {
     #[must_use]
     pub fn credential_headers(&self) -> &[HeaderName] {
         &self.credential_headers
-    }
-}
-
-/// The one value of a header that must stand exactly once: of two, the sender's proxy and we might believe different ones.
-fn only<'a>(headers: &'a http::HeaderMap, name: &HeaderName) -> Result<&'a [u8], Refusal> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value.as_bytes()),
-        (None, _) => Err(Refusal(format!("the header `{name}` is missing"))),
-        (Some(_), Some(_)) => Err(Refusal(format!("the header `{name}` stands more than once"))),
     }
 }

@@ -1,143 +1,195 @@
-//! The engine of every scheme that signs with an HMAC (RFC 2104): where the signature stands, how it is written, what is signed.
+//! The engine of every scheme that signs: where the signature stands, how it is written, what is signed.
 //!
-//! A signature is accepted in exactly the form its provider writes: hexadecimal digits in lower case, base64 with its padding.
+//! A signature is accepted in exactly the form its provider writes: hexadecimal digits in one case, base64 with its padding.
 //! What is compared is the exact bytes received. Where several signatures or several keys are in play, one fit is enough; all
 //! are tried, so that the time taken tells nothing.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use std::borrow::Cow;
+
 use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
-use http::HeaderName;
-use serde::Deserialize;
-use sha2::{Sha256, Sha512};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
+use subtle::{Choice, ConstantTimeEq as _};
 
 use super::{
-    Refusal, Request,
+    Algorithm, Encoding, Reason, Refusal, ReplayKey, Request,
+    form::{self, Form},
+    handshake,
     key::Key,
-    only,
+    place::Place,
+    public_key::{self, PublicKey},
     template::{Filling, Slot, Template},
+    time::SignedTime,
+    url,
 };
 use crate::event::Timestamp;
 
-/// The most signatures that one header may list.
-const SIGNATURES_MAX: usize = 16;
+/// The most signatures that one request may list.
+pub(super) const SIGNATURES_MAX: usize = 16;
 
-/// The hash beneath the HMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Algorithm {
-    /// SHA-256.
-    Sha256,
-    /// SHA-512.
-    Sha512,
-}
-
-/// How the bytes of a signature are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Encoding {
-    /// Hexadecimal digits in lower case.
-    Hex,
-    /// The standard alphabet, padded (RFC 4648, section 4).
-    Base64,
-}
+/// How much longer than it could be accepted a message is known whose body is not signed: clocks are set, and commits wait.
+const REPLAY_MARGIN_MS: u64 = 300_000;
 
 /// A scheme that signs, ready to check requests.
 #[derive(Clone, Debug)]
 pub(super) struct Signature {
-    pub(super) algorithm: Algorithm,
-    pub(super) encoding: Encoding,
     /// Where the signature stands.
-    pub(super) header: HeaderName,
-    /// `None`: the header is one signature. Else a list: entries with the prefix are signatures, others are ignored.
+    pub(super) place: Place,
+    /// `None`: there stands one signature. Else a list: entries with a version's prefix are signatures, others are ignored.
     pub(super) separator: Option<char>,
-    /// What stands before each signature.
-    pub(super) prefix: String,
+    pub(super) encoding: Encoding,
+    /// The ways to sign that are accepted; at least one.
+    pub(super) versions: Vec<Version>,
     /// When it was signed, for schemes that tell.
     pub(super) time: Option<SignedTime>,
-    /// The header with the message's id, where that is signed.
-    pub(super) id_header: Option<HeaderName>,
+    /// Where the message's id stands, where that is signed.
+    pub(super) id: Option<Place>,
     /// What is signed.
     pub(super) signed: Template,
+    /// The parameter of the URL that may hold a hash of the body instead of a form.
+    pub(super) body_hash: Option<String>,
     /// The URL that the sender signs, where it is not the one we see.
     pub(super) url: Option<String>,
+}
+
+/// A way to sign, with what checks it.
+#[derive(Clone, Debug)]
+pub(super) struct Version {
+    /// What stands before each signature.
+    pub(super) prefix: String,
+    pub(super) algorithm: Algorithm,
     /// Any of them may have signed.
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<Half>,
 }
 
-/// The time of signing: part of what is signed, and not too far from now.
+/// What a source has of a key.
 #[derive(Clone, Debug)]
-pub(super) struct SignedTime {
-    pub(super) place: TimePlace,
-    /// Accepted distance from now, either way.
-    pub(super) tolerance_ms: u64,
+pub(super) enum Half {
+    /// All of it.
+    Shared(Key),
+    /// What checks, and cannot sign.
+    Public(Box<PublicKey>),
 }
 
-/// Where the time of signing stands.
+/// What is known of a request that is signed.
 #[derive(Clone, Debug)]
-pub(super) enum TimePlace {
-    /// In a header of its own.
-    Header(HeaderName),
-    /// In the list of signatures, as the entry with this prefix.
-    Entry(String),
+pub(super) struct Proven<'a> {
+    /// By what.
+    pub(super) key: &'a Half,
+    /// Present where the body is not signed, so that the same proof must not be good for a second one.
+    pub(super) replay: Option<ReplayKey>,
 }
 
 impl Signature {
     /// Is the request signed by one of the keys, just now?
-    pub(super) fn check(&self, request: Request<'_>, now: Timestamp) -> Result<(), Refusal> {
-        let value = self.text(only(request.headers, &self.header)?)?;
-        let signatures = self.signatures(value)?;
-        let timestamp = match &self.time {
-            Some(time) => time.read(self, value, request, now)?,
-            None => "",
+    /// What consists of what tokens consist of is refused where `no_tokens`: anybody can have that signed.
+    pub(super) fn check(&self, request: Request<'_>, now: Timestamp, no_tokens: bool) -> Result<Proven<'_>, Refusal> {
+        let value = self.place.find(request)?;
+        let signatures = self.signatures(&value)?;
+        let time = self.time.as_ref().map(|time| time.read(request, |prefix| self.times(&value, prefix), now)).transpose()?;
+        let id = self.id.as_ref().map_or(Ok(Cow::Borrowed("")), |place| place.find(request))?;
+        let form = if self.signed.has(Slot::Form) { Some(form::of(request, self.body_hash.as_deref())?) } else { None };
+        let url = self.signed_url(request, form.as_ref())?;
+        let is_hashed = matches!(form, Some(Form::Hashed(_)));
+        let form = if let Some(Form::Sorted(sorted)) = &form { sorted.as_slice() } else { &[] };
+        let timestamp = time.as_ref().map_or("", |(text, _)| text);
+        self.reads_one_way(&id, &url, is_hashed, request.body)?;
+        let content = Filling {
+            id: id.as_bytes(),
+            timestamp: timestamp.as_bytes(),
+            method: request.method.as_bytes(),
+            url: url.as_bytes(),
+            form,
+            body: request.body,
         };
-        let id = self.id_header.as_ref().map_or(Ok(&b""[..]), |name| only(request.headers, name))?;
-        let url = self.url.as_deref().unwrap_or(request.url).as_bytes();
-        self.reads_one_way(id, url, request.body)?;
-        let content = Filling { id, timestamp: timestamp.as_bytes(), url, body: request.body };
-        let fits = self.keys.iter().fold(false, |fits, key| self.fits(key, content, &signatures) | fits);
-        if fits { Ok(()) } else { Err(Refusal(format!("no signature in `{}` fits what was received", self.header))) }
+        if no_tokens && self.is_token(content) {
+            return Err(Refusal::ambiguous("what is signed reads like the challenge of a handshake"));
+        }
+        let key = self
+            .fitting(content, &signatures)
+            .ok_or_else(|| Refusal::new(Reason::Mismatch, format!("no signature in {} fits what was received", self.place)))?;
+        let replay = time.filter(|_| !self.signed.covers_body()).zip(self.time.as_ref()).map(|((_, at), time)| ReplayKey {
+            key: id.into_owned(),
+            until: at.plus_ms(time.tolerance_ms).plus_ms(REPLAY_MARGIN_MS),
+        });
+        Ok(Proven { key, replay })
+    }
+
+    /// The content that a signature is of.
+    pub(super) fn content(&self, content: Filling<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.signed.fill(content, |piece| bytes.extend_from_slice(piece));
+        bytes
+    }
+
+    fn is_token(&self, content: Filling<'_>) -> bool {
+        let mut is_token = true;
+        self.signed.fill(content, |piece| is_token &= handshake::is_token(piece));
+        is_token
+    }
+
+    /// The URL that the sender signed, as it seems; empty where none is.
+    pub(super) fn signed_url<'a>(&'a self, request: Request<'a>, form: Option<&Form>) -> Result<Cow<'a, str>, Refusal> {
+        if !self.signed.has(Slot::Url) {
+            return Ok("".into());
+        }
+        let hash = match (form, &self.body_hash) {
+            (Some(Form::Hashed(hash)), Some(name)) => Some(format!("{name}={hash}")),
+            _ => None,
+        };
+        let Some(hash) = hash else { return Ok(self.url.as_deref().unwrap_or(request.url).into()) };
+        match &self.url {
+            Some(url) => Ok(format!("{url}{}{hash}", if url.contains('?') { '&' } else { '?' }).into()),
+            None if request.url.ends_with(&hash) => Ok(request.url.into()),
+            None => Err(Refusal::ambiguous("the hash of the body is not the URL's last parameter")),
+        }
     }
 
     /// Is it certain where the sender's parts of what is signed end? Else bytes could be moved between them under one signature.
-    fn reads_one_way(&self, id: &[u8], url: &[u8], body: &[u8]) -> Result<(), Refusal> {
-        let blurred = |what| Err(Refusal(format!("the {what} holds the text that separates it from what follows")));
-        if self.signed.is_blurred_by(Slot::Id, id) {
+    fn reads_one_way(&self, id: &str, url: &str, is_hashed: bool, body: &[u8]) -> Result<(), Refusal> {
+        let blurred = |what| Err(Refusal::ambiguous(format!("the {what} holds the text that separates it from what follows")));
+        if self.signed.is_blurred_by(Slot::Id, id.as_bytes()) {
             return blurred("id");
         }
         if self.url.is_some() {
             return Ok(());
         }
-        if self.signed.is_blurred_by(Slot::Url, url) {
+        if self.signed.is_blurred_by(Slot::Url, url.as_bytes()) {
             return blurred("URL");
         }
         // A source's path is fixed, so the body can only take from the query and give to it.
-        if self.signed.text_after(Slot::Url) == Some("") && (url.contains(&b'?') || body.starts_with(b"?")) {
-            return Err(Refusal("the URL has a query, or the body reads like one: name the `url` that the sender signs".into()));
+        let gives_and_takes = self.signed.text_after(Slot::Url) == Some("") && !self.signed.ends_with(Slot::Url);
+        if gives_and_takes && !is_hashed && (url.contains('?') || body.starts_with(b"?")) {
+            let told = "the URL has a query, or the body reads like one: name the `url` that the sender signs";
+            return Err(Refusal::ambiguous(told));
         }
         Ok(())
     }
 
-    fn text<'a>(&self, value: &'a [u8]) -> Result<&'a str, Refusal> {
-        std::str::from_utf8(value).map_err(|_| Refusal(format!("`{}` is not text", self.header)))
-    }
-
-    /// The header's signatures as bytes: at least one.
-    fn signatures(&self, value: &str) -> Result<Vec<Vec<u8>>, Refusal> {
-        let written: Vec<_> = self.entries(value, &self.prefix).take(SIGNATURES_MAX + 1).collect();
-        if written.is_empty() {
-            return Err(Refusal(format!("`{}` holds no signature that begins with `{}`", self.header, self.prefix)));
+    /// The signatures, for each version those that it could have made: at least one in all.
+    fn signatures(&self, value: &str) -> Result<Vec<Vec<Vec<u8>>>, Refusal> {
+        let written: Vec<Vec<_>> = self.versions.iter().map(|version| self.entries(value, &version.prefix).collect()).collect();
+        let count = written.iter().map(Vec::len).sum::<usize>();
+        if count == 0 {
+            let told = format!("{} holds no signature that begins with `{}`", self.place, self.versions[0].prefix);
+            return Err(Refusal::malformed(told));
         }
-        if written.len() > SIGNATURES_MAX {
-            return Err(Refusal(format!("`{}` holds more than {SIGNATURES_MAX} signatures", self.header)));
+        if count > SIGNATURES_MAX {
+            return Err(Refusal::malformed(format!("{} holds more than {SIGNATURES_MAX} signatures", self.place)));
         }
-        let decoded: Vec<_> = written.into_iter().filter_map(|text| self.encoding.decode(text)).collect();
-        if decoded.is_empty() {
-            return Err(Refusal(format!("the signature in `{}` is not {}", self.header, self.encoding.told())));
+        let decode = |texts: Vec<&str>| texts.into_iter().filter_map(|text| self.encoding.decode(text)).collect::<Vec<_>>();
+        let decoded: Vec<_> = written.into_iter().map(decode).collect();
+        if decoded.iter().all(Vec::is_empty) {
+            return Err(Refusal::malformed(format!("the signature in {} is not {}", self.place, self.encoding.told())));
         }
         Ok(decoded)
     }
 
-    /// The header's entries that begin with `prefix`, without it.
+    fn times(&self, value: &str, prefix: &str) -> Vec<String> {
+        self.entries(value, prefix).map(str::to_owned).take(2).collect()
+    }
+
+    /// The entries that begin with `prefix`, without it.
     fn entries<'a>(&self, value: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let (whole, list) = match self.separator {
             None => (Some(value), None),
@@ -146,67 +198,66 @@ impl Signature {
         whole.into_iter().chain(list.into_iter().flatten()).filter_map(move |entry| entry.strip_prefix(prefix))
     }
 
-    fn fits(&self, key: &Key, content: Filling<'_>, signatures: &[Vec<u8>]) -> bool {
-        match self.algorithm {
-            Algorithm::Sha256 => self.fits_hash::<Sha256>(key, content, signatures),
-            Algorithm::Sha512 => self.fits_hash::<Sha512>(key, content, signatures),
-        }
-    }
-
-    fn fits_hash<D: EagerHash>(&self, key: &Key, content: Filling<'_>, signatures: &[Vec<u8>]) -> bool {
-        let mut mac = Hmac::<D>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
-        self.signed.fill(content, |piece| mac.update(piece));
-        signatures.iter().fold(false, |fits, signature| mac.clone().verify_slice(signature).is_ok() | fits)
-    }
-}
-
-impl SignedTime {
-    /// The time's exact text, once it is known to be near `now`.
-    fn read<'a>(
-        &'a self,
-        scheme: &'a Signature,
-        value: &'a str,
-        request: Request<'a>,
-        now: Timestamp,
-    ) -> Result<&'a str, Refusal> {
-        let text = match &self.place {
-            TimePlace::Header(name) => scheme.text(only(request.headers, name)?)?,
-            TimePlace::Entry(prefix) => {
-                let mut times = scheme.entries(value, prefix);
-                times.next().filter(|_| times.next().is_none()).ok_or_else(|| {
-                    Refusal(format!("`{}` does not hold exactly one time that begins with `{prefix}`", scheme.header))
-                })?
+    /// The key by which one of the signatures was made, in any reading of the URL.
+    fn fitting(&self, content: Filling<'_>, signatures: &[Vec<Vec<u8>>]) -> Option<&Half> {
+        let url = String::from_utf8_lossy(content.url);
+        let readings = if self.signed.has(Slot::Url) { url::readings(&url) } else { vec![String::new()] };
+        let mut fitting = None;
+        for url in &readings {
+            let content = Filling { url: url.as_bytes(), ..content };
+            for (version, signatures) in self.versions.iter().zip(signatures) {
+                for key in &version.keys {
+                    if self.fits(version.algorithm, key, content, signatures) {
+                        fitting = Some(key);
+                    }
+                }
             }
-        };
-        let secs = seconds(text).ok_or_else(|| Refusal("the time of signing is not a number of seconds".into()))?;
-        let distance_ms = now.0.abs_diff(secs.saturating_mul(1000));
-        if distance_ms > self.tolerance_ms {
-            let (off, allowed) = (distance_ms / 1000, self.tolerance_ms / 1000);
-            return Err(Refusal(format!("the time of signing is {off} s from now, more than the {allowed} s allowed")));
         }
-        Ok(text)
-    }
-}
-
-impl Encoding {
-    fn told(self) -> &'static str {
-        match self {
-            Self::Hex => "hexadecimal digits in lower case",
-            Self::Base64 => "padded base64",
-        }
+        fitting
     }
 
-    /// The bytes written, where they are written in exactly the one way that this encoding has.
-    fn decode(self, text: &str) -> Option<Vec<u8>> {
-        match self {
-            Self::Hex if text.bytes().any(|b| b.is_ascii_uppercase()) => None,
-            Self::Hex => hex::decode(text).ok(),
-            Self::Base64 => BASE64_STANDARD.decode(text).ok(),
+    fn fits(&self, algorithm: Algorithm, key: &Half, content: Filling<'_>, signatures: &[Vec<u8>]) -> bool {
+        match key {
+            Half::Public(_) if signatures.is_empty() => false,
+            Half::Public(key) => {
+                let content = self.content(content);
+                signatures.iter().any(|signature| key.fits(&content, signature))
+            }
+            Half::Shared(key) => {
+                let mac = algorithm.mac(key, |sink| self.signed.fill(content, sink));
+                mac.is_some_and(|mac| {
+                    signatures.iter().fold(Choice::from(0), |fits, signature| fits | mac.ct_eq(signature)).into()
+                })
+            }
         }
     }
 }
 
-/// A count of seconds in decimal digits and nothing else: `u64::from_str` would take a sign.
-fn seconds(text: &str) -> Option<u64> {
-    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+impl Half {
+    /// A signature of this content, by the private half of a public key.
+    pub(super) fn sign(&self, algorithm: Algorithm, content: &[u8], private: Option<&str>) -> Option<Vec<u8>> {
+        match self {
+            Self::Shared(key) => algorithm.mac(key, |sink| sink(content)),
+            Self::Public(_) => public_key::sign(algorithm, private?, content),
+        }
+    }
+}
+
+impl Algorithm {
+    /// The HMAC (RFC 2104) of what `fill` hands over piece by piece; `None` where this is none.
+    fn mac(self, key: &Key, fill: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Option<Vec<u8>> {
+        match self {
+            Self::Sha1 => Some(mac::<Sha1>(key, fill)),
+            Self::Sha256 => Some(mac::<Sha256>(key, fill)),
+            Self::Sha384 => Some(mac::<Sha384>(key, fill)),
+            Self::Sha512 => Some(mac::<Sha512>(key, fill)),
+            Self::Ed25519 | Self::EcdsaP256 => None,
+        }
+    }
+}
+
+fn mac<D: EagerHash>(key: &Key, fill: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<u8> {
+    let mut mac = Hmac::<D>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    fill(&mut |piece| mac.update(piece));
+    mac.finalize().into_bytes().to_vec()
 }

@@ -1,4 +1,4 @@
-//! What is signed: text around `{id}`, `{timestamp}`, `{url}` and `{body}`, as in `v0:{timestamp}:{body}`.
+//! What is signed: text around `{id}`, `{timestamp}`, `{method}`, `{url}`, `{form}` and `{body}`, as in `v0:{timestamp}:{body}`.
 //!
 //! A brace has no other meaning and cannot be escaped; no provider signs one.
 
@@ -20,7 +20,10 @@ enum Part {
 pub(super) enum Slot {
     Id,
     Timestamp,
+    Method,
     Url,
+    /// The body as a form, sorted.
+    Form,
     Body,
 }
 
@@ -29,19 +32,28 @@ pub(super) enum Slot {
 pub(super) struct Filling<'a> {
     pub(super) id: &'a [u8],
     pub(super) timestamp: &'a [u8],
+    pub(super) method: &'a [u8],
     pub(super) url: &'a [u8],
+    pub(super) form: &'a [u8],
     pub(super) body: &'a [u8],
 }
 
 impl Slot {
-    const NAMES: [(&'static str, Self); 4] =
-        [("id", Self::Id), ("timestamp", Self::Timestamp), ("url", Self::Url), ("body", Self::Body)];
+    const NAMES: [(&'static str, Self); 6] = [
+        ("id", Self::Id),
+        ("timestamp", Self::Timestamp),
+        ("method", Self::Method),
+        ("url", Self::Url),
+        ("form", Self::Form),
+        ("body", Self::Body),
+    ];
 
     fn of(name: &str) -> Result<Self, String> {
         let found = Self::NAMES.iter().find(|(known, _)| *known == name);
-        found
-            .map(|(_, slot)| *slot)
-            .ok_or_else(|| format!("`{{{name}}}` is unknown; there are `{{id}}`, `{{timestamp}}`, `{{url}}` and `{{body}}`"))
+        found.map(|(_, slot)| *slot).ok_or_else(|| {
+            let known: Vec<_> = Self::NAMES.iter().map(|(known, _)| format!("`{{{known}}}`")).collect();
+            format!("`{{{name}}}` is unknown; there are {}", known.join(", "))
+        })
     }
 }
 
@@ -61,17 +73,28 @@ impl Template {
                 }
             }
         }
-        let template = Self(parts);
-        if template.has(Slot::Body) {
-            Ok(template)
-        } else {
-            Err("`{body}` is missing: anybody could change what is not signed".into())
-        }
+        Ok(Self(parts))
     }
 
     /// Whether this slot is part of what is signed.
     pub(super) fn has(&self, slot: Slot) -> bool {
         self.0.contains(&Part::Slot(slot))
+    }
+
+    /// Whether a changed body changes what is signed.
+    pub(super) fn covers_body(&self) -> bool {
+        self.has(Slot::Body) || self.has(Slot::Form)
+    }
+
+    /// Whether `next` follows directly behind `slot`, without a text between.
+    pub(super) fn joins(&self, slot: Slot, next: Slot) -> bool {
+        let joined = [Part::Slot(slot), Part::Text(String::new()), Part::Slot(next)];
+        self.0.windows(3).any(|parts| parts == joined)
+    }
+
+    /// Whether this slot is the last, without a text behind it.
+    pub(super) fn ends_with(&self, slot: Slot) -> bool {
+        self.0.ends_with(&[Part::Slot(slot), Part::Text(String::new())])
     }
 
     /// The text directly behind a slot, perhaps empty; `None` where the slot is not part of what is signed.
@@ -85,7 +108,7 @@ impl Template {
     /// Whether no slot stands behind the body, which may hold anything.
     pub(super) fn ends_with_body(&self) -> bool {
         let last = self.0.iter().rev().find_map(|part| if let Part::Slot(slot) = part { Some(*slot) } else { None });
-        last == Some(Slot::Body)
+        !self.covers_body() || matches!(last, Some(Slot::Body | Slot::Form))
     }
 
     /// Whether `held` could end elsewhere than it does: the text behind its slot begins within it. One signature would then fit two
@@ -103,7 +126,9 @@ impl Template {
                 Part::Text(text) => text.as_bytes(),
                 Part::Slot(Slot::Id) => with.id,
                 Part::Slot(Slot::Timestamp) => with.timestamp,
+                Part::Slot(Slot::Method) => with.method,
                 Part::Slot(Slot::Url) => with.url,
+                Part::Slot(Slot::Form) => with.form,
                 Part::Slot(Slot::Body) => with.body,
             });
         }
@@ -118,12 +143,13 @@ mod tests {
     fn slots_are_filled_with_the_bytes_given() {
         let filled = |template: &str| {
             let mut content = Vec::new();
-            let with = Filling { id: b"I", timestamp: b"7", url: b"U", body: b"{B}" };
+            let with = Filling { id: b"I", timestamp: b"7", method: b"POST", url: b"U", form: b"F", body: b"{B}" };
             Template::parse(template).expect(template).fill(with, |piece| content.extend_from_slice(piece));
             String::from_utf8(content).expect("text")
         };
         assert_eq!(filled("{body}"), "{B}");
         assert_eq!(filled("v0:{timestamp}:{body}"), "v0:7:{B}");
+        assert_eq!(filled("{method} {form}"), "POST F");
         assert_eq!(filled("{id}.{timestamp}.{url}{body}!"), "I.7.U{B}!");
     }
 
@@ -137,13 +163,7 @@ mod tests {
 
     #[test]
     fn a_bad_template_is_told_how_to_mend() {
-        for (bad, told) in [
-            ("", "`{body}` is missing"),
-            ("{timestamp}", "`{body}` is missing"),
-            ("{body", "not closed"),
-            ("{Body}", "`{Body}` is unknown"),
-            ("{body}{body}", "twice"),
-        ] {
+        for (bad, told) in [("{body", "not closed"), ("{Body}", "`{Body}` is unknown"), ("{body}{body}", "twice")] {
             let error = Template::parse(bad).expect_err(bad);
             assert!(error.contains(told), "{bad}: {error}");
         }
