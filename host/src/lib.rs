@@ -57,6 +57,7 @@ pub struct Host {
     clock: Clock,
     registry: Registry,
     plugins: Arc<Plugins>,
+    client: net::Client,
     journal: Arc<dyn Journal>,
     hub: Arc<Hub>,
     paces: Arc<Paces>,
@@ -84,7 +85,8 @@ impl Host {
         let book = Arc::new(Map::new(hub.snapshot(), |snapshot: &Snapshot| &snapshot.deliver));
         let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
         let paces = paces.context("the journal could not be read")?;
-        Ok(Self { config, clock, registry, plugins, journal, hub, paces, admin_key_made })
+        let client = net::Client::new(&config.net);
+        Ok(Self { config, clock, registry, plugins, client, journal, hub, paces, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -149,7 +151,7 @@ impl Host {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.deliver),
             paces: Arc::clone(&self.paces),
-            client: net::Client::new(&self.config.net),
+            client: self.client.clone(),
             clock: Arc::clone(&self.clock),
             token_key,
             callbacks,
@@ -177,6 +179,7 @@ impl Host {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
             plugins: Arc::clone(&self.plugins),
+            client: self.client.clone(),
             clock: Arc::clone(&self.clock),
         };
         let ways_in = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);

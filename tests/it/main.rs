@@ -21,6 +21,7 @@ mod fairness;
 mod guests;
 mod idempotency;
 mod javascript;
+mod jwt;
 mod kill;
 mod lanes;
 mod official;

@@ -12,6 +12,7 @@ mod events;
 mod extract;
 mod idempotency;
 mod idle;
+mod jwks;
 mod peer;
 mod problem;
 mod receive;

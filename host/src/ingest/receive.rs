@@ -21,6 +21,7 @@ use super::{
     append::{Appender, Stored},
     body::Bodies,
     events::{self, Request},
+    jwks::KeySets,
     problem::method_not_allowed,
     verifier::{Verified, Verifier},
 };
@@ -28,6 +29,7 @@ use crate::{
     event::{Clock, Name},
     failpoint::{self, Step},
     journal::Journal,
+    net::Client,
     plugin::{self, Plugins},
 };
 
@@ -39,6 +41,8 @@ pub struct Parts {
     pub book: Arc<dyn DynAccess<Book> + Send + Sync>,
     /// Those that verify.
     pub plugins: Arc<Plugins>,
+    /// What the keys of issuers are fetched by.
+    pub client: Client,
     /// The time.
     pub clock: Clock,
 }
@@ -70,7 +74,8 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Route
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(options, registry);
-    let verifier = Verifier::new(options, Arc::clone(&parts.plugins), registry);
+    let key_sets = KeySets::new(parts.client.clone(), Arc::clone(&parts.clock), registry);
+    let verifier = Verifier::new(options, Arc::clone(&parts.plugins), key_sets, registry);
     let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
     let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, received });
     Router::new()

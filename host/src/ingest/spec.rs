@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     event::{Invalid, Name},
+    net,
     plugin::Bound,
     verify::{self, Scheme},
 };
@@ -75,6 +76,9 @@ impl Spec {
     pub fn refine(&self, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Source, Invalid> {
         let scheme = self.verify.refine().map_err(|e| Invalid::at(format!("/verify{}", e.pointer), e.message))?;
         let plugin = scheme.plugin().map(|name| verifier(name, plugins)).transpose()?;
+        if let Some(url) = scheme.key_set_url() {
+            net::check_url(url).map_err(|error| Invalid::at("/verify/jwks_url", error.to_string()))?;
+        }
         let hints = scheme.hints();
         let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
         if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {

@@ -7,15 +7,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{StatusCode, header, request};
+use http::{StatusCode, Uri, header, request};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Options, Problem, Source, extract::text_of_header};
+use super::{Options, Problem, Source, extract::text_of_header, jwks::KeySets};
 use crate::{
     event::{Header, Name, Timestamp},
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
-    verify::{self, Facts, Reason, Refusal},
+    verify::{self, Facts, KeySet, Reason, Refusal},
 };
 
 /// After so long a sender whose request could not be judged may try again, where the plugin says nothing else.
@@ -29,6 +29,7 @@ const PLUGIN_SHARE: usize = 8;
 /// Says which requests are from their sources.
 pub(super) struct Verifier {
     plugins: Arc<Plugins>,
+    key_sets: Arc<KeySets>,
     public_url: Option<String>,
     timeout: Duration,
     /// For each plugin that judges something, by where it is in memory: how many bytes of bodies may wait for it beside those that do. A
@@ -54,13 +55,14 @@ pub(super) enum Verified {
 }
 
 impl Verifier {
-    pub(super) fn new(options: &Options, plugins: Arc<Plugins>, registry: &mut Registry) -> Self {
+    pub(super) fn new(options: &Options, plugins: Arc<Plugins>, key_sets: Arc<KeySets>, registry: &mut Registry) -> Self {
         let refused = Family::default();
         let help = "Requests that were not their source's, by the class of the step that failed";
         registry.register("sluicebox_ingest_not_verified", help, Family::clone(&refused));
         Self {
             refused,
             plugins,
+            key_sets,
             public_url: options.public_url.clone(),
             timeout: Duration::from_millis(options.verify_timeout_ms),
             waiting: Mutex::default(),
@@ -86,7 +88,11 @@ impl Verifier {
             return asked;
         }
         let request = verify::Request { method: head.method.as_str(), url: &url, headers: &head.headers, body };
-        match source.scheme.verify(request, now) {
+        let keys = match source.scheme.key_set_url() {
+            None => None,
+            Some(url) => Some(self.keys(&key.1, url, source.scheme.key_id(request).as_deref()).await?),
+        };
+        match source.scheme.verify_by(keys.as_deref(), request, now) {
             Ok(verify::Verified::Event(facts)) => Ok(Verified::Event(facts)),
             Ok(verify::Verified::Handshake(response)) => Ok(Verified::Handshake(answer(response))),
             Err(refusal) => {
@@ -94,6 +100,14 @@ impl Verifier {
                 Err(refused(&key.1, &refusal))
             }
         }
+    }
+
+    /// The keys of an issuer. Without them nobody can tell whose a request is, and the sender is not to blame.
+    async fn keys(&self, name: &Name, url: &Uri, id: Option<&str>) -> Result<Arc<KeySet>, Problem> {
+        self.key_sets.get(url, id).await.ok_or_else(|| {
+            tracing::warn!(source = %name, host = url.host(), "the keys of its issuer are not to be had");
+            unavailable("keys-unavailable", "the keys to verify by are not to be had; try again").retry_after(RETRY_SECS)
+        })
     }
 
     fn count(&self, (workspace, source): &(Name, Name), reason: Reason) {

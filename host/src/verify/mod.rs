@@ -14,6 +14,7 @@ mod algorithm;
 mod form;
 mod handshake;
 mod json;
+mod jwt;
 mod key;
 mod place;
 mod public_key;
@@ -35,6 +36,7 @@ use http::HeaderName;
 use crate::event::{Attribute, Name, Timestamp};
 
 pub use algorithm::{Algorithm, Encoding};
+pub use jwt::{KeySet, KeySetError};
 pub use key::KeyForm;
 pub use refusal::{Reason, Refusal};
 pub use sample::{Sample, Unsigned};
@@ -43,6 +45,7 @@ pub use table::{Evidence, Hints, Preset, presets};
 pub use time::TimeUnit;
 
 use handshake::Handshake;
+use jwt::{Jwt, Keys};
 use signature::Signature;
 use token::Token;
 
@@ -77,6 +80,8 @@ enum Proof {
     Token(Token),
     /// A signature made with the secret, or with the private half of a public key.
     Signature(Box<Signature>),
+    /// A token that the holder of a key has signed.
+    Jwt(Box<Jwt>),
     /// Whatever this plugin asks for.
     Plugin(Name),
 }
@@ -120,11 +125,19 @@ pub struct Response {
 }
 
 impl Scheme {
-    /// Is this request from its source? Where a [plugin](Self::plugin) decides, this answers no.
+    /// Is this request from its source? Where a [plugin](Self::plugin) decides, or [keys from elsewhere](Self::key_set_url), this answers no.
     ///
     /// # Errors
     /// Where it is not, or does not prove it.
     pub fn verify(&self, request: Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        self.verify_by(None, request, now)
+    }
+
+    /// The same with the key set that [`key_set_url`](Self::key_set_url) leads to.
+    ///
+    /// # Errors
+    /// Where it is not its source's, or does not prove it.
+    pub fn verify_by(&self, keys: Option<&KeySet>, request: Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         if let Some(answer) = self.handshake.as_ref().and_then(|handshake| handshake.asked(request)) {
             return answer.map(Verified::Handshake);
         }
@@ -137,6 +150,7 @@ impl Scheme {
                     signature.check(request, now, self.handshake.as_ref().is_some_and(Handshake::signs_for_strangers))?;
                 (facts.replay, key) = (proven.replay, Some(proven.key));
             }
+            Proof::Jwt(jwt) => jwt.check(request, keys, now)?,
             Proof::Plugin(name) => return Err(Refusal::new(Reason::Plugin, format!("only the plugin `{name}` can tell"))),
         }
         match self.handshake.as_ref().and_then(|handshake| handshake.signed(request, key)) {
@@ -150,6 +164,27 @@ impl Scheme {
     pub fn plugin(&self) -> Option<&Name> {
         match &self.proof {
             Proof::Plugin(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Where the keys are that tokens are signed with, where they are not here.
+    #[must_use]
+    pub fn key_set_url(&self) -> Option<&http::Uri> {
+        match &self.proof {
+            Proof::Jwt(jwt) => match &jwt.keys {
+                Keys::At(url) => Some(url),
+                Keys::Here(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Which of those keys the request names, where it names one.
+    #[must_use]
+    pub fn key_id(&self, request: Request<'_>) -> Option<String> {
+        match &self.proof {
+            Proof::Jwt(jwt) => jwt.key_id(request),
             _ => None,
         }
     }

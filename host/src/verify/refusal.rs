@@ -27,6 +27,8 @@ pub enum Reason {
     Mismatch,
     /// What is signed could be read in two ways.
     Ambiguous,
+    /// A token is of somebody else, or for somebody else.
+    Claim,
     /// A plugin refused.
     Plugin,
 }
@@ -64,6 +66,7 @@ impl Reason {
             Self::Time => "time",
             Self::Mismatch => "mismatch",
             Self::Ambiguous => "ambiguous",
+            Self::Claim => "claim",
             Self::Plugin => "plugin",
         }
     }

@@ -53,6 +53,7 @@ impl Scheme {
             Proof::Nothing => Ok(()),
             Proof::Token(token) => token.show(sample),
             Proof::Signature(signature) => signature.sign(sample, id, now, private),
+            Proof::Jwt(_) => Err(Unsigned("only the issuer signs its tokens; ask it for one, and send the request yourself")),
             Proof::Plugin(_) => Err(Unsigned("only the provider knows what its plugin asks for; sign it yourself")),
         }
     }

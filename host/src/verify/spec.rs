@@ -75,6 +75,17 @@ pub struct Spec {
     pub handshake: Option<String>,
     /// The word that the provider shows in such a request.
     pub verify_token: Option<Secret>,
+    /// `jwt`: where the issuer's keys are, a JSON Web Key Set.
+    pub jwks_url: Option<String>,
+    /// `jwt`: who has to have issued the token; anybody who has a key unless told otherwise.
+    pub issuer: Option<String>,
+    /// `jwt`: for whom it has to be issued; anybody unless told otherwise.
+    pub audience: Option<String>,
+    /// `jwt`: what it may be signed by, as in `["RS256"]`; all that the keys are good for unless told otherwise.
+    #[serde(default)]
+    pub algorithms: Vec<String>,
+    /// `jwt`: the claim with the SHA-256 of the body, in lower-case hexadecimal digits.
+    pub body_hash_claim: Option<String>,
     /// `basic`: the user's name; the secret is the password.
     pub username: Option<String>,
     /// `plugin`: the plugin's name.
@@ -97,7 +108,7 @@ impl Spec {
     }
 
     /// The fields that belong to single schemes, and whether each is given.
-    pub(super) fn settings(&self) -> [(&'static str, bool); 28] {
+    pub(super) fn settings(&self) -> [(&'static str, bool); 33] {
         [
             ("header", self.header.is_some()),
             ("json", self.json.is_some()),
@@ -124,6 +135,11 @@ impl Spec {
             ("unsigned_body", self.unsigned_body.is_some()),
             ("handshake", self.handshake.is_some()),
             ("verify_token", self.verify_token.is_some()),
+            ("jwks_url", self.jwks_url.is_some()),
+            ("issuer", self.issuer.is_some()),
+            ("audience", self.audience.is_some()),
+            ("algorithms", !self.algorithms.is_empty()),
+            ("body_hash_claim", self.body_hash_claim.is_some()),
             ("username", self.username.is_some()),
             ("plugin", self.plugin.is_some()),
             ("credential_headers", !self.credential_headers.is_empty()),

@@ -18,8 +18,8 @@ const WHSEC: &str = "whsec_";
 /// A key as it is written.
 pub(super) struct Given<'a> {
     pub(super) pointer: String,
-    text: &'a str,
-    is_public: bool,
+    pub(super) text: &'a str,
+    pub(super) is_public: bool,
 }
 
 /// All keys: secrets first.

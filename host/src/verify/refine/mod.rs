@@ -1,5 +1,6 @@
 //! From what the hub file says to a scheme that can be asked: every name known, every secret a key, nothing left unused.
 
+mod jwt;
 mod keys;
 mod layout;
 mod rules;
@@ -39,14 +40,18 @@ pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
             credential_headers.extend(Place::of(shown.place, None, "/header")?.header().cloned());
             if keys::are_signing(spec)? { signature(spec, layout)? } else { Proof::Token(token(spec, shown)?) }
         }
+        Method::Jwt => Proof::Jwt(Box::new(jwt::refine(spec)?)),
         Method::Plugin => {
             credential_headers.extend(named_credentials(spec)?);
             Proof::Plugin(plugin(spec)?)
         }
     };
-    if let Proof::Token(token) = &proof {
-        credential_headers.extend(token.place.header().cloned());
-    }
+    let shown = match &proof {
+        Proof::Token(token) => Some(&token.place),
+        Proof::Jwt(jwt) => Some(&jwt.place),
+        _ => None,
+    };
+    credential_headers.extend(shown.and_then(Place::header).cloned());
     let handshake = handshake(spec, row, &proof)?;
     Ok(Scheme { proof, handshake, hints: row.hints, credential_headers })
 }

@@ -53,6 +53,22 @@ pub(super) const ROWS: &[Row] = &[
         settings: &["username", "handshake", "verify_token"],
         ..STANDARD
     },
+    Row {
+        name: "jwt",
+        method: Method::Jwt,
+        settings: &[
+            "header",
+            "jwks_url",
+            "issuer",
+            "audience",
+            "algorithms",
+            "tolerance",
+            "body_hash_claim",
+            "handshake",
+            "verify_token",
+        ],
+        ..STANDARD
+    },
     Row { name: "none", method: Method::Nothing, ..STANDARD },
     Row { name: "plugin", method: Method::Plugin, settings: &["plugin", "credential_headers"], ..STANDARD },
 ];

@@ -38,6 +38,8 @@ pub(super) enum Method {
     Either(Shown, Layout<'static>),
     /// By signing as the spec says.
     Configured,
+    /// By showing a token that somebody has signed whose keys are known.
+    Jwt,
     /// By what the plugin that the spec names asks for.
     Plugin,
 }

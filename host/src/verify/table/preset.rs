@@ -55,6 +55,7 @@ impl Preset {
             Method::Signature(layout) => told_signature(layout),
             Method::Either(shown, layout) => format!("{}; or {}", told_token(shown), told_signature(layout)),
             Method::Configured => "as configured".to_owned(),
+            Method::Jwt => "a JSON Web Token (RFC 7519) after `Bearer` in `Authorization`, or in the header named".to_owned(),
             Method::Plugin => "what the plugin asks for".to_owned(),
         };
         Self {
