@@ -24,6 +24,7 @@ mod javascript;
 mod jwt;
 mod kill;
 mod lanes;
+mod listen;
 mod official;
 mod order;
 mod pace;
