@@ -1,4 +1,6 @@
-//! The live tail of events.
+//! The live tail of events, and `sluicebox listen`, which relays it to a local server.
+
+mod relay;
 
 use std::{sync::Arc, time::Duration};
 
