@@ -42,6 +42,7 @@ mod soak;
 mod space;
 mod state;
 mod story;
+mod trigger;
 mod verifying;
 mod versions;
 mod way_out;
