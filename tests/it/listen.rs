@@ -177,19 +177,24 @@ async fn there_are_so_many_streams_and_one_that_ends_makes_room() {
 /// Who reads nothing costs no more than what is on its way to it, holds up nobody, and is cut off in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_reads_nothing_holds_up_nobody_and_is_cut_off() {
-    let host = Host::start_with(|config| config.api.event_stream_stall_ms = 500).await;
+    let host = Host::start_with(|config| config.api.event_stream_stall_ms = 3_000).await;
     host.apply(OPEN_SOURCE).await;
     let mut reading = Stream::open(&host, "").await;
     let mut idle = TcpStream::connect(host.url().trim_start_matches("http://")).await.expect("a connection");
     let request = format!("GET {STREAM} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", host.key());
     idle.write_all(request.as_bytes()).await.expect("a request");
     eventually("two streams", async || (host.metric("sluicebox_event_streams").await == 2).then_some(())).await;
+    let reading = tokio::spawn(async move {
+        let told = reading.ids(40).await;
+        (reading, told)
+    });
     let mut posted = Vec::new();
     // More than the sockets between them take in.
     for _ in 0..40 {
         posted.push(host.post("open", &[], vec![b'x'; 500_000]).await);
     }
-    assert_eq!(reading.ids(40).await, posted);
+    let (mut reading, told) = reading.await.expect("no panic");
+    assert_eq!(told, posted);
     let stalled = "sluicebox_event_streams_ended_total{reason=\"stalled\"} 1";
     eventually("an end of it", async || host.metrics().await.contains(stalled).then_some(())).await;
     assert_eq!(host.metric("sluicebox_event_streams").await, 1);
