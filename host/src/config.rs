@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    deliver, dispatch,
+    api, deliver, dispatch,
     event::{Clock, Timestamp},
     hub, ingest, journal, net, plugin,
 };
@@ -33,6 +33,8 @@ pub struct Config {
     pub plugin: plugin::Options,
     /// The store of events.
     pub journal: journal::Options,
+    /// What operators are given.
+    pub api: api::Options,
     /// How long it keeps what is settled.
     pub retention: journal::Retention,
 }
@@ -51,6 +53,7 @@ impl Config {
             versioning: hub::Versioning::default(),
             plugin: plugin::Options { cache: Some(data.join("compiled")), ..plugin::Options::default() },
             journal: journal::Options::in_folder(data.join("journal")),
+            api: api::Options::default(),
             retention: journal::Retention::default(),
             data,
         }

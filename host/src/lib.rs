@@ -100,7 +100,7 @@ impl Host {
     pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
-        let router = self.router(&delivering);
+        let router = self.router(&delivering, &stopped);
         let serving = ingest::serve(listener, router, &self.config.ingest, stopped);
         let stopping = async {
             shutdown.await;
@@ -174,7 +174,7 @@ impl Host {
     }
 
     /// Flow 1's ways in, and the API.
-    fn router(&mut self, delivering: &deliver::Ways) -> Router {
+    fn router(&mut self, delivering: &deliver::Ways, stopped: &watch::Receiver<bool>) -> Router {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
@@ -183,6 +183,8 @@ impl Host {
             clock: Arc::clone(&self.clock),
         };
         let ways_in = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
+        let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
+        let tails = api::Tails::new(&self.config.api, journal, clock, stopped.clone(), &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let repeater = dispatch::Repeater {
@@ -193,7 +195,7 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api_parts = api::Parts { hub, journal, repeater, paces, delivering, clock, registry };
+        let api_parts = api::Parts { hub, journal, repeater, paces, delivering, clock, tails, registry };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -4,6 +4,7 @@
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
 mod api;
+mod detour;
 pub mod github;
 pub mod guests;
 mod host;
@@ -16,6 +17,7 @@ pub mod soak;
 pub mod tls;
 
 pub use api::{Answer, Api};
+pub use detour::Detour;
 pub use host::Host;
 pub use process::HostProcess;
 pub use receiver::{Received, Receiver};

@@ -19,9 +19,12 @@ mod repeat;
 mod replay;
 mod retry;
 mod rotation;
+mod stream;
+mod tail;
 mod versions;
 mod wire;
 
+pub use tail::{Options, Tails};
 pub use wire::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through,
     VersionTold, VersionsTold,
@@ -63,6 +66,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Queues that are fetched from, and confirmations.
     pub delivering: deliver::Ways,
+    /// Who follows the journal live.
+    pub tails: Arc<Tails>,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -74,6 +79,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(versions::routes())
         .merge(diff::routes())
         .merge(events::routes())
+        .merge(stream::routes())
         .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(rotation::routes())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ const COMPILE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A host waits for up to a minute, and then answers.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A stream ends by itself or when nothing comes, whoever reads it sees to that; the client's own limit is on the whole answer.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 
 /// A host, and the key to it.
 pub(super) struct Client {
@@ -60,6 +63,13 @@ impl Client {
         self.ask(self.request(Method::GET, path).query(query).timeout(WAIT_TIMEOUT)).await
     }
 
+    /// An answer whose body goes on for as long as the host has something to tell; it is read by who asked.
+    pub(super) async fn open(&self, path: &str, query: &[(&str, String)], headers: HeaderMap) -> anyhow::Result<SideResponse> {
+        let request = self.request(Method::GET, path).query(query).headers(headers).timeout(STREAM_TIMEOUT);
+        let response = self.sent(request).await?;
+        if response.status().is_success() { Ok(response) } else { bail!(refusal(response).await) }
+    }
+
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         self.ask(self.request(Method::POST, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }
@@ -93,10 +103,7 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: SideRequest) -> anyhow::Result<T> {
-        let response = request.send().await.map_err(|error| {
-            let told = self.no_answer(error.is_connect(), error.is_timeout());
-            anyhow::Error::new(error).context(told)
-        })?;
+        let response = self.sent(request).await?;
         if response.status().is_success() {
             return response.json().await.map_err(|error| {
                 let told = if error.is_timeout() { self.no_answer(false, true) } else { NOT_UNDERSTOOD.to_owned() };
@@ -104,6 +111,13 @@ impl Client {
             });
         }
         bail!(refusal(response).await)
+    }
+
+    async fn sent(&self, request: SideRequest) -> anyhow::Result<SideResponse> {
+        request.send().await.map_err(|error| {
+            let told = self.no_answer(error.is_connect(), error.is_timeout());
+            anyhow::Error::new(error).context(told)
+        })
     }
 
     /// A host that was not reached has done nothing; one that was may have done all of it.

@@ -8,6 +8,7 @@ mod client;
 mod compile;
 mod dead;
 mod destinations;
+mod listen;
 mod plugin;
 mod pull;
 mod replay;
@@ -17,6 +18,7 @@ mod serve;
 mod show;
 mod stop;
 mod taken_up;
+mod trigger;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,6 +49,10 @@ enum Command {
     Apply(apply::Arguments),
     /// List events, or show one with what became of it.
     Events(show::EventArguments),
+    /// Relay a source's events, as they come in, to a server on this machine.
+    Listen(listen::Arguments),
+    /// Send a source an event of its provider, signed as the provider signs it.
+    Trigger(Box<trigger::Arguments>),
     /// List deliveries, or show one with its attempts.
     Deliveries(show::DeliveryArguments),
     /// Fetch messages of a destination of kind "pull".
@@ -119,6 +125,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Events(arguments) => show::events(arguments).await,
+        Command::Listen(arguments) => listen::run(arguments).await,
+        Command::Trigger(arguments) => trigger::run(*arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Pull(arguments) => pull::run(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,

@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use super::stop::Stop;
 use crate::{
-    Host,
+    Host, api,
     config::Config,
     deliver,
     event::Duration,
@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
     pull_polls_max: usize,
+    /// Live tails of events (`sluicebox listen`) at once; one more is answered with 503.
+    #[arg(long, default_value_t = api::Options::default().event_streams_max)]
+    event_streams_max: usize,
     /// The largest plugin, in bytes, up to 67108864.
     #[arg(long, default_value_t = plugin::Options::default().component_bytes_max)]
     component_bytes_max: usize,
@@ -155,6 +158,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.set_drain_ms(arguments.drain_seconds * 1000);
     config.deliver.pull_polls_max = arguments.pull_polls_max;
     config.deliver.hops_max = arguments.hops_max;
+    config.api.event_streams_max = arguments.event_streams_max;
     let Compile { memory_bytes, cpu_seconds, wall_ms } = arguments.compile;
     config.plugin.compile = CompileLimits { memory_bytes, cpu_seconds, wall_ms, ..config.plugin.compile };
     let InFlight { max, healthy_only, slow_ms } = arguments.in_flight;

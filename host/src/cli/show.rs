@@ -215,7 +215,7 @@ pub(super) fn table(columns: &[&str], items: &[Value]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A value for people; of a failure, its code. What came from outside cannot move the cursor of a terminal.
+/// A value for people; of a failure, its code.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
@@ -224,6 +224,11 @@ fn cell(value: &Value) -> String {
         Value::Object(fields) => fields.get("code").map_or_else(|| "-".to_owned(), cell),
         other => other.to_string(),
     };
+    shown(&text)
+}
+
+/// What came from outside cannot move the cursor of a terminal.
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 

@@ -26,7 +26,7 @@ use crate::{
         self, Acknowledged, Acknowledgement, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount,
         DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError,
         Lane, LaneFacts, Once, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
-        StoredState, Unrouted, WorkFilter,
+        StoredState, Tail, TailFilter, Unrouted, WorkFilter,
     },
 };
 
@@ -231,6 +231,10 @@ impl journal::Journal for Journal {
     }
 
     fn events(&self, _: EventFilter) -> Pending<Page<EventRecord>> {
+        absent()
+    }
+
+    fn tail(&self, _: TailFilter) -> Pending<Tail> {
         absent()
     }
 

@@ -93,6 +93,7 @@ impl Door {
         let under_way = UnderWay::none();
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(under_way.clone());
             let (one, answer) = (under_way.one(), self.service.call(request));
             async move {
                 let answer = answer.await;

@@ -28,9 +28,9 @@ pub(super) async fn version_is_told(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// How many requests of one connection are under way.
+/// How many requests of one connection are under way. Each request carries it, for an answer that goes on after it has begun.
 #[derive(Clone, Debug)]
-pub(super) struct UnderWay(Arc<watch::Sender<usize>>);
+pub struct UnderWay(Arc<watch::Sender<usize>>);
 
 impl UnderWay {
     pub(super) fn none() -> Self {
@@ -38,7 +38,8 @@ impl UnderWay {
     }
 
     /// Counts a request as under way while the value lives.
-    pub(super) fn one(&self) -> One {
+    #[must_use]
+    pub fn one(&self) -> One {
         self.0.send_modify(|count| *count += 1);
         One(self.clone())
     }
@@ -58,7 +59,7 @@ impl UnderWay {
 
 /// A request under way, also where it is called off.
 #[derive(Debug)]
-pub(super) struct One(UnderWay);
+pub struct One(UnderWay);
 
 impl Drop for One {
     fn drop(&mut self) {

@@ -21,6 +21,7 @@ mod verifier;
 
 pub use accept::serve;
 pub use idempotency::IdempotencySpec;
+pub use idle::{One, UnderWay};
 pub use problem::{Problem, method_not_allowed};
 pub use receive::{Parts, router};
 pub use spec::{ExtractSpec, Source, Spec};

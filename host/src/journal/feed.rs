@@ -24,6 +24,8 @@ pub struct Lane {
 pub struct Feed {
     /// Events were appended.
     pub events: Notify,
+    /// The same for those who follow the journal: all who wait by then are woken, and nobody is kept in mind.
+    pub appended: Notify,
     /// Rules with new or rescheduled pending runs.
     pub runs: Lanes,
     /// Rules with held runs.

@@ -20,6 +20,7 @@ mod schedule;
 mod space;
 mod sqlite;
 mod state;
+mod tail;
 
 pub use dead::{DeadCount, DeadFilter, DeadKind, DeadLetter, DeadPage, DeadPlace, DeadRecord, DeadSlice};
 pub use facts::{Disabled, LaneFacts, Opened};
@@ -38,6 +39,7 @@ pub use revival::{Revival, Revived};
 pub use space::{DiskProbe, Short, Space};
 pub use sqlite::{Options, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
+pub use tail::{Tail, TailFilter};
 
 use std::{
     collections::BTreeSet,
@@ -120,6 +122,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Events, newest first; where the filter says after which, oldest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;
+
+    /// Events as they were stored, oldest first, with their bodies: for who follows the journal at its own pace.
+    fn tail(&self, filter: TailFilter) -> Pending<Tail>;
 
     /// How many events there are of each source and type, the most first; the filter's cursors and limit do not count.
     fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>>;

@@ -13,7 +13,7 @@ pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
 pub(super) use chain::{health, outcome, repeated, saw};
 pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
 pub(super) use lane::lane_status;
-pub(super) use records::{batch, delivery, event, run, whole_delivery, whole_event};
+pub(super) use records::{batch, delivery, event, event_as_it_came, run, whole_delivery, whole_event};
 pub(super) use states::StateName;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -29,12 +29,18 @@ pub(in crate::api) fn event(record: &EventRecord) -> Value {
     })
 }
 
+/// An event as it came, with its headers and body.
+pub(in crate::api) fn event_as_it_came(record: &EventRecord) -> Value {
+    let mut came = event(record);
+    came["headers"] = headers(&record.event.headers);
+    came["attributes"] = attributes(&record.event.attributes);
+    came["body"] = bytes(&record.event.body);
+    came
+}
+
 /// An event with everything.
 pub(in crate::api) fn whole_event(record: &EventRecord, runs: &[RunRecord], deliveries: &[DeliveryRecord]) -> Value {
-    let mut whole = event(record);
-    whole["headers"] = headers(&record.event.headers);
-    whole["attributes"] = attributes(&record.event.attributes);
-    whole["body"] = bytes(&record.event.body);
+    let mut whole = event_as_it_came(record);
     whole["runs"] = runs.iter().map(run).collect();
     whole["deliveries"] = deliveries.iter().map(delivery).collect();
     whole

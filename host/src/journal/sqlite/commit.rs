@@ -236,6 +236,7 @@ impl Marks {
     pub(super) fn tell(self, feed: &Feed) {
         if self.events {
             feed.events.notify_one();
+            feed.appended.notify_waiters();
         }
         if !self.batches.is_empty() {
             feed.batches.mark(self.batches);

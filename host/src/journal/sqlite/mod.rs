@@ -5,7 +5,7 @@
 //! - `acknowledge` is what receivers say by themselves of deliveries;
 //! - `facts` are what is known of destinations beside their deliveries;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
-//! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`);
+//! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`), `tail` follows it;
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
@@ -40,6 +40,7 @@ mod schema;
 mod space;
 mod span;
 mod state;
+mod tail;
 mod threads;
 mod wire;
 
@@ -71,7 +72,7 @@ use super::{
     Acknowledged, Acknowledgement, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
     Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed,
     Journal, JournalError, Lane, LaneFacts, Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw,
-    Settled, Space, StoredState, Unrouted, WorkFilter,
+    Settled, Space, StoredState, Tail, TailFilter, Unrouted, WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
@@ -282,6 +283,10 @@ impl Journal for SqliteJournal {
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {
         self.list(move |sql| query::events(sql, &filter))
+    }
+
+    fn tail(&self, filter: TailFilter) -> Pending<Tail> {
+        self.list(move |sql| tail::tail(sql, &filter))
     }
 
     fn count_events(&self, filter: EventFilter) -> Pending<Vec<(Name, String, u64)>> {

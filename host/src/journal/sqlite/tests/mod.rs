@@ -13,6 +13,7 @@ mod order_histories;
 mod revive;
 mod space;
 mod state;
+mod tail;
 mod work;
 
 use std::{

@@ -1,0 +1,106 @@
+//! `GET /v1/events/stream`: the live tail of events as server-sent events (HTML, section 9.2). Each message has the event's id as its
+//! id and the event as its data; a reader that names the last id it saw, as browsers do by themselves, misses none.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::State,
+    response::{
+        IntoResponse, Response,
+        sse::{self, KeepAlive, Sse},
+    },
+    routing::get,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Parts,
+    documents::hub_problem,
+    parsed,
+    query::Checked,
+    store_problem,
+    tail::{Place, Wanted},
+    wire,
+};
+use crate::{
+    event::{EventId, Name},
+    hub::{HubError, Kind},
+    ingest::{Problem, UnderWay},
+    journal::EventRecord,
+};
+
+/// A comment as often, so that both sides know that the other is there.
+const HEARTBEAT_SECS: u64 = 15;
+/// How long a reader that lost its stream waits before it comes back.
+const COME_BACK_MS: u64 = 1_000;
+/// Where a refused reader is told to try again.
+const RETRY_AFTER_SECS: u64 = 10;
+/// What was made and not taken by the connection yet.
+const MESSAGES_MAX: usize = 1;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Asks proxies (nginx and those that do as it does) to hand over what came and not to collect it.
+const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/events/stream", get(stream))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamQuery {
+    source: Option<Name>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    after: Option<String>,
+}
+
+async fn stream(
+    State(parts): State<Parts>,
+    Checked(query): Checked<StreamQuery>,
+    connection: Option<Extension<UnderWay>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let StreamQuery { source, event_type, after } = query;
+    let (workspace, after) = (Name::default_workspace(), after_which(&headers, after.as_deref())?);
+    if let Some(name) = source.as_ref().filter(|name| parts.hub.get(&workspace, Kind::Source, name).is_none()) {
+        return Err(hub_problem(&HubError::NotFound { kind: Kind::Source, name: name.clone() }));
+    }
+    let one = parts.tails.open().map_err(|error| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", error.to_string()).retry_after(RETRY_AFTER_SECS)
+    })?;
+    let place = parts.tails.place(&workspace, after).await.map_err(|error| store_problem(&error))?;
+    let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+    let _ = sender.try_send(Ok::<_, Infallible>(beginning(place)));
+    let tails = Arc::clone(&parts.tails);
+    tokio::spawn(async move {
+        // The connection is not idle, and the stream is one of those there may be, for as long as this lasts.
+        let _under_way = (one, connection.map(|Extension(under_way)| under_way.one()));
+        tails.follow(Wanted { workspace, source, event_type }, place, |record| Ok(message(record)), sender).await;
+    });
+    let heartbeat = KeepAlive::new().interval(Duration::from_secs(HEARTBEAT_SECS));
+    Ok(([UNBUFFERED], Sse::new(ReceiverStream::new(messages)).keep_alive(heartbeat)).into_response())
+}
+
+/// The header wins: a browser that comes back repeats the query that it began with.
+fn after_which(headers: &HeaderMap, after: Option<&str>) -> Result<Option<EventId>, Problem> {
+    let header = headers.get(LAST_EVENT_ID).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match (header.as_deref().filter(|id| !id.is_empty()), after) {
+        (Some(id), _) => parsed("Last-Event-ID", id).map(Some),
+        (None, Some(id)) => parsed("after", id).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// An id without data: who loses the stream before its first event goes on from there as well.
+fn beginning(place: Place) -> sse::Event {
+    sse::Event::default().id(place.id.to_string()).retry(Duration::from_millis(COME_BACK_MS))
+}
+
+fn message(record: &EventRecord) -> sse::Event {
+    sse::Event::default().id(record.event.id.to_string()).data(wire::event_as_it_came(record).to_string())
+}
