@@ -76,7 +76,7 @@ impl Hub {
         let catalogue = Catalogue::new(loaded.components, plugins);
         let terms = Terms { catalogue: &catalogue, callbacks: options.callbacks };
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &terms).await?;
-        let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
+        let snapshot = Snapshot::of(&state);
         let inner = Inner {
             turn: Arc::default(),
             state: ArcSwap::from_pointee(state),
@@ -91,6 +91,7 @@ impl Hub {
             versions: loaded.versions,
             versioning: options.versioning.clone(),
             builds: Queue::default(),
+            compacting: Mutex::default(),
             clock,
         };
         let hub = Arc::new(Self { inner: Arc::new(inner) });
