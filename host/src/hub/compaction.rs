@@ -19,7 +19,7 @@ impl Inner {
         self.snapshot.load().dispatch.workspaces.get(workspace)?.index.compaction()
     }
 
-    fn compact_until_well(&self, workspace: &Name) {
+    pub(super) fn compact_until_well(&self, workspace: &Name) {
         // Who waited here may find that there is nothing left to do.
         let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(compaction) = self.due(workspace) {
