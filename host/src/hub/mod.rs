@@ -12,7 +12,7 @@
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
-//! | `snapshot`, `compaction` | what the host reads; keeping the index of rules in few pieces |
+//! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
 
 mod apply;
@@ -30,6 +30,7 @@ mod open;
 mod revision;
 mod rotation;
 mod seal;
+mod shared_map;
 mod snapshot;
 mod spec;
 mod store;

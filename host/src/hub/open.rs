@@ -177,7 +177,7 @@ async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, 
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let checked = check(&Workspace::new(), &edits, terms).await;
+        let checked = check(&Workspace::default(), &edits, terms).await;
         let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &terms.catalogue.components))?;
         let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
         let item = |(key, part)| {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     entry::{Documents, Entry, Key, Kind},
     revision::Whole,
+    shared_map::SharedMap,
 };
 use crate::{
     deliver, dispatch,
@@ -33,8 +34,8 @@ pub struct Snapshot {
     pub deliver: deliver::Book,
 }
 
-/// All entries as of one revision: documents, and what they were refined to. Cloned and changed by each apply, so the workspaces
-/// that it does not touch are shared.
+/// All entries as of one revision: documents, and what they were refined to. Cloned and changed by each apply, so what it
+/// does not touch is shared.
 #[derive(Clone, Default)]
 pub(super) struct State {
     pub(super) revision: u64,
@@ -42,7 +43,7 @@ pub(super) struct State {
 }
 
 /// The entries of one workspace.
-pub(super) type Workspace = BTreeMap<Key, Arc<Item>>;
+pub(super) type Workspace = SharedMap<Key, Arc<Item>>;
 
 /// One entry.
 pub(super) struct Item {

@@ -62,7 +62,8 @@ async fn each_draft_is_in_the_index_when_it_is_applied() {
     world.apply(put(&[(Kind::Rule, "rule-100", of_type("new"))])).await.expect("changed");
     world.apply(delete(Kind::Rule, "z")).await.expect("deleted");
     let of_several = Draft {
-        entries: [(step(101), Some(of_type("new"))), (step(102), None), ((Kind::Rule, name("rule-102-b")), Some(of_type("new")))].into(),
+        entries: [(step(101), Some(of_type("new"))), (step(102), None), ((Kind::Rule, name("rule-102-b")), Some(of_type("new")))]
+            .into(),
         prune: false,
     };
     world.apply(of_several).await.expect("applied");
