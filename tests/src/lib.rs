@@ -5,6 +5,7 @@
 
 mod api;
 mod detour;
+pub mod figures;
 pub mod github;
 pub mod guests;
 mod host;

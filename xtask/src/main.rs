@@ -17,6 +17,7 @@ cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, s
 cargo xtask test [FILTER]    every test of the project
 cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
 cargo xtask bench delivery   what destinations that hang or refuse cost the others, in the same way
+cargo xtask bench route       what it costs to find the rules of an event, with 10 to 100,000 of them
 cargo xtask bench pending    ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         ["test", filter] => test(Some(filter)),
         ["bench"] | ["bench", "plugins"] => bench_plugins(),
         ["bench", "delivery"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "delivery"])),
+        ["bench", "route"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "route"])),
         ["bench", "pending"] => bench_pending(),
         _ => {
             eprintln!("{USAGE}");

@@ -61,7 +61,7 @@ use pull::keep;
 use send::Courier;
 
 /// This part's piece of the snapshot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
     /// All destinations of all workspaces that messages are sent to.
     pub destinations: HashMap<Lane, Arc<Destination>>,

@@ -27,7 +27,7 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
             Ok(claimed) if claimed.is_empty() => parts.journal.feed().events.notified().await,
             Ok(claimed) => {
                 failpoint::reach(Step::EventsClaimed);
-                let routed = find_all_rules(parts.clone(), claimed).await;
+                let routed = find_all_rules(parts.clone(), claimed, metrics.clone()).await;
                 failpoint::reach(Step::RulesFound);
                 if store("routes", || parts.journal.route(routed.clone())).await.is_some() {
                     metrics.routed(&routed);
@@ -42,12 +42,13 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
 }
 
 /// Parsing bodies is work that would hold up a thread that serves sockets.
-async fn find_all_rules(parts: Parts, claimed: Vec<Unrouted>) -> Vec<Routed> {
-    let finding = tokio::task::spawn_blocking(move || claimed.iter().map(|unrouted| find_rules(&parts, unrouted)).collect());
+async fn find_all_rules(parts: Parts, claimed: Vec<Unrouted>, metrics: Metrics) -> Vec<Routed> {
+    let find = move || claimed.iter().map(|unrouted| find_rules(&parts, unrouted, &metrics)).collect();
+    let finding = tokio::task::spawn_blocking(find);
     finding.await.expect("matching does not panic, and the runtime outlives its flows")
 }
 
-fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
+fn find_rules(parts: &Parts, unrouted: &Unrouted, metrics: &Metrics) -> Routed {
     let Unrouted { seq, generation, only_rules, event } = unrouted;
     let (seq, generation) = (*seq, *generation);
     // Loaded once for an event: a new rule set takes effect between two events, never within one.
@@ -56,7 +57,9 @@ fn find_rules(parts: &Parts, unrouted: &Unrouted) -> Routed {
         return Routed { seq, generation, revision: 0, runs: Vec::new() };
     };
     let mut keys = OrderKeys::of(event);
-    let matched = rules.index.matches(event).into_iter().filter_map(|number| rules.rules.get(number));
+    let found = rules.index.find(event);
+    metrics.found(found.work);
+    let matched = found.matching.into_iter().filter_map(|number| rules.rules.get(number));
     let matched = matched.filter(|rule| only_rules.as_ref().is_none_or(|only| only.contains(&rule.name)));
     let runs = matched.map(|rule| {
         let plain = rule.chain.is_empty().then(|| {

@@ -1,17 +1,27 @@
 //! What is counted of flow 2. The label sets are fixed: outcomes, not names.
 
+use std::{fmt, sync::Arc};
+
+use arc_swap::access::DynAccess;
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{counter::Counter, family::Family, gauge::ConstGauge},
     registry::Registry,
 };
 
-use crate::journal::{Outcome, Routed};
+use super::Book;
+use crate::{
+    journal::{Outcome, Routed},
+    route::Work,
+};
 
 /// The metrics of flow 2; clones count together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metrics {
     events: Counter,
+    candidates: Counter,
+    wildcard_tries: Counter,
     runs: Family<Labels, Counter>,
     batches: Family<Labels, Counter>,
     state_conflicts: Counter,
@@ -24,14 +34,26 @@ struct Labels {
 }
 
 impl Metrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry, book: Arc<dyn DynAccess<Book> + Send + Sync>) -> Self {
         let metrics = Self::default();
+        registry.register_collector(Box::new(RuleCount { book }));
         registry.register("sluicebox_dispatch_events", "Events whose rules were found", metrics.events.clone());
+        let candidates =
+            "Patterns that the index of rules could not rule out, and that were asked in full, each alternative by itself";
+        registry.register("sluicebox_dispatch_candidates", candidates, metrics.candidates.clone());
+        let tries = "Wildcards that were tried on a value of an event, to find the patterns that may match";
+        registry.register("sluicebox_dispatch_wildcard_tries", tries, metrics.wildcard_tries.clone());
         registry.register("sluicebox_dispatch_runs", "Ends of runs, by what followed", metrics.runs.clone());
         registry.register("sluicebox_dispatch_batches", "Ends of batches, by what followed", metrics.batches.clone());
         let conflicts = "Runs and batches that are run again because others changed the state that they rest on";
         registry.register("sluicebox_dispatch_state_conflicts", conflicts, metrics.state_conflicts.clone());
         metrics
+    }
+
+    /// The rules of an event were found with this work.
+    pub(super) fn found(&self, work: Work) {
+        self.candidates.inc_by(work.candidates as u64);
+        self.wildcard_tries.inc_by(work.wildcard_tries as u64);
     }
 
     /// These are stored; runs that needed no plugin ended with it.
@@ -52,6 +74,26 @@ impl Metrics {
 
     pub(super) fn batch_ended(&self, outcome: &Outcome) {
         self.batches.get_or_create(&Labels { outcome: name(outcome) }).inc();
+    }
+}
+
+/// Counts the rules when it is asked, since the snapshot changes without asking anybody.
+struct RuleCount {
+    book: Arc<dyn DynAccess<Book> + Send + Sync>,
+}
+
+impl Collector for RuleCount {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let rules: usize = self.book.load().workspaces.values().map(|rules| rules.index.len()).sum();
+        let gauge = ConstGauge::new(i64::try_from(rules).unwrap_or(i64::MAX));
+        let what = "Rules in force, of all workspaces";
+        gauge.encode(encoder.encode_descriptor("sluicebox_dispatch_rules", what, None, gauge.metric_type())?)
+    }
+}
+
+impl fmt::Debug for RuleCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleCount").finish_non_exhaustive()
     }
 }
 

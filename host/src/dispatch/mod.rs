@@ -50,7 +50,7 @@ pub struct Rules {
 }
 
 /// This part's piece of the snapshot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
     /// By workspace.
     pub workspaces: HashMap<Name, Arc<Rules>>,
@@ -146,7 +146,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Starts flow 2: a task each for events, runs, batches and what is held, so that none waits for another's computing. They end when, after
 /// `shutdown`, what was under way has ended; one that ends before has failed.
 pub fn start(options: &Options, parts: &Parts, registry: &mut Registry) -> [JoinHandle<()>; 4] {
-    let metrics = Metrics::register(registry);
+    let metrics = Metrics::register(registry, Arc::clone(&parts.book));
     [
         tokio::spawn(events::route(parts.clone(), options.events_max, metrics.clone())),
         tokio::spawn(runs::work_off(parts.clone(), options.clone(), metrics.clone())),

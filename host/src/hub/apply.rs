@@ -12,7 +12,7 @@ use super::{
     draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
     entry::{Entry, Key, Kind},
     revision::{KEEP, Record},
-    snapshot::{Item, Snapshot, State},
+    snapshot::{ChangedRules, Item, State},
 };
 use crate::{
     event::Name,
@@ -96,7 +96,7 @@ struct Commit {
 }
 
 impl Commit {
-    fn run(self, inner: &Inner, before: &State) -> Result<Applied, HubError> {
+    fn run(self, inner: &Arc<Inner>, before: &State) -> Result<Applied, HubError> {
         let disk = inner.disk();
         let disk = disk.as_ref().ok_or(StoreError::Closed)?;
         let revision = inner.revisions.highest().map_err(StoreError::FileSystem)?.max(before.revision) + 1;
@@ -109,15 +109,22 @@ impl Commit {
         // The revision stands; what follows cannot undo it, and the next start mends what fails of it.
         self.follow(disk, before, &after);
         failpoint::reach(Step::RevisionFollowed);
-        let rules_changed =
-            self.parts.keys().chain(self.documents.keys()).any(|(kind, _)| matches!(kind, Kind::Rule | Kind::Plugin));
-        let snapshot = Snapshot::of(&after, &inner.snapshot.load(), |name| rules_changed && *name == self.workspace);
+        let snapshot = inner.snapshot.load().followed_by(before, &after, self.changed_rules().as_ref());
         inner.state.store(Arc::new(after));
         inner.snapshot.store(Arc::new(snapshot));
         inner.versions_follow(&self.workspace, self.documents.keys());
         inner.release();
+        inner.compact_rules(&self.workspace);
         tracing::info!(revision, workspace = %self.workspace, changes = self.documents.len(), "a revision was applied");
         Ok(Applied { revision, changes: self.changes(before), generated: self.generated })
+    }
+
+    /// Also where only plugins changed: their rules are of a new revision then.
+    fn changed_rules(&self) -> Option<ChangedRules<'_>> {
+        let changed = || self.parts.keys().chain(self.documents.keys());
+        let names = changed().filter(|(kind, _)| *kind == Kind::Rule).map(|(_, name)| name).collect();
+        let any = changed().any(|(kind, _)| matches!(kind, Kind::Rule | Kind::Plugin));
+        any.then_some(ChangedRules { workspace: &self.workspace, names })
     }
 
     /// The state after it.

@@ -10,7 +10,7 @@ use super::{
     component::Catalogue,
     draft::Edits,
     entry::{Key, Kind, Problem},
-    snapshot::{Bounds, Item, Part, Workspace, named, plugins_of},
+    snapshot::{Bounds, Item, Part, Workspace, all_but_rules, named, plugins_of},
     spec::{Specs, fed, references, unknown_reference, verifier},
 };
 use crate::{
@@ -85,8 +85,10 @@ impl Check<'_> {
     fn read(&mut self) -> Specs {
         let (standing, edits) = (self.standing, self.edits);
         let put = |used: Key| matches!(edits.get(&used), Some(Some(_)));
+        let any_put = edits.iter().any(|((kind, _), document)| document.is_some() && is_used(*kind));
         let changed = edits.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
-        let joined = standing_items(standing, edits).filter(|(_, item)| uses(&item.part).into_iter().any(put));
+        let standing = any_put.then(|| standing_items(standing, edits)).into_iter().flatten();
+        let joined = standing.filter(|(_, item)| uses(&item.part).into_iter().any(put));
         let mut specs = Specs::default();
         for (key, document) in changed.chain(joined.map(|(key, item)| (key, &item.document))) {
             if let Err(misfit) = specs.read(key, document) {
@@ -205,6 +207,10 @@ impl Check<'_> {
 
     /// Finds what is deleted although an entry that stays uses it.
     fn find_used(&mut self) {
+        let any_gone = self.edits.iter().any(|((kind, _), document)| document.is_none() && is_used(*kind));
+        if !any_gone {
+            return;
+        }
         let mut in_use = Vec::new();
         for ((kind, name), item) in standing_items(self.standing, self.edits) {
             for used in uses(&item.part).into_iter().filter(|used| matches!(self.edits.get(used), Some(None))) {
@@ -216,7 +222,8 @@ impl Check<'_> {
 
     /// What rules have to know of the destinations that there would be; those that fail are missing.
     fn destinations(&self) -> BTreeMap<Name, dispatch::Wants> {
-        let stays = self.standing.iter().filter(|(key, _)| !self.edits.contains_key(key)).map(|(key, item)| (key, &item.part));
+        let stays = all_but_rules(self.standing).filter(|(key, _)| !self.edits.contains_key(key));
+        let stays = stays.map(|(key, item)| (key, &item.part));
         let all = stays.chain(self.parts.iter()).filter_map(|((_, name), part)| match part {
             Part::Destination(destination) => Some((name.clone(), wants(destination.format(), destination.order().cloned()))),
             Part::Pull(_) => Some((name.clone(), wants(deliver::Format::Raw, None))),
@@ -228,9 +235,9 @@ impl Check<'_> {
 
     /// What there would be.
     fn known(&self) -> BTreeSet<Key> {
-        let stays = self.standing.keys().filter(|key| !self.edits.contains_key(key));
+        let stays = all_but_rules(self.standing).map(|(key, _)| key).filter(|key| !self.edits.contains_key(key));
         let comes = self.edits.iter().filter(|(_, document)| document.is_some()).map(|(key, _)| key);
-        stays.chain(comes).filter(|(kind, _)| *kind != Kind::Rule).cloned().collect()
+        stays.chain(comes).filter(|(kind, _)| is_used(*kind)).cloned().collect()
     }
 
     fn keep(&mut self, key: Key, part: Result<Part, Invalid>) {
@@ -252,6 +259,11 @@ pub(super) fn wants(format: deliver::Format, order: Option<Order>) -> dispatch::
         _ => dispatch::Collected::JsonArray,
     };
     dispatch::Wants { collected, order }
+}
+
+/// Whether other entries name those of this kind.
+fn is_used(kind: Kind) -> bool {
+    kind != Kind::Rule
 }
 
 /// The plugins, destinations and sources that an entry names.

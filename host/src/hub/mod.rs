@@ -12,10 +12,12 @@
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
-//! | `snapshot`, `history`, `health` | what the host reads; rules as they were; how plugins do |
+//! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
+//! | `history`, `health` | rules as they were; how plugins do |
 
 mod apply;
 mod check;
+mod compaction;
 mod component;
 mod draft;
 mod durable;
@@ -28,6 +30,7 @@ mod open;
 mod revision;
 mod rotation;
 mod seal;
+mod shared_map;
 mod snapshot;
 mod spec;
 mod store;
@@ -94,6 +97,8 @@ struct Inner {
     versioning: version::Versioning,
     /// Uploads that wait to be compiled.
     builds: version::Queue,
+    /// Held while segments of an index are joined.
+    compacting: Mutex<()>,
     clock: Clock,
 }
 

@@ -76,7 +76,7 @@ impl Hub {
         let catalogue = Catalogue::new(loaded.components, plugins);
         let terms = Terms { catalogue: &catalogue, callbacks: options.callbacks };
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &terms).await?;
-        let snapshot = Snapshot::of(&state, &Snapshot::default(), |_| true);
+        let snapshot = Snapshot::of(&state);
         let inner = Inner {
             turn: Arc::default(),
             state: ArcSwap::from_pointee(state),
@@ -91,6 +91,7 @@ impl Hub {
             versions: loaded.versions,
             versioning: options.versioning.clone(),
             builds: Queue::default(),
+            compacting: Mutex::default(),
             clock,
         };
         let hub = Arc::new(Self { inner: Arc::new(inner) });
@@ -176,7 +177,7 @@ async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, 
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let checked = check(&Workspace::new(), &edits, terms).await;
+        let checked = check(&Workspace::default(), &edits, terms).await;
         let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &terms.catalogue.components))?;
         let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
         let item = |(key, part)| {

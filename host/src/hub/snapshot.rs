@@ -2,7 +2,7 @@
 //! of the old in one step, between two events.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     entry::{Documents, Entry, Key, Kind},
     revision::Whole,
+    shared_map::SharedMap,
 };
 use crate::{
     deliver, dispatch,
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// The whole control plane as of one revision.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The newest revision of any workspace; 0 before the first.
     pub revision: u64,
@@ -33,8 +34,8 @@ pub struct Snapshot {
     pub deliver: deliver::Book,
 }
 
-/// All entries as of one revision: documents, and what they were refined to. Cloned and changed by each apply, so the workspaces
-/// that it does not touch are shared.
+/// All entries as of one revision: documents, and what they were refined to. Cloned and changed by each apply, so what it
+/// does not touch is shared.
 #[derive(Clone, Default)]
 pub(super) struct State {
     pub(super) revision: u64,
@@ -42,7 +43,7 @@ pub(super) struct State {
 }
 
 /// The entries of one workspace.
-pub(super) type Workspace = BTreeMap<Key, Arc<Item>>;
+pub(super) type Workspace = SharedMap<Key, Arc<Item>>;
 
 /// One entry.
 pub(super) struct Item {
@@ -112,12 +113,46 @@ impl State {
     }
 }
 
+/// What an apply changed of the rules.
+pub(super) struct ChangedRules<'a> {
+    pub(super) workspace: &'a Name,
+    /// Those that came, went, or were refined again.
+    pub(super) names: BTreeSet<&'a Name>,
+}
+
 impl Snapshot {
-    /// The snapshot of `state`. Of a workspace where no rule changed since `before`, the rules and their index are `before`'s: what
-    /// an apply costs grows with its own workspace only.
-    pub(super) fn of(state: &State, before: &Self, changed: impl Fn(&Name) -> bool) -> Self {
+    /// The snapshot of `state`, made from nothing.
+    pub(super) fn of(state: &State) -> Self {
+        let mut snapshot = Self::without_rules(state);
+        for (name, workspace) in &state.workspaces {
+            snapshot.dispatch.workspaces.insert(name.clone(), Arc::new(rules_of(state.revision, workspace)));
+        }
+        snapshot
+    }
+
+    /// The snapshot of `after`, where this is that of `before`. Of a workspace where no rule changed, the rules and their index are
+    /// this one's; where one did, what the next ones cost grows with the change, not with the rules.
+    pub(super) fn followed_by(&self, before: &State, after: &State, changed: Option<&ChangedRules<'_>>) -> Self {
+        let mut snapshot = Self::without_rules(after);
+        for (name, workspace) in &after.workspaces {
+            let standing = self.dispatch.workspaces.get(name);
+            let rules = match (standing, changed.filter(|changed| changed.workspace == name)) {
+                (None, _) => Arc::new(rules_of(after.revision, workspace)),
+                (Some(standing), None) => Arc::clone(standing),
+                (Some(standing), Some(changed)) => {
+                    let turn = Turn { before: &before.workspace(name), after: workspace };
+                    Arc::new(dispatch::Rules { revision: after.revision, ..turn.rules(standing, &changed.names) })
+                }
+            };
+            snapshot.dispatch.workspaces.insert(name.clone(), rules);
+        }
+        snapshot
+    }
+
+    fn without_rules(state: &State) -> Self {
         let mut snapshot = Self { revision: state.revision, ..Self::default() };
-        for (workspace, (_, name), item) in state.all() {
+        let all = state.workspaces.iter().flat_map(|(name, workspace)| all_but_rules(workspace).map(move |entry| (name, entry)));
+        for (workspace, ((_, name), item)) in all {
             match &item.part {
                 Part::Source(source) => {
                     snapshot.ingest.sources.insert((workspace.clone(), name.clone()), source.clone());
@@ -137,12 +172,19 @@ impl Snapshot {
                 Part::Plugin(_) | Part::Rule(..) => {}
             }
         }
-        for (name, workspace) in &state.workspaces {
-            let kept = before.dispatch.workspaces.get(name).filter(|_| !changed(name)).cloned();
-            let rules = kept.unwrap_or_else(|| Arc::new(rules_of(state.revision, workspace)));
-            snapshot.dispatch.workspaces.insert(name.clone(), rules);
-        }
         snapshot
+    }
+}
+
+/// The entries that are not many: keys are ordered by kind, and rules come last.
+pub(super) fn all_but_rules(workspace: &Workspace) -> impl Iterator<Item = (&Key, &Arc<Item>)> {
+    workspace.iter().take_while(|(key, _)| key.0 < Kind::Rule)
+}
+
+fn rule_in<'a>(workspace: &'a Workspace, name: &Name) -> Option<(&'a route::Pattern, &'a Arc<dispatch::Rule>)> {
+    match &workspace.get(&(Kind::Rule, name.clone()))?.part {
+        Part::Rule(pattern, rule) => Some((pattern, rule)),
+        _ => None,
     }
 }
 
@@ -153,6 +195,42 @@ fn rules_of(revision: u64, workspace: &Workspace) -> dispatch::Rules {
     });
     let (patterns, rules) = parts.unzip();
     dispatch::Rules { revision, rules, index: route::Index::new(patterns) }
+}
+
+/// From one state of a workspace to the next.
+struct Turn<'a> {
+    before: &'a Workspace,
+    after: &'a Workspace,
+}
+
+impl Turn<'_> {
+    /// The next rules, where `standing` are those of the state before.
+    fn rules(&self, standing: &dispatch::Rules, changed: &BTreeSet<&Name>) -> dispatch::Rules {
+        let mut rules = Vec::with_capacity(standing.rules.len() + changed.len());
+        let mut changes = Vec::new();
+        let mut taken = 0;
+        for name in changed {
+            let found = standing.rules.binary_search_by(|rule| rule.name.cmp(name));
+            let (Ok(number) | Err(number)) = found;
+            rules.extend_from_slice(&standing.rules[taken..number]);
+            taken = number + usize::from(found.is_ok());
+            match rule_in(self.after, name) {
+                Some((pattern, rule)) => {
+                    rules.push(Arc::clone(rule));
+                    let same_pattern = rule_in(self.before, name).is_some_and(|(before, _)| before == pattern);
+                    match found {
+                        Ok(_) if same_pattern => {}
+                        Ok(number) => changes.push(route::Change::Replace(number, pattern.clone())),
+                        Err(number) => changes.push(route::Change::Insert(number, pattern.clone())),
+                    }
+                }
+                None => changes.extend(found.ok().map(route::Change::Remove)),
+            }
+        }
+        rules.extend_from_slice(&standing.rules[taken..]);
+        let index = if changes.is_empty() { standing.index.clone() } else { standing.index.with(changes) };
+        dispatch::Rules { revision: standing.revision, rules, index }
+    }
 }
 
 /// Plugins ready to be joined with rules, by how rules name them.
@@ -169,5 +247,5 @@ pub(super) fn plugins_of(workspace: &Workspace) -> Bounds {
         Part::Plugin(bound) => Some((named(&key.1), bound.clone())),
         _ => None,
     };
-    workspace.iter().filter_map(bound).collect()
+    all_but_rules(workspace).filter_map(bound).collect()
 }

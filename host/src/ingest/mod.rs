@@ -31,7 +31,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::event::Name;
 
 /// This part's piece of the snapshot.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Book {
     /// By workspace and name.
     pub sources: HashMap<(Name, Name), Arc<Source>>,

@@ -2,15 +2,20 @@
 //!
 //! Strings are compared by code points as they are, numbers by their value: 1, 1.0 and 1e0 are equal, 2^53 and 2^53+1 are not.
 
-use std::{borrow::Cow, cmp::Ordering, net::IpAddr};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 use super::wildcard::Wildcard;
 
 /// A leaf of an event: what is neither an object nor an array.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Leaf<'a> {
     Null,
     Bool(bool),
@@ -26,7 +31,7 @@ pub(super) enum Number {
 }
 
 /// The values of a field, joined by *or*.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Values {
     /// Exact texts, sorted: a list of thousands costs a dozen comparisons.
     pub(super) texts: Vec<Box<str>>,
@@ -37,18 +42,18 @@ pub(super) struct Values {
 }
 
 /// A condition on a leaf that is present.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Test {
     Exact(Leaf<'static>),
     Text(TextTest),
-    AnythingBut(Values),
+    AnythingBut(Arc<Values>),
     Numeric(Range),
     Cidr(IpNet),
     Exists,
 }
 
 /// A condition that only a text can meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum TextTest {
     Prefix(Box<str>),
     Suffix(Box<str>),
@@ -59,33 +64,33 @@ pub(super) enum TextTest {
 }
 
 /// A text without its case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folded(Box<str>);
 
 /// Where a number may lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     pub(super) lower: Option<Bound>,
     pub(super) upper: Option<Bound>,
 }
 
 /// One end of a range.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bound {
     pub(super) at: Number,
     /// Whether the number itself lies within.
     pub(super) inclusive: bool,
 }
 
-impl<'a> Leaf<'a> {
-    /// The leaf that this is; `None` for objects and arrays.
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(Self::Null),
-            Value::Bool(value) => Some(Self::Bool(*value)),
-            Value::Number(number) => Some(Self::Number(Number::of(number))),
-            Value::String(text) => Some(Self::Text(Cow::Borrowed(text))),
-            Value::Array(_) | Value::Object(_) => None,
+/// JSON has no number that is not equal to itself.
+impl Eq for Number {}
+
+/// Equal numbers have one form, so they hash alike.
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Whole(whole) => whole.hash(state),
+            Self::Other(double) => double.to_bits().hash(state),
         }
     }
 }
@@ -99,7 +104,7 @@ impl Number {
         }
     }
 
-    fn of_double(double: f64) -> Self {
+    pub(super) fn of_double(double: f64) -> Self {
         let is_whole = double.fract() == 0.0 && double.abs() <= 2.0_f64.powi(64);
         #[expect(clippy::cast_possible_truncation, reason = "whole and within 65 bits")]
         if is_whole { Self::Whole(double as i128) } else { Self::Other(double) }
@@ -131,11 +136,6 @@ impl Values {
             _ => false,
         };
         listed || self.tests.iter().any(|test| test.accepts(leaf))
-    }
-
-    /// The texts, where nothing else can meet the field: what an index may look it up by.
-    pub(super) fn only_texts(&self) -> Option<&[Box<str>]> {
-        (self.tests.is_empty() && !self.or_absent).then_some(&self.texts)
     }
 }
 
@@ -170,6 +170,10 @@ impl Folded {
     pub(super) fn new(text: &str) -> Self {
         Self(fold(text).collect())
     }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Range {
@@ -183,15 +187,32 @@ impl Range {
         }
     }
 
-    fn contains(&self, number: Number) -> bool {
-        let within = |bound: Bound, side| match number.compare(bound.at) {
-            Some(Ordering::Equal) => bound.inclusive,
+    pub(super) fn contains(&self, number: Number) -> bool {
+        self.lower.is_none_or(|bound| bound.admits(number, Ordering::Greater))
+            && self.upper.is_none_or(|bound| bound.admits(number, Ordering::Less))
+    }
+
+    /// The one number that lies within.
+    pub(super) fn only(&self) -> Option<Number> {
+        let (Some(lower), Some(upper)) = (self.lower, self.upper) else { return None };
+        (lower.at == upper.at && lower.inclusive && upper.inclusive).then_some(lower.at)
+    }
+}
+
+impl Bound {
+    /// Whether the number lies at the bound, if that is inclusive, or on this side of it.
+    pub(super) fn admits(&self, number: Number, side: Ordering) -> bool {
+        match number.compare(self.at) {
+            Some(Ordering::Equal) => self.inclusive,
             Some(order) => order == side,
             None => false,
-        };
-        self.lower.is_none_or(|bound| within(bound, Ordering::Greater))
-            && self.upper.is_none_or(|bound| within(bound, Ordering::Less))
+        }
     }
+}
+
+/// The text as [`Folded`] has it.
+pub(super) fn folded(text: &str) -> String {
+    fold(text).collect()
 }
 
 /// Without case, character by character: what a character means does not hang on its neighbours.

@@ -9,21 +9,20 @@
 //! therefore hold [`Verdict::ByAbsence`]: of an array that is enough only if every element says so, unless one element holds by
 //! a value that it has, and then the absence is judged within that element.
 
-use std::{borrow::Cow, cell::OnceCell, sync::Arc};
-
-use serde_json::Value;
+use std::sync::Arc;
 
 use super::{
     compare::{Leaf, Values},
-    pattern::{Alternative, EnvelopeField, Node, Pattern},
+    pattern::{Alternative, EnvelopeField, Node},
+    places::{self, PlaceId, Places},
+    seen::Seen,
 };
-use crate::event::Event;
 
-/// An event being matched; its body is parsed once, and only if a pattern gets so far as to ask for it.
-#[derive(Debug)]
-pub(super) struct Facts<'a> {
-    event: &'a Event,
-    data: OnceCell<Option<Value>>,
+/// The conditions of an alternative on one place and on what is below it, by the numbers of the places.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) values: Vec<Arc<Values>>,
+    pub(super) fields: Vec<(PlaceId, Asked)>,
 }
 
 /// What a condition, or several together, say of a place in the event.
@@ -36,81 +35,88 @@ enum Verdict {
     ByPresence,
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn new(event: &'a Event) -> Self {
-        Self { event, data: OnceCell::new() }
+impl Asked {
+    /// All that an alternative asks of an event; adds the places that it names.
+    pub(super) fn of(alternative: &Alternative, places: &mut Places) -> Self {
+        let mut event = Self::default();
+        let mut headers = Self::default();
+        for (field, values) in &alternative.envelope {
+            let place = places.add_envelope(field);
+            let around = if matches!(field, EnvelopeField::Header(_)) { &mut headers } else { &mut event };
+            around.fields.push((place, Self { values: vec![values.clone()], fields: Vec::new() }));
+        }
+        if !headers.fields.is_empty() {
+            event.fields.push((places::HEADERS, headers));
+        }
+        if !alternative.data.is_empty() {
+            event.fields.push((places::DATA, Self::of_data(&alternative.data, places::DATA, places)));
+        }
+        event
     }
 
-    /// Whether the pattern matches.
-    pub(super) fn meet(&self, pattern: &Pattern) -> bool {
-        pattern.alternatives.iter().any(|alternative| self.meet_alternative(alternative))
+    fn of_data(node: &Node, place: PlaceId, places: &mut Places) -> Self {
+        places.ask(place, node);
+        let mut fields = Vec::with_capacity(node.fields.len());
+        for (name, node) in &node.fields {
+            let below = places.add_below(place, name);
+            fields.push((below, Self::of_data(node, below, places)));
+        }
+        Self { values: node.values.clone(), fields }
     }
 
-    fn meet_alternative(&self, alternative: &Alternative) -> bool {
-        let envelope = alternative.envelope.iter().all(|(field, values)| self.envelope_meets(field, values));
-        envelope && (alternative.data.is_empty() || judge(&alternative.data, self.data()) != Verdict::Fails)
+    /// Whether an event meets it all.
+    pub(super) fn is_met_by(&self, event: &Seen<'_>) -> bool {
+        judge(self, Some(event)) != Verdict::Fails
     }
 
-    fn envelope_meets(&self, field: &EnvelopeField, values: &Values) -> bool {
-        let one = |text| judge_texts(values, std::iter::once(text));
-        let none = || judge_texts(values, std::iter::empty());
-        let verdict = match field {
-            EnvelopeField::Source => one(self.event.source.as_str()),
-            EnvelopeField::Type if self.event.event_type.is_empty() => none(),
-            EnvelopeField::Type => one(&self.event.event_type),
-            EnvelopeField::Subject => self.event.subject.as_deref().map_or_else(none, one),
-            EnvelopeField::Header(name) => {
-                let headers = self.event.headers.iter().filter(|header| *header.name == **name);
-                judge_texts(values, headers.map(|header| header.value.as_str()))
-            }
-        };
-        verdict != Verdict::Fails
+    /// Each list of values, with its place.
+    pub(super) fn conditions(&self) -> Vec<(PlaceId, &Values)> {
+        let mut conditions = Vec::new();
+        self.collect_conditions(places::EVENT, &mut conditions);
+        conditions
     }
 
-    fn data(&self) -> Option<&Value> {
-        self.data.get_or_init(|| serde_json::from_slice(&self.event.body).ok()).as_ref()
+    fn collect_conditions<'a>(&'a self, place: PlaceId, conditions: &mut Vec<(PlaceId, &'a Values)>) {
+        conditions.extend(self.values.iter().map(|values| (place, &**values)));
+        self.fields.iter().for_each(|(place, asked)| asked.collect_conditions(*place, conditions));
     }
 }
 
-/// The conditions of a node and of all below it, on a value of the body.
-fn judge(node: &Node, value: Option<&Value>) -> Verdict {
-    let here = all(node.values.iter().map(|values| judge_leaves(values, value)));
-    if here == Verdict::Fails || node.fields.is_empty() {
+/// The conditions on a place and on all below it.
+fn judge(asked: &Asked, seen: Option<&Seen<'_>>) -> Verdict {
+    let here = all(asked.values.iter().map(|values| judge_leaves(values, seen)));
+    if here == Verdict::Fails || asked.fields.is_empty() {
         return here;
     }
-    all([here, judge_fields(&node.fields, value)].into_iter())
+    all([here, judge_fields(&asked.fields, seen)].into_iter())
 }
 
-/// The conditions below a node, all asked of one object.
-fn judge_fields(fields: &[(Arc<str>, Node)], value: Option<&Value>) -> Verdict {
-    match value {
-        Some(Value::Object(object)) => all(fields.iter().map(|(name, node)| judge(node, object.get(&**name)))),
+/// The conditions below a place, all asked of one object.
+fn judge_fields(asked: &[(PlaceId, Asked)], seen: Option<&Seen<'_>>) -> Verdict {
+    match seen {
+        Some(Seen::Object(fields)) => all(asked.iter().map(|(place, asked)| judge(asked, Seen::field(fields, *place)))),
         // Nested arrays count as one, and so they do here: an element that is an array gives the verdict of its elements.
-        Some(Value::Array(elements)) if !elements.is_empty() => {
-            any_element(elements.iter().map(|element| judge_fields(fields, Some(element))))
+        Some(Seen::Array(elements)) if !elements.is_empty() => {
+            any_element(elements.iter().map(|element| judge_fields(asked, Some(element))))
         }
-        _ => all(fields.iter().map(|(_, node)| judge(node, None))),
+        _ => all(asked.iter().map(|(_, asked)| judge(asked, None))),
     }
 }
 
 /// The values of one field, on a leaf or on an array of leaves. Objects are no leaves.
-fn judge_leaves(values: &Values, value: Option<&Value>) -> Verdict {
-    match value {
-        Some(Value::Array(elements)) if !elements.is_empty() => {
+fn judge_leaves(values: &Values, seen: Option<&Seen<'_>>) -> Verdict {
+    match seen {
+        Some(Seen::Array(elements)) if !elements.is_empty() => {
             any_element(elements.iter().map(|element| judge_leaves(values, Some(element))))
         }
-        value => judge_leaf(values, value.and_then(Leaf::of)),
+        Some(Seen::Leaf(leaf)) => judge_leaf(values, Some(leaf)),
+        _ => judge_leaf(values, None),
     }
 }
 
-fn judge_texts<'a>(values: &Values, texts: impl Iterator<Item = &'a str>) -> Verdict {
-    let mut verdicts = texts.map(|text| judge_leaf(values, Some(Leaf::Text(Cow::Borrowed(text))))).peekable();
-    if verdicts.peek().is_some() { any_element(verdicts) } else { judge_leaf(values, None) }
-}
-
-fn judge_leaf(values: &Values, leaf: Option<Leaf<'_>>) -> Verdict {
+fn judge_leaf(values: &Values, leaf: Option<&Leaf<'_>>) -> Verdict {
     match leaf {
-        Some(leaf) if values.accept(&leaf) => Verdict::ByPresence,
+        Some(leaf) if values.accept(leaf) => Verdict::ByPresence,
         None if values.or_absent => Verdict::ByAbsence,
         _ => Verdict::Fails,
     }

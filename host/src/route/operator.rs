@@ -1,5 +1,7 @@
 //! The values of a field: `"opened"`, `5`, `{ prefix = "re" }`, one function an operator.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
@@ -69,7 +71,7 @@ fn add_operator(values: &mut Values, table: &Map<String, Value>, pointer: &str, 
         },
         "numeric" => Test::Numeric(range(operand, pointer)?),
         "cidr" => Test::Cidr(cidr(operand, pointer)?),
-        "anything-but" => Test::AnythingBut(anything_but(operand, pointer, budget)?),
+        "anything-but" => Test::AnythingBut(Arc::new(anything_but(operand, pointer, budget)?)),
         _ => Test::Text(text_test(operator, operand, pointer, budget)?),
     };
     values.tests.push(test);

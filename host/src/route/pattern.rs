@@ -16,7 +16,7 @@ use crate::event::Invalid;
 pub(super) const DEPTH_MAX: usize = 64;
 /// Values in all lists of a pattern together.
 pub(super) const VALUES_MAX: usize = 10_000;
-/// Wildcards in a pattern; each costs one pass over every text of its field.
+/// Wildcards in a pattern; each costs at most one pass over every text of its field.
 pub(super) const WILDCARDS_MAX: usize = 100;
 /// Bytes of one text.
 pub(super) const TEXT_BYTES_MAX: usize = 4_096;
@@ -28,14 +28,14 @@ pub(super) const ALTERNATIVES_MAX: usize = 256;
 pub(super) const CONDITIONS_MAX: usize = 4_096;
 
 /// A parsed pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Any of them; one without conditions matches everything.
     pub(super) alternatives: Arc<[Alternative]>,
 }
 
 /// Conditions that must all hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Alternative {
     /// On what stands beside the body.
     pub(super) envelope: Vec<(EnvelopeField, Arc<Values>)>,
@@ -54,7 +54,7 @@ pub(super) enum EnvelopeField {
 }
 
 /// The conditions on one place in the body and on what is below it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Node {
     /// Lists that must each be met here: several, where a field stands both beside an `$or` and within it.
     pub(super) values: Vec<Arc<Values>>,

@@ -4,14 +4,14 @@
 //! match, so nothing is tried twice and the time is linear in the text.
 
 /// A parsed wildcard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Wildcard {
     /// Before the first star.
-    first: Box<str>,
+    pub(super) first: Box<str>,
     /// Between stars; none is empty.
-    middle: Box<[Box<str>]>,
+    pub(super) middle: Box<[Box<str>]>,
     /// After the last star; `None` where there is no star at all.
-    last: Option<Box<str>>,
+    pub(super) last: Option<Box<str>>,
 }
 
 impl Wildcard {
@@ -43,6 +43,11 @@ impl Wildcard {
             rest = after;
         }
         true
+    }
+
+    /// Whether there is anything between, before or after the stars.
+    pub(super) fn has_piece(&self) -> bool {
+        !self.first.is_empty() || !self.middle.is_empty() || self.last.as_ref().is_some_and(|last| !last.is_empty())
     }
 }
 

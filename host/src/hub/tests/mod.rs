@@ -1,6 +1,7 @@
 //! The hub as its callers see it, on real folders.
 
 mod plugins;
+mod rules;
 mod versions;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The language as its users know it, operator by operator, and what hostile patterns and events cannot do.
 
+mod index;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -243,7 +245,7 @@ fn a_body_without_json_has_no_data() {
 
 #[test]
 fn a_real_event_is_matched() {
-    let body = include_bytes!("../../../tests/fixtures/github/issues.opened.json");
+    let body = include_bytes!("../../../../tests/fixtures/github/issues.opened.json");
     let good = json!({ "data": {
         "action": ["opened", { "prefix": "re" }],
         "issue": { "labels": { "name": ["bug"], "default": [true] }, "comments": [{ "numeric": [">=", 0] }] },
