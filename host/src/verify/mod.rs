@@ -127,6 +127,11 @@ pub struct Hints {
     pub id_header: Option<&'static str>,
 }
 
+/// The names of all schemes.
+pub fn schemes() -> impl Iterator<Item = &'static str> {
+    scheme::SCHEMES.iter().map(|row| row.name)
+}
+
 impl Spec {
     /// Checks the spec.
     ///
