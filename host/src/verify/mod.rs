@@ -89,7 +89,6 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub struct Scheme {
     proof: Proof,
-    hints: Hints,
     credential_headers: Vec<HeaderName>,
 }
 
@@ -117,15 +116,6 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
-
-/// Where a provider puts an event's facts, unless the source says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// The header with the type.
-    pub type_header: Option<&'static str>,
-    /// The header with the provider's id.
-    pub id_header: Option<&'static str>,
-}
 
 /// The names of all schemes.
 pub fn schemes() -> impl Iterator<Item = &'static str> {
@@ -164,12 +154,6 @@ impl Scheme {
             Proof::Plugin(name) => Some(name),
             _ => None,
         }
-    }
-
-    /// Where the provider puts facts.
-    #[must_use]
-    pub fn hints(&self) -> Hints {
-        self.hints
     }
 
     /// The headers that may hold credentials and must not reach the journal. Signatures are none: they cannot be used again for

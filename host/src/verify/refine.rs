@@ -41,7 +41,7 @@ pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
             Proof::Plugin(plugin(spec)?)
         }
     };
-    Ok(Scheme { proof, hints: row.hints, credential_headers })
+    Ok(Scheme { proof, credential_headers })
 }
 
 fn row(name: &str) -> Result<&'static Row, Invalid> {

@@ -1,7 +1,7 @@
 //! The table of schemes. A provider that signs with an HMAC is a row of data and nothing else; `hmac` is the row that the hub
 //! file fills in itself.
 
-use super::{Algorithm, Encoding, Hints, key::KeyForm, token::Wrapping};
+use super::{Algorithm, Encoding, key::KeyForm, token::Wrapping};
 
 /// How far the time of signing may be from now: the five minutes of Standard Webhooks, Stripe and Slack.
 const TOLERANCE_MS: u64 = 300_000;
@@ -11,7 +11,6 @@ const TOLERANCE_MS: u64 = 300_000;
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) method: Method,
-    pub(super) hints: Hints,
     /// The fields of the spec that it takes beside the secret.
     pub(super) settings: &'static [&'static str],
 }
@@ -70,21 +69,17 @@ pub(super) const PLAIN: Layout<'static> = Layout {
     tolerance_ms: TOLERANCE_MS,
 };
 
-const NO_HINTS: Hints = Hints { type_header: None, id_header: None };
-
 /// All schemes.
 pub(super) const SCHEMES: &[Row] = &[
     Row {
         name: "github",
         method: Method::Signature(Layout { header: "x-hub-signature-256", prefix: "sha256=", ..PLAIN }),
-        hints: Hints { type_header: Some("x-github-event"), id_header: Some("x-github-delivery") },
         settings: &[],
     },
     // SHA-256 under the name that GitHub gave to its SHA-1.
     Row {
         name: "bitbucket",
         method: Method::Signature(Layout { header: "x-hub-signature", prefix: "sha256=", ..PLAIN }),
-        hints: Hints { type_header: Some("x-event-key"), id_header: Some("x-request-uuid") },
         settings: &[],
     },
     Row {
@@ -97,7 +92,6 @@ pub(super) const SCHEMES: &[Row] = &[
             signed: "{timestamp}.{body}",
             ..PLAIN
         }),
-        hints: NO_HINTS,
         settings: &[],
     },
     Row {
@@ -109,7 +103,6 @@ pub(super) const SCHEMES: &[Row] = &[
             signed: "v0:{timestamp}:{body}",
             ..PLAIN
         }),
-        hints: NO_HINTS,
         settings: &[],
     },
     Row {
@@ -121,13 +114,11 @@ pub(super) const SCHEMES: &[Row] = &[
             signed: "v0:{timestamp}:{body}",
             ..PLAIN
         }),
-        hints: NO_HINTS,
         settings: &[],
     },
     Row {
         name: "shopify",
         method: Method::Signature(Layout { header: "x-shopify-hmac-sha256", encoding: Encoding::Base64, ..PLAIN }),
-        hints: Hints { type_header: Some("x-shopify-topic"), id_header: Some("x-shopify-webhook-id") },
         settings: &[],
     },
     Row {
@@ -138,7 +129,6 @@ pub(super) const SCHEMES: &[Row] = &[
             signed: "{url}{body}",
             ..PLAIN
         }),
-        hints: NO_HINTS,
         settings: &["url"],
     },
     Row {
@@ -149,7 +139,6 @@ pub(super) const SCHEMES: &[Row] = &[
             id_header: Some("webhook-id"),
             ..STANDARD_WEBHOOKS
         }),
-        hints: Hints { type_header: None, id_header: Some("webhook-id") },
         settings: &[],
     },
     // The same under the names that it had before it was a standard.
@@ -161,42 +150,19 @@ pub(super) const SCHEMES: &[Row] = &[
             id_header: Some("svix-id"),
             ..STANDARD_WEBHOOKS
         }),
-        hints: Hints { type_header: None, id_header: Some("svix-id") },
         settings: &[],
     },
     Row {
         name: "hmac",
         method: Method::Configured,
-        hints: NO_HINTS,
         settings: &["header", "algorithm", "encoding", "prefix", "signed", "timestamp_header", "id_header", "tolerance", "url"],
     },
-    // Its `x-gitlab-event-uuid` is shared by the events that a webhook causes in turn, so it is no id of one event.
-    Row {
-        name: "gitlab",
-        method: Method::Token { header: "x-gitlab-token", wrapping: Wrapping::Plain },
-        hints: Hints { type_header: Some("x-gitlab-event"), id_header: Some("idempotency-key") },
-        settings: &[],
-    },
-    Row {
-        name: "api-key",
-        method: Method::Token { header: "x-api-key", wrapping: Wrapping::Plain },
-        hints: NO_HINTS,
-        settings: &["header"],
-    },
-    Row {
-        name: "bearer",
-        method: Method::Token { header: "authorization", wrapping: Wrapping::Bearer },
-        hints: NO_HINTS,
-        settings: &[],
-    },
-    Row {
-        name: "basic",
-        method: Method::Token { header: "authorization", wrapping: Wrapping::Basic },
-        hints: NO_HINTS,
-        settings: &["username"],
-    },
-    Row { name: "none", method: Method::Nothing, hints: NO_HINTS, settings: &[] },
-    Row { name: "plugin", method: Method::Plugin, hints: NO_HINTS, settings: &["plugin", "credential_headers"] },
+    Row { name: "gitlab", method: Method::Token { header: "x-gitlab-token", wrapping: Wrapping::Plain }, settings: &[] },
+    Row { name: "api-key", method: Method::Token { header: "x-api-key", wrapping: Wrapping::Plain }, settings: &["header"] },
+    Row { name: "bearer", method: Method::Token { header: "authorization", wrapping: Wrapping::Bearer }, settings: &[] },
+    Row { name: "basic", method: Method::Token { header: "authorization", wrapping: Wrapping::Basic }, settings: &["username"] },
+    Row { name: "none", method: Method::Nothing, settings: &[] },
+    Row { name: "plugin", method: Method::Plugin, settings: &["plugin", "credential_headers"] },
 ];
 
 /// Standard Webhooks 1.0.0, version `v1`; entries of other versions are ignored.
