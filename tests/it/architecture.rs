@@ -42,6 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ed25519_dalek", &["plugin/", "sign/"]),
     ("chacha20poly1305", &["hub/seal.rs"]),
     ("jsonwebtoken", &["verify/jwt/", "verify/refine/jwt.rs"]),
+    ("quick_xml", &["ingest/decode/xml.rs"]),
     ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),
     ("hyper_rustls", &["net/"]),
@@ -142,7 +143,7 @@ fn parts_import_only_what_the_table_allows() {
 fn the_table_has_no_circle() {
     let mut above = BTreeSet::new();
     for (part, allowed) in PARTS {
-        for import in allowed {
+        for import in *allowed {
             assert!(above.contains(import), "{part} may import {import}, which does not stand above it");
         }
         above.insert(part);

@@ -17,6 +17,7 @@ mod dead;
 mod delivery;
 mod documents;
 mod door;
+mod facts;
 mod fairness;
 mod guests;
 mod idempotency;

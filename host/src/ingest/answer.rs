@@ -8,11 +8,14 @@ use axum::{
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::append::Stored;
+use super::{append::Stored, custom_answer::CustomAnswer};
 use crate::{event::Header, plugin};
 
-/// They are on disk: 202, with the id of one event, or with a list of them.
-pub(super) fn accepted(stored: &[Stored]) -> Response {
+/// They are on disk: what the source answers then, or 202, with the id of one event, or with a list of them.
+pub(super) fn accepted(stored: &[Stored], custom: Option<&CustomAnswer>) -> Response {
+    if let Some(custom) = custom {
+        return custom.response();
+    }
     let told = match stored {
         [one] => told(one),
         many => json!({ "events": many.iter().map(told).collect::<Vec<_>>() }),
@@ -27,8 +30,7 @@ fn told(stored: &Stored) -> Value {
     }
 }
 
-/// A plugin's answer to a handshake. It may repeat what a stranger sent, on the address where operators are at home: no browser is to
-/// take it for a page.
+/// A plugin's answer to a handshake.
 pub(super) fn handshake(answer: plugin::Response) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
@@ -37,6 +39,12 @@ pub(super) fn handshake(answer: plugin::Response) -> Response {
             response.headers_mut().append(name, value);
         }
     }
+    is_no_page(response)
+}
+
+/// An answer that is not ours stands on the address where operators are at home, and may repeat what a stranger sent: no browser is to take it
+/// for a page.
+pub(super) fn is_no_page(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));

@@ -1,13 +1,15 @@
 //! The events of a request that is its source's.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 
 use super::{
     Problem, Source,
     append::Incoming,
+    decode::Undecodable,
     extract::{Facts, text_of_header},
     idempotency,
+    methods::METHOD_HEADER,
 };
 use crate::{
     event::{Event, EventId, Header, Name, Timestamp},
@@ -19,7 +21,7 @@ pub(super) struct Request<'a> {
     /// The workspace and the name of its source.
     pub(super) key: (Name, Name),
     pub(super) source: &'a Source,
-    pub(super) headers: &'a HeaderMap,
+    pub(super) head: request::Parts,
     pub(super) body: Bytes,
     /// What verifying told of it.
     pub(super) proven: verify::Facts,
@@ -28,12 +30,22 @@ pub(super) struct Request<'a> {
 
 /// The event of a request.
 pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
-    let Request { key, source, headers, body, proven, received_at } = request;
-    let mut facts = Facts::new(headers, &body);
+    let Request { key, source, mut head, body, proven, received_at } = request;
+    tell_method(source, &mut head);
+    let headers = &head.headers;
+    let decoded = decoded(source, headers, &body)?;
+    let mut facts = Facts::new(headers, head.uri.query(), &body);
+    if let Some(decoded) = &decoded {
+        facts = facts.decoded(decoded);
+    }
     let (event_type, subject) = (facts.find(source.event_type.as_ref()), facts.find(source.subject.as_ref()));
-    let external_id = facts.find(source.id.as_ref());
+    let (external_id, time) = (facts.find(source.id.as_ref()), facts.time(source.time.as_ref()));
     let once = source.idempotency.as_ref().and_then(|idempotency| idempotency.once(&mut facts, received_at));
     let once = proven.replay.map(idempotency::of_replay).or(once);
+    let content_type = match &decoded {
+        Some(_) => Some(JSON.to_owned()),
+        None => headers.get(header::CONTENT_TYPE).map(|v| text_of_header(v.as_bytes())),
+    };
     let event = Event {
         workspace: key.0,
         id: new_id(received_at)?,
@@ -41,14 +53,37 @@ pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
         event_type: event_type.unwrap_or_default(),
         subject,
         received_at,
-        time: None,
+        time,
         external_id,
-        content_type: headers.get(header::CONTENT_TYPE).map(|v| text_of_header(v.as_bytes())),
+        content_type,
         headers: kept_headers(source, headers),
-        body,
+        body: decoded.unwrap_or(body),
         attributes: proven.attributes,
     };
     Ok(Incoming { event, once })
+}
+
+/// The content type of what was decoded.
+const JSON: &str = "application/json";
+
+/// The body as JSON, where the source says so and this is one of those bodies.
+fn decoded(source: &Source, headers: &HeaderMap, body: &[u8]) -> Result<Option<Bytes>, Problem> {
+    let Some(decode) = &source.decode else { return Ok(None) };
+    let undecodable = |error: Undecodable| {
+        let detail = format!("the body could not be decoded: {error}");
+        Problem::new(StatusCode::BAD_REQUEST, "body-undecodable", detail)
+    };
+    decode.decode(headers, body, source.body_bytes_max).map_err(undecodable)
+}
+
+/// Only the host says by which method an event came.
+fn tell_method(source: &Source, head: &mut request::Parts) {
+    head.headers.remove(METHOD_HEADER);
+    if source.methods.are_told()
+        && let Ok(method) = HeaderValue::from_str(head.method.as_str())
+    {
+        head.headers.insert(METHOD_HEADER, method);
+    }
 }
 
 fn new_id(now: Timestamp) -> Result<EventId, Problem> {

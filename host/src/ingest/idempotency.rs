@@ -3,12 +3,13 @@
 
 use std::ops::RangeInclusive;
 
+use http::HeaderName;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     extract::{Extract, Facts},
-    spec::{ExtractSpec, extract},
+    place::ExtractSpec,
 };
 use crate::{
     event::{Duration, Invalid, Timestamp},
@@ -39,15 +40,15 @@ pub(super) struct Idempotency {
 }
 
 impl IdempotencySpec {
-    /// Checks it; `id` is where the source's events have the provider's id.
-    pub(super) fn refine(&self, id: Option<&Extract>) -> Result<Idempotency, Invalid> {
+    /// Checks it; `id` is where the source's events have the provider's id, `credentials` are the headers that no key may be taken from.
+    pub(super) fn refine(&self, id: Option<&Extract>, credentials: &[HeaderName]) -> Result<Idempotency, Invalid> {
         let window_ms = self.window.map_or(WINDOW_MS_DEFAULT, |window| window.ms);
         if !WINDOW_MS.contains(&window_ms) {
             return Err(Invalid::at("/idempotency/window", "the window is out of bounds; write \"1s\" to \"30d\""));
         }
-        let key = extract(self.key.as_ref(), "/idempotency/key", None)?.or_else(|| id.cloned());
-        match key {
-            Some(Extract::Fixed(_)) => {
+        let named = self.key.as_ref().map(|key| key.refine("/idempotency/key", credentials)).transpose()?;
+        match named.or_else(|| id.cloned()) {
+            Some(key) if key.is_fixed() => {
                 Err(Invalid::at("/idempotency/key", "all events would have the same key; name a `header` or `json`"))
             }
             Some(key) => Ok(Idempotency { key, window_ms }),
@@ -62,7 +63,7 @@ impl IdempotencySpec {
 impl Idempotency {
     /// By what an event received at `now` is the same as others; `None` where it has no key, and is stored like any other.
     pub(super) fn once(&self, facts: &mut Facts<'_>, now: Timestamp) -> Option<Once> {
-        let key = facts.find_whole(&self.key).filter(|key| !key.is_empty())?;
+        let key = facts.find_whole(&self.key)?;
         Some(Once { key: Sha256::digest(key).into(), until: now.plus_ms(self.window_ms) })
     }
 }
@@ -95,7 +96,7 @@ mod tests {
     fn once(source: &Source, header: (&'static str, &str), body: &str) -> Option<Once> {
         let headers =
             HeaderMap::from_iter([(header.0.parse().expect("a name"), HeaderValue::from_str(header.1).expect("a value"))]);
-        source.idempotency.as_ref().expect("it is there").once(&mut Facts::new(&headers, body.as_bytes()), Timestamp(1000))
+        source.idempotency.as_ref().expect("it is there").once(&mut Facts::new(&headers, None, body.as_bytes()), Timestamp(1000))
     }
 
     #[test]

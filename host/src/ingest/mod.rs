@@ -5,26 +5,36 @@
 
 mod accept;
 mod admission;
+mod allow_from;
 mod answer;
 mod append;
 mod body;
+mod custom_answer;
+mod decode;
 mod events;
 mod extract;
 mod idempotency;
 mod idle;
 mod jwks;
+mod methods;
+mod moment;
 mod peer;
+mod place;
+mod presets;
 mod problem;
 mod receive;
 mod spec;
 mod verifier;
 
 pub use accept::serve;
+pub use custom_answer::AnswerSpec;
+pub use decode::DecodeSpec;
 pub use idempotency::IdempotencySpec;
 pub use idle::{One, UnderWay};
+pub use place::{ExtractSpec, PlaceSpec};
 pub use problem::{Problem, method_not_allowed};
 pub use receive::{Parts, router};
-pub use spec::{ExtractSpec, Source, Spec};
+pub use spec::{Source, Spec};
 
 use std::{collections::HashMap, sync::Arc};
 

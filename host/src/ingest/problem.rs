@@ -19,7 +19,7 @@ pub struct Problem {
     /// Seconds to wait before trying again.
     pub retry_after_secs: Option<u64>,
     /// What the `Allow` header says.
-    pub allow: Option<&'static str>,
+    pub allow: Option<Box<str>>,
     /// Further members.
     pub members: Map<String, Value>,
 }
@@ -39,8 +39,8 @@ impl Problem {
 
     /// With the methods that are there instead.
     #[must_use]
-    pub fn allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+    pub fn allow(mut self, methods: &str) -> Self {
+        self.allow = Some(methods.into());
         self
     }
 
@@ -72,8 +72,8 @@ impl IntoResponse for Problem {
         if let Some(secs) = self.retry_after_secs {
             headers.insert(header::RETRY_AFTER, secs.into());
         }
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
+            headers.insert(header::ALLOW, methods);
         }
         response
     }

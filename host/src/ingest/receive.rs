@@ -1,5 +1,5 @@
-//! `POST /in/{source}`: one request becomes one event on disk, or a refusal. It may also be a handshake, by `POST` or `GET`, which
-//! is answered and leaves nothing.
+//! `POST /in/{source}`, or by another method that the source takes: one request becomes one event on disk, or a refusal. It may also be a
+//! handshake, by `POST` or `GET`, which is answered and leaves nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use http::{Method, StatusCode};
+use http::StatusCode;
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 
 use super::{
@@ -121,7 +121,7 @@ impl Ingest {
         };
         self.received.get_or_create(&labels(workspace, source, outcome)).inc();
         match received {
-            Ok(Received::Events(stored)) => answer::accepted(&stored),
+            Ok(Received::Events(stored)) => answer::accepted(&stored, known.as_ref().and_then(|source| source.answer.as_ref())),
             Ok(Received::Handshake(response)) => answer::handshake(response),
             Err(problem) => problem.into_response(),
         }
@@ -129,6 +129,7 @@ impl Ingest {
 
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<Received, Problem> {
         let (key, source) = self.source(workspace, source)?;
+        admission::address(&source, request.extensions().get())?;
         admission::space(&*self.parts.journal)?;
         let (head, body) = request.into_parts();
         let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
@@ -136,11 +137,13 @@ impl Ingest {
         let received_at = (self.parts.clock)();
         let proven = match self.verifier.verify(&key, &source, &head, &body, received_at).await? {
             Verified::Handshake(response) => return Ok(Received::Handshake(response)),
-            // A GET is safe (RFC 9110, section 9.2.1): whatever proves it, nothing comes of it.
-            Verified::Event(_) if head.method != Method::POST => return Err(method_not_allowed(head.method).await.allow("POST")),
+            // A GET is safe (RFC 9110, section 9.2.1): whatever proves it, nothing comes of it, unless the source says so.
+            Verified::Event(_) if !source.methods.take(&head.method) => {
+                return Err(method_not_allowed(head.method).await.allow(&source.methods.allow(false)));
+            }
             Verified::Event(proven) => proven,
         };
-        let request = Request { key, source: &source, headers: &head.headers, body, proven, received_at };
+        let request = Request { key, source: &source, head, body, proven, received_at };
         let incoming = events::of(request)?;
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(incoming).await?;

@@ -1,13 +1,18 @@
 //! A source as the hub file declares it, and refined.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use http::HeaderName;
 use serde::Deserialize;
 
 use super::{
+    allow_from::AllowFrom,
+    custom_answer::{AnswerSpec, CustomAnswer},
+    decode::{Decode, DecodeSpec},
     extract::Extract,
     idempotency::{Idempotency, IdempotencySpec},
+    methods::Methods,
+    place::ExtractSpec,
+    presets,
 };
 use crate::{
     event::{Invalid, Name},
@@ -25,26 +30,24 @@ pub struct Spec {
     /// Where an event's type is; the scheme's preset otherwise.
     #[serde(rename = "type")]
     pub event_type: Option<ExtractSpec>,
-    /// Where an event's subject is.
+    /// Where an event's subject is; the scheme's preset otherwise.
     pub subject: Option<ExtractSpec>,
     /// Where the provider's id of an event is; the scheme's preset otherwise.
     pub id: Option<ExtractSpec>,
+    /// Where it stands when an event happened; the scheme's preset otherwise.
+    pub time: Option<ExtractSpec>,
+    /// Which bodies are turned into JSON.
+    pub decode: Option<DecodeSpec>,
+    /// The methods that events come by, instead of `POST`.
+    pub methods: Option<Vec<String>>,
+    /// The networks that requests may come from; all others are refused.
+    pub allow_from: Option<Vec<String>>,
+    /// What is answered when an event is on disk, instead of 202 with its id.
+    pub answer: Option<AnswerSpec>,
     /// Stores events with the same key once.
     pub idempotency: Option<IdempotencySpec>,
     /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
     pub max_body_bytes: Option<usize>,
-}
-
-/// Where a fact of an event is: exactly one of these.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExtractSpec {
-    /// In a header.
-    pub header: Option<String>,
-    /// In the JSON body, by a dotted path: `object.kind`, `items.0.id`.
-    pub json: Option<String>,
-    /// Always this.
-    pub value: Option<String>,
 }
 
 /// A refined source.
@@ -60,6 +63,16 @@ pub struct Source {
     pub(super) subject: Option<Extract>,
     /// Finds the provider's id.
     pub(super) id: Option<Extract>,
+    /// Finds the time.
+    pub(super) time: Option<Extract>,
+    /// Turns bodies into JSON.
+    pub(super) decode: Option<Decode>,
+    /// Events come by these.
+    pub(super) methods: Methods,
+    /// Requests come from there; `None`: from anywhere.
+    pub(super) allow_from: Option<AllowFrom>,
+    /// What is answered, instead of 202 with the id.
+    pub(super) answer: Option<CustomAnswer>,
     /// By what events are the same.
     pub(super) idempotency: Option<Idempotency>,
     /// The largest body.
@@ -79,7 +92,9 @@ impl Spec {
         if let Some(url) = scheme.key_set_url() {
             net::check_url(url).map_err(|error| Invalid::at("/verify/jwks_url", error.to_string()))?;
         }
-        let hints = scheme.hints();
+        let preset = presets::of(&self.verify.scheme);
+        let credentials = scheme.credential_headers();
+        let named = |spec: Option<&ExtractSpec>, at| spec.map(|spec| spec.refine(at, credentials)).transpose();
         let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
         if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {
             return Err(Invalid::at(
@@ -87,12 +102,21 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
-        let id = extract(self.id.as_ref(), "/id", hints.id_header)?;
+        let id = named(self.id.as_ref(), "/id")?.or_else(|| preset.id());
+        let time = named(self.time.as_ref(), "/time")?;
+        if time.as_ref().is_some_and(Extract::is_fixed) {
+            return Err(Invalid::at("/time", "all events would have the same time; name a `header` or `json`"));
+        }
         Ok(Source {
-            event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
-            subject: extract(self.subject.as_ref(), "/subject", None)?,
-            idempotency: self.idempotency.as_ref().map(|spec| spec.refine(id.as_ref())).transpose()?,
+            event_type: named(self.event_type.as_ref(), "/type")?.or_else(|| preset.event_type()),
+            subject: named(self.subject.as_ref(), "/subject")?.or_else(|| preset.subject()),
+            idempotency: self.idempotency.as_ref().map(|spec| spec.refine(id.as_ref(), credentials)).transpose()?,
             id,
+            time: time.or_else(|| preset.time()),
+            decode: self.decode.as_ref().map(DecodeSpec::refine).transpose()?,
+            methods: self.methods.as_deref().map(Methods::named).transpose()?.unwrap_or_default(),
+            allow_from: self.allow_from.as_deref().map(AllowFrom::named).transpose()?,
+            answer: self.answer.as_ref().map(AnswerSpec::refine).transpose()?,
             scheme,
             plugin,
             body_bytes_max,
@@ -107,20 +131,6 @@ fn verifier(name: &Name, plugins: &HashMap<Name, Arc<Bound>>) -> Result<Arc<Boun
         return Err(refused(format!("the plugin `{name}` does not export `verify`; it can only be named in a rule's `plugins`")));
     }
     Ok(Arc::clone(plugin))
-}
-
-pub(super) fn extract(spec: Option<&ExtractSpec>, at: &str, preset: Option<&'static str>) -> Result<Option<Extract>, Invalid> {
-    let Some(spec) = spec else {
-        return Ok(preset.map(|name| Extract::Header(HeaderName::from_static(name))));
-    };
-    match (&spec.header, &spec.json, &spec.value) {
-        (Some(name), None, None) => HeaderName::from_str(name)
-            .map(|name| Some(Extract::Header(name)))
-            .map_err(|_| Invalid::at(format!("{at}/header"), format!("`{name}` is not a header name"))),
-        (None, Some(path), None) => Ok(Some(Extract::json(path))),
-        (None, None, Some(value)) => Ok(Some(Extract::Fixed(value.clone()))),
-        _ => Err(Invalid::at(at, "name exactly one of `header`, `json` and `value`, as in { header = \"x-event\" }")),
-    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub use pair::{Pair, make_pair};
 pub use refusal::{Reason, Refusal};
 pub use sample::{Sample, Unsigned};
 pub use spec::{SECRETS, Spec};
-pub use table::{Evidence, Hints, Preset, presets};
+pub use table::{Evidence, Preset, presets};
 pub use time::TimeUnit;
 
 use handshake::Handshake;
@@ -69,7 +69,6 @@ pub struct Request<'a> {
 pub struct Scheme {
     proof: Proof,
     handshake: Option<Handshake>,
-    hints: Hints,
     credential_headers: Vec<HeaderName>,
 }
 
@@ -124,6 +123,11 @@ pub struct Response {
     pub content_type: &'static str,
     /// The body.
     pub body: String,
+}
+
+/// The names of all schemes.
+pub fn schemes() -> impl Iterator<Item = &'static str> {
+    table::schemes().map(|row| row.name)
 }
 
 impl Scheme {
@@ -195,12 +199,6 @@ impl Scheme {
     #[must_use]
     pub fn answers_get(&self) -> bool {
         self.handshake.as_ref().is_some_and(Handshake::uses_get)
-    }
-
-    /// Where the provider puts facts.
-    #[must_use]
-    pub fn hints(&self) -> Hints {
-        self.hints
     }
 
     /// The headers that may hold credentials and must not reach the journal. Signatures are none: they cannot be used again for

@@ -14,13 +14,14 @@ use crate::{
 
 /// An event without its headers and body.
 pub(in crate::api) fn event(record: &EventRecord) -> Value {
-    let Event { id, source, event_type, subject, received_at, external_id, content_type, .. } = &*record.event;
+    let Event { id, source, event_type, subject, received_at, time: happened_at, external_id, content_type, .. } = &*record.event;
     json!({
         "id": id.to_string(),
         "source": source,
         "type": event_type,
         "subject": subject,
         "received_at": time(*received_at),
+        "time": happened_at.map(time),
         "external_id": external_id,
         "content_type": content_type,
         "body_bytes": record.body_bytes,

@@ -94,6 +94,7 @@ struct Whole {
     event_type: String,
     subject: Option<String>,
     received_at: String,
+    time: Option<String>,
     external_id: Option<String>,
     content_type: Option<String>,
     headers: Vec<(String, String)>,
@@ -110,7 +111,7 @@ enum Body {
 
 impl Whole {
     fn refine(self) -> anyhow::Result<Event> {
-        let received_at = jiff::Timestamp::from_str(&self.received_at).context("received_at")?;
+        let received_at = instant(&self.received_at).context("received_at")?;
         let attribute = |(key, value): (String, Value)| Some(Attribute { key, value: value.as_str()?.to_owned() });
         Ok(Event {
             workspace: Name::default_workspace(),
@@ -118,8 +119,8 @@ impl Whole {
             source: self.source,
             event_type: self.event_type,
             subject: self.subject,
-            received_at: Timestamp(u64::try_from(received_at.as_millisecond()).unwrap_or_default()),
-            time: None,
+            received_at,
+            time: self.time.as_deref().map(instant).transpose().context("time")?,
             external_id: self.external_id,
             content_type: self.content_type,
             headers: self.headers.into_iter().map(|(name, value)| Header { name, value }).collect(),
@@ -132,6 +133,11 @@ impl Whole {
     }
 }
 
+fn instant(text: &str) -> anyhow::Result<Timestamp> {
+    let instant = jiff::Timestamp::from_str(text)?;
+    Ok(Timestamp(u64::try_from(instant.as_millisecond()).unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -142,12 +148,13 @@ mod tests {
     fn an_event_is_what_it_was() {
         let mut told = json!({
             "id": "evt_0123456789abcdef0123456789abcdef", "source": "shop", "type": "order.paid", "subject": null,
-            "received_at": "2026-01-01T00:00:00.007Z", "external_id": "x-1", "content_type": "text/plain",
+            "received_at": "2026-01-01T00:00:00.007Z", "time": "2026-01-01T00:00:00Z", "external_id": "x-1", "content_type": "text/plain",
             "headers": [["x-a", "1"], ["x-a", "2"]], "attributes": { "region": "eu" }, "body": { "text": "hello" }, "runs": [],
         });
         let refined = |told: &Value| Whole::deserialize(told).expect("an event").refine().expect("an event");
         let event = refined(&told);
         assert_eq!((event.received_at, event.body.as_ref()), (Timestamp(1_767_225_600_007), &b"hello"[..]));
+        assert_eq!(event.time, Some(Timestamp(1_767_225_600_000)));
         assert_eq!(event.headers.iter().map(|header| header.value.as_str()).collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(event.attributes[0].value, "eu");
         told["body"] = json!({ "base64": "/wA=" });

@@ -53,7 +53,7 @@ pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
     };
     credential_headers.extend(shown.and_then(Place::header).cloned());
     let handshake = handshake(spec, row, &proof)?;
-    Ok(Scheme { proof, handshake, hints: row.hints, credential_headers })
+    Ok(Scheme { proof, handshake, credential_headers })
 }
 
 fn signature(spec: &Spec, layout: Layout<'_>) -> Result<Proof, Invalid> {

@@ -19,7 +19,6 @@ pub(super) struct Row {
     pub(super) method: Method,
     /// The requests by which the provider tries an address.
     pub(super) handshake: Option<&'static str>,
-    pub(super) hints: Hints,
     /// The fields of the spec that it takes beside the keys.
     pub(super) settings: &'static [&'static str],
     pub(super) evidence: Evidence,
@@ -86,15 +85,6 @@ pub(super) enum TimeAt<'a> {
     Entry(&'a str),
 }
 
-/// Where a provider puts an event's facts, unless the source says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// The header with the type.
-    pub type_header: Option<&'static str>,
-    /// The header with the provider's id.
-    pub id_header: Option<&'static str>,
-}
-
 /// Against what a row was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
@@ -127,11 +117,8 @@ pub(super) const PLAIN: Layout<'static> = Layout {
     unsigned_body: false,
 };
 
-const NO_HINTS: Hints = Hints { type_header: None, id_header: None };
-
 /// What a row is unless it says otherwise.
-const ROW: Row =
-    Row { name: "", method: Method::Nothing, handshake: None, hints: NO_HINTS, settings: &[], evidence: Evidence::Unverified };
+const ROW: Row = Row { name: "", method: Method::Nothing, handshake: None, settings: &[], evidence: Evidence::Unverified };
 
 /// All schemes: those of providers first.
 pub(super) fn schemes() -> impl Iterator<Item = &'static Row> {

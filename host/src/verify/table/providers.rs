@@ -1,15 +1,12 @@
 //! Providers. Each row is what the provider's documentation says; `evidence` tells what it was checked against.
 
-use super::{
-    Algorithm, Encoding, Evidence, Hints, KeyForm, Layout, Method, NO_HINTS, PLAIN, PlaceAt, ROW, Row, Shown, TimeAt, Wrapping,
-};
+use super::{Algorithm, Encoding, Evidence, KeyForm, Layout, Method, PLAIN, PlaceAt, ROW, Row, Shown, TimeAt, Wrapping};
 
 /// All providers.
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "github",
         method: Method::Signature(Layout { place: PlaceAt::Header("x-hub-signature-256"), prefix: "sha256=", ..PLAIN }),
-        hints: Hints { type_header: Some("x-github-event"), id_header: Some("x-github-delivery") },
         evidence: Evidence::Vector,
         ..ROW
     },
@@ -20,14 +17,12 @@ pub(super) const ROWS: &[Row] = &[
             Shown { place: PlaceAt::Header("x-gitlab-token"), wrapping: Wrapping::Plain },
             Layout { public_prefix: None, alias: None, ..STANDARD_WEBHOOKS },
         ),
-        hints: Hints { type_header: Some("x-gitlab-event"), id_header: Some("idempotency-key") },
         ..ROW
     },
     // SHA-256 under the name that GitHub gave to its SHA-1.
     Row {
         name: "bitbucket",
         method: Method::Signature(Layout { place: PlaceAt::Header("x-hub-signature"), prefix: "sha256=", ..PLAIN }),
-        hints: Hints { type_header: Some("x-event-key"), id_header: Some("x-request-uuid") },
         ..ROW
     },
     Row {
@@ -74,7 +69,6 @@ pub(super) const ROWS: &[Row] = &[
             encoding: Encoding::Base64,
             ..PLAIN
         }),
-        hints: Hints { type_header: Some("x-shopify-topic"), id_header: Some("x-shopify-webhook-id") },
         ..ROW
     },
     Row {
@@ -169,13 +163,7 @@ pub(super) const ROWS: &[Row] = &[
         settings: &["header"],
         ..ROW
     },
-    Row {
-        name: "standard-webhooks",
-        method: Method::Signature(STANDARD_WEBHOOKS),
-        hints: Hints { type_header: None, id_header: Some("webhook-id") },
-        evidence: Evidence::Vector,
-        ..ROW
-    },
+    Row { name: "standard-webhooks", method: Method::Signature(STANDARD_WEBHOOKS), evidence: Evidence::Vector, ..ROW },
     // The same under the names that it had before it was a standard.
     Row {
         name: "svix",
@@ -186,7 +174,6 @@ pub(super) const ROWS: &[Row] = &[
             id: Some(PlaceAt::Header("svix-id")),
             ..STANDARD_WEBHOOKS
         }),
-        hints: Hints { id_header: Some("svix-id"), ..NO_HINTS },
         evidence: Evidence::Vector,
         ..ROW
     },
