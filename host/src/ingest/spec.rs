@@ -87,6 +87,10 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
+        if self.idempotency.is_some() && scheme.is_good_once() {
+            let message = "this scheme stores each of the provider's tokens once already; remove this";
+            return Err(Invalid::at("/idempotency", message));
+        }
         let id = extract(self.id.as_ref(), "/id", hints.id_header)?;
         Ok(Source {
             event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
@@ -143,6 +147,12 @@ mod tests {
     fn a_plugin_that_is_not_there_verifies_nothing() {
         let wrong = refine(serde_json::json!({"verify": {"scheme": "plugin", "plugin": "shop"}}));
         assert_eq!(wrong.expect_err("no plugin").pointer, "/verify/plugin");
+    }
+
+    #[test]
+    fn what_is_stored_once_is_not_told_twice_how() {
+        let mailgun = serde_json::json!({"verify": {"scheme": "mailgun", "secret": "s"}, "idempotency": {"key": {"json": "id"}}});
+        assert_eq!(refine(mailgun).expect_err("two keys").pointer, "/idempotency");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod algorithm;
 mod form;
+mod half;
 mod handshake;
 mod json;
 mod jwt;
@@ -193,6 +194,12 @@ impl Scheme {
     #[must_use]
     pub fn answers_get(&self) -> bool {
         self.handshake.as_ref().is_some_and(Handshake::uses_get)
+    }
+
+    /// Whether what it proves is good once only, so that events have a [`ReplayKey`].
+    #[must_use]
+    pub fn is_good_once(&self) -> bool {
+        matches!(&self.proof, Proof::Signature(signature) if !signature.signed.covers_body())
     }
 
     /// Where the provider puts facts.
