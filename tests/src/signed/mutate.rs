@@ -52,7 +52,7 @@ impl Part {
     fn change(self, sample: &mut Sample, chance: &mut Chance) {
         match self {
             Self::At(at) => {
-                let value = edited(at.get(sample).into_bytes(), chance, ALPHABET);
+                let value = edited(at.get(sample).as_bytes(), chance, ALPHABET);
                 at.set(sample, &String::from_utf8(value).expect("ASCII"));
             }
             Self::Header(name) => {
@@ -63,12 +63,12 @@ impl Part {
             }
             Self::Body => {
                 let any: Vec<u8> = (0..=255).collect();
-                sample.body = edited(std::mem::take(&mut sample.body), chance, &any);
+                sample.body = edited(&sample.body, chance, &any);
             }
             Self::Form => sample.body = form(&sample.body, chance),
             Self::Path => {
                 let begin = sample.url.find("/in/").expect("a path") + 4;
-                let path = edited(sample.url.as_bytes()[begin..].to_vec(), chance, ALPHABET);
+                let path = edited(&sample.url.as_bytes()[begin..], chance, ALPHABET);
                 sample.url.replace_range(begin.., &String::from_utf8(path).expect("ASCII"));
             }
             Self::Method => {
@@ -80,8 +80,8 @@ impl Part {
 }
 
 /// Other bytes than these: one to three changes, of which the last leaves something that differs from the beginning.
-fn edited(before: Vec<u8>, chance: &mut Chance, alphabet: &[u8]) -> Vec<u8> {
-    let mut bytes = before.clone();
+fn edited(before: &[u8], chance: &mut Chance, alphabet: &[u8]) -> Vec<u8> {
+    let mut bytes = before.to_vec();
     for _ in 0..=chance.below(3) {
         edit(&mut bytes, chance, alphabet);
     }

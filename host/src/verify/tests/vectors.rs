@@ -16,7 +16,7 @@ fn twilio() {
     let world = World::new(spec, &headers, form, 0);
     world.accepted();
     // The same form in other words, and the same URL.
-    let mut same = world.clone();
+    let mut same = world;
     same.body = b"CallSid=CA1234567890ABCDE&Caller=%2b14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212".to_vec();
     same.spec["url"] = json!("https://mycompany.com:443/myapp.php?foo=1&bar=2");
     same.accepted();
