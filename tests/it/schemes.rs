@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
 use sluicebox::verify::{Preset, presets};
 use sluicebox_tests::{
     signed::{Fixture, NOW, fixtures, forgeries, scheme, verdict},
@@ -66,6 +67,24 @@ fn every_preset_that_signs_can_be_declared_by_hand() {
 fn no_scheme_accepts_what_was_changed_at_random() {
     let tally = verify::run(verify::Plan { count: MUTATIONS, seed: sluicebox_tests::soak::SEED }).expect("no finding");
     assert_eq!((tally.fixtures, tally.refused), (fixtures().len(), MUTATIONS * fixtures().len() as u64));
+}
+
+/// During rotation each key is good, wherever it stands in the list, and one that was taken off is not.
+#[test]
+fn every_scheme_takes_several_keys() {
+    let keys = |spec: &Value| ["secret", "public_key"].into_iter().find_map(|field| Some((field, spec.get(field)?.clone())));
+    for fixture in fixtures() {
+        let ((field, own), (_, other)) = (keys(&fixture.spec).expect("a key"), keys(&fixture.other.0).expect("a key"));
+        let with = |keys: &[&Value]| {
+            let mut spec = fixture.spec.as_object().expect("an object").clone();
+            spec.remove(field);
+            spec.insert(format!("{field}s"), json!(keys));
+            verdict(&scheme(&spec.into()), &fixture.signed(), NOW)
+        };
+        assert_eq!(with(&[&other, &own]), Ok(()), "{}", fixture.label);
+        assert_eq!(with(&[&own, &other]), Ok(()), "{}", fixture.label);
+        assert!(with(&[&other]).is_err(), "{}", fixture.label);
+    }
 }
 
 /// A line of the page's table for each scheme; what it says is what the engine does.
