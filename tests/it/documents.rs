@@ -61,7 +61,10 @@ async fn the_readmes_plugin_and_hub_file_work() {
 async fn the_hub_files_on_sources_are_applied() {
     let host = Host::start().await;
     for hub in blocks(&page("docs/sources.md"), "toml") {
-        host.apply(&hub.replace("${GITHUB_WEBHOOK_SECRET}", "geheim")).await;
+        let mut pieces = hub.split("${");
+        let begin = pieces.next().unwrap_or_default().to_owned();
+        let hub = pieces.fold(begin, |hub, piece| hub + "geheim" + piece.split_once('}').expect("an end of the reference").1);
+        host.apply(&hub).await;
     }
     host.stop().await;
 }

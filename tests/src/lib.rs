@@ -14,6 +14,7 @@ pub mod pending;
 pub mod power;
 pub mod process;
 mod receiver;
+pub mod signed;
 pub mod soak;
 pub mod tls;
 

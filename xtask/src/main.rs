@@ -28,6 +28,8 @@ cargo xtask soak power [--images N] [--seed N]
                              power cuts of a host, 10,000 of them unless told otherwise
 cargo xtask soak power --faults [--every N] [--seed N]
                              a disk that fails at every write and sync of a host in turn, or at every Nth
+cargo xtask soak verify [--count N] [--seed N]
+                             signed requests of every scheme that are changed at random, a million for each unless told otherwise
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {

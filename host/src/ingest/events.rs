@@ -41,7 +41,7 @@ pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
     let (event_type, subject) = (facts.find(source.event_type.as_ref()), facts.find(source.subject.as_ref()));
     let (external_id, time) = (facts.find(source.id.as_ref()), facts.time(source.time.as_ref()));
     let once = source.idempotency.as_ref().and_then(|idempotency| idempotency.once(&mut facts, received_at));
-    let once = proven.replay.map(idempotency::of_replay).or(once);
+    let once = once.or(proven.replay.map(idempotency::of_replay));
     let content_type = match &decoded {
         Some(_) => Some(JSON.to_owned()),
         None => headers.get(header::CONTENT_TYPE).map(|v| text_of_header(v.as_bytes())),

@@ -68,10 +68,9 @@ impl Idempotency {
     }
 }
 
-/// By what a message is known again whose proof would be good for another body too. Of no other kind is a key that begins so.
+/// By what a message is known again whose proof would be good for another body too. Its source has keys of no other kind.
 pub(super) fn of_replay(replay: ReplayKey) -> Once {
-    let key = Sha256::new_with_prefix(b"\0replay\0").chain_update(replay.key);
-    Once { key: key.finalize().into(), until: replay.until }
+    Once { key: Sha256::digest(replay.key).into(), until: replay.until }
 }
 
 #[cfg(test)]

@@ -102,6 +102,10 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
+        if self.idempotency.is_some() && scheme.is_good_once() {
+            let message = "this scheme stores each of the provider's tokens once already; remove this";
+            return Err(Invalid::at("/idempotency", message));
+        }
         let id = named(self.id.as_ref(), "/id")?.or_else(|| preset.id());
         let time = named(self.time.as_ref(), "/time")?;
         if time.as_ref().is_some_and(Extract::is_fixed) {
@@ -153,6 +157,12 @@ mod tests {
     fn a_plugin_that_is_not_there_verifies_nothing() {
         let wrong = refine(serde_json::json!({"verify": {"scheme": "plugin", "plugin": "shop"}}));
         assert_eq!(wrong.expect_err("no plugin").pointer, "/verify/plugin");
+    }
+
+    #[test]
+    fn what_is_stored_once_is_not_told_twice_how() {
+        let mailgun = serde_json::json!({"verify": {"scheme": "mailgun", "secret": "s"}, "idempotency": {"key": {"json": "id"}}});
+        assert_eq!(refine(mailgun).expect_err("two keys").pointer, "/idempotency");
     }
 
     #[test]

@@ -11,9 +11,9 @@ use sha2::Sha256;
 
 use super::{
     Reason, Refusal, Request, Response,
+    half::Half,
     key::Key,
     place::{Place, PlaceAt},
-    signature::Half,
     token::same,
 };
 use crate::event::Invalid;

@@ -12,6 +12,7 @@
 
 mod algorithm;
 mod form;
+mod half;
 mod handshake;
 mod json;
 mod jwt;
@@ -199,6 +200,12 @@ impl Scheme {
     #[must_use]
     pub fn answers_get(&self) -> bool {
         self.handshake.as_ref().is_some_and(Handshake::uses_get)
+    }
+
+    /// Whether what it proves is good once only, so that events have a [`ReplayKey`].
+    #[must_use]
+    pub fn is_good_once(&self) -> bool {
+        matches!(&self.proof, Proof::Signature(signature) if !signature.signed.covers_body())
     }
 
     /// The headers that may hold credentials and must not reach the journal. Signatures are none: they cannot be used again for

@@ -5,11 +5,12 @@ use std::{env, process::ExitCode};
 use anyhow::{Context, bail};
 use sluicebox_tests::{
     power::{self, FaultPlan},
-    soak::{self, Plan, crash},
+    soak::{self, Plan, crash, verify},
 };
 
 const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], soak crash [--cycles N] [--seed N] [--from CYCLE], \
-                     soak power [--images N] [--seed N], or soak power --faults [--every N] [--seed N]";
+                     soak power [--images N] [--seed N], soak power --faults [--every N] [--seed N], or \
+                     soak verify [--count N] [--seed N]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,6 +30,7 @@ async fn run() -> anyhow::Result<()> {
         Some(("crash", rest)) => crashes(rest).await,
         Some(("power", [faults, rest @ ..])) if faults == "--faults" => power_faults(rest).await,
         Some(("power", rest)) => power(rest).await,
+        Some(("verify", rest)) => verified(rest),
         _ => bail!("{USAGE}"),
     }
 }
@@ -85,6 +87,21 @@ async fn power_faults(arguments: &[String]) -> anyhow::Result<()> {
         }
     }
     println!("no finding: {}", power::faults(plan).await?);
+    Ok(())
+}
+
+fn verified(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = verify::Plan { count: 1_000_000, seed: soak::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--count" => plan.count = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("soak verify: seed {}, {} changes for each fixture", plan.seed, plan.count);
+    let tally = verify::run(plan)?;
+    println!("no finding: {} changed requests of {} kinds, all refused", tally.refused, tally.fixtures);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod judge;
 mod make;
 mod round;
 mod section;
+pub mod verify;
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc, time::Instant};
 

@@ -2,9 +2,10 @@
 
 use super::super::{
     Algorithm, Spec,
+    half::Half,
     key::{Key, KeyForm},
     public_key::PublicKey,
-    signature::{Half, Version},
+    signature::Version,
     table::Layout,
 };
 use crate::event::Invalid;

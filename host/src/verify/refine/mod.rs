@@ -9,10 +9,10 @@ use http::HeaderName;
 
 use super::{
     Proof, Scheme, Spec,
+    half::Half,
     handshake::Handshake,
     key::{Key, KeyForm},
     place::{Place, header_name},
-    signature::Half,
     table::{Layout, Method, Row, Shown, schemes},
     token::{Token, Wrapping},
 };

@@ -93,6 +93,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         settings: &["url"],
+        evidence: Evidence::Vector,
         ..ROW
     },
     Row {
