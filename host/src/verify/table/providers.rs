@@ -35,6 +35,7 @@ pub(super) const ROWS: &[Row] = &[
             signed: "{timestamp}.{body}",
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -60,6 +61,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         handshake: Some("zoom"),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -69,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
             encoding: Encoding::Base64,
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -80,6 +83,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         settings: &["url"],
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -106,6 +110,7 @@ pub(super) const ROWS: &[Row] = &[
             signed: "{timestamp}{body}",
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -118,6 +123,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         handshake: Some("discord"),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     // Its signature is of two fields beside it; nothing covers the event.
@@ -131,6 +137,7 @@ pub(super) const ROWS: &[Row] = &[
             unsigned_body: true,
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
