@@ -133,7 +133,11 @@ impl Place {
                 for step in path {
                     at = at.as_object_mut().ok_or(no_object)?.entry(step).or_insert_with(|| serde_json::json!({}));
                 }
-                *at = value.into();
+                // A provider that writes a number there has written one in this payload too.
+                *at = match value.parse::<u64>() {
+                    Ok(number) if at.is_number() => number.into(),
+                    _ => value.into(),
+                };
                 sample.body = body.to_string().into_bytes();
             }
         }

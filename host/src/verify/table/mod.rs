@@ -2,8 +2,10 @@
 //! file fills in itself, and can say whatever a row of a provider says.
 
 mod general;
+mod packages;
 mod preset;
 mod providers;
+mod unverified;
 
 pub use preset::{Preset, presets};
 
@@ -135,5 +137,5 @@ const ROW: Row =
 
 /// All schemes: those of providers first.
 pub(super) fn schemes() -> impl Iterator<Item = &'static Row> {
-    providers::ROWS.iter().chain(general::ROWS)
+    [providers::ROWS, packages::ROWS, unverified::ROWS, general::ROWS].into_iter().flatten()
 }

@@ -40,6 +40,7 @@ pub(super) const ROWS: &[Row] = &[
             signed: "{timestamp}.{body}",
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -65,6 +66,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         handshake: Some("zoom"),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -75,6 +77,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         hints: Hints { type_header: Some("x-shopify-topic"), id_header: Some("x-shopify-webhook-id") },
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -86,6 +89,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         settings: &["url"],
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -112,6 +116,7 @@ pub(super) const ROWS: &[Row] = &[
             signed: "{timestamp}{body}",
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
@@ -124,6 +129,7 @@ pub(super) const ROWS: &[Row] = &[
             ..PLAIN
         }),
         handshake: Some("discord"),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     // Its signature is of two fields beside it; nothing covers the event.
@@ -137,6 +143,7 @@ pub(super) const ROWS: &[Row] = &[
             unsigned_body: true,
             ..PLAIN
         }),
+        evidence: Evidence::Sdk,
         ..ROW
     },
     Row {
