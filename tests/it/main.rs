@@ -31,6 +31,7 @@ mod pace;
 mod path;
 mod pending;
 mod power;
+mod providers;
 mod pull;
 mod python_plugins;
 mod repeat;

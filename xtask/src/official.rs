@@ -23,7 +23,7 @@ pub(crate) struct Suite {
     variable: &'static str,
 }
 
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 6] = [
     Suite {
         prefix: "official_node",
         what: "signatures and CloudEvents checked by npm's packages",
@@ -44,6 +44,28 @@ const SUITES: [Suite; 4] = [
         probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
         install: |folder| pip(folder, &["standardwebhooks==1.1.0", "cloudevents==2.2.0"]),
         variable: "SLUICEBOX_OFFICIAL_PYTHON",
+    },
+    Suite {
+        prefix: "providers_by_node",
+        what: "requests of providers signed and checked by their npm packages",
+        mend: "needs Node.js 20 or later with npm, as in apt-get install nodejs npm",
+        probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"],
+        install: |folder| {
+            let mut npm = Command::new("npm");
+            // Without what only their other parts need: scripts, and packages that they let their users choose.
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--legacy-peer-deps", "--prefix"]);
+            npm.arg(folder).args(PROVIDERS_BY_NODE);
+            npm
+        },
+        variable: "SLUICEBOX_PROVIDERS_NODE",
+    },
+    Suite {
+        prefix: "providers_by_python",
+        what: "requests of providers signed and checked by their PyPI packages",
+        mend: "needs Python 3.10 or later with pip, as in apt-get install python3 python3-pip",
+        probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
+        install: |folder| pip(folder, &[&["--no-deps", "--no-compile"], &PROVIDERS_BY_PYTHON[..]].concat()),
+        variable: "SLUICEBOX_PROVIDERS_PYTHON",
     },
     Suite {
         prefix: JAVASCRIPT,
@@ -67,6 +89,58 @@ const SUITES: [Suite; 4] = [
         install: |folder| pip(folder, &["componentize-py==0.25.1"]),
         variable: "SLUICEBOX_PYTHON_TOOLS",
     },
+];
+
+/// Packages of providers that verify what they send, or sign it.
+const PROVIDERS_BY_NODE: [&str; 26] = [
+    "@easypost/api@8.9.0",
+    "@hookdeck/sdk@0.4.0",
+    "@kontent-ai/webhook-helper@3.0.3",
+    "@line/bot-sdk@11.0.0",
+    "@linear/sdk@98.0.0",
+    "@mux/mux-node@15.3.0",
+    "@notionhq/client@5.26.0",
+    "@octokit/webhooks-methods@6.0.0",
+    "@onfido/api@6.2.0",
+    "@paddle/paddle-node-sdk@3.10.0",
+    "@sanity/webhook@4.0.4",
+    "@sendgrid/eventwebhook@8.0.0",
+    "@shopify/shopify-api@13.1.0",
+    "@workos-inc/node@8.13.0",
+    "@zoom/rivet@0.4.0",
+    "cronofy@3.8.4",
+    "discord-interactions@4.4.0",
+    "gocardless-nodejs@10.1.2",
+    "imagekit@6.0.0",
+    "pusher@5.3.4",
+    "razorpay@2.9.8",
+    "retell-sdk@5.66.1",
+    "standardwebhooks@1.1.1",
+    "stripe@22.6.2",
+    "svix@1.99.1",
+    "webflow-api@3.3.4",
+];
+
+/// The same from PyPI, with the few packages that the parts used here need; all that they name would be ten times as much.
+const PROVIDERS_BY_PYTHON: [&str; 18] = [
+    "adyen==16.0.0",
+    "boxsdk==10.18.0",
+    "coinbase-commerce==1.0.1",
+    "hubspot-api-client==12.0.0",
+    "mailgun==1.10.0",
+    "slack-sdk==3.47.0",
+    "squareup==46.0.0.20260916",
+    "stream-chat==4.33.0",
+    "twilio==9.13.0",
+    "viberbot==1.0.12",
+    "certifi==2026.10.18",
+    "charset-normalizer==3.5.2",
+    "future==1.0.0",
+    "idna==3.20",
+    "requests==2.34.2",
+    "requests-toolbelt==1.0.0",
+    "six==1.17.0",
+    "urllib3==2.8.0",
 ];
 
 /// The suite of plugins in JavaScript and TypeScript.
