@@ -23,7 +23,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("deliver", &["event", "cloudevents", "failpoint", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
     ("hub", &["event", "failpoint", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
-    ("api", &["event", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
+    ("api", &["event", "route", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin", "api"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign"]),
     ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "journal", "net", "plugin", "verify", "lib"]),

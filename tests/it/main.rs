@@ -17,6 +17,8 @@ mod dead;
 mod delivery;
 mod documents;
 mod door;
+
+mod explain;
 mod facts;
 mod fairness;
 mod guests;

@@ -11,6 +11,7 @@ mod destinations;
 mod diff;
 mod documents;
 mod events;
+mod explain;
 mod message;
 mod plugins;
 mod pull;
@@ -24,6 +25,7 @@ mod tail;
 mod versions;
 mod wire;
 
+pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through,
@@ -80,6 +82,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(diff::routes())
         .merge(events::routes())
         .merge(stream::routes())
+        .merge(explain::routes())
         .merge(repeat::routes())
         .merge(plugins::routes())
         .merge(rotation::routes())

@@ -8,6 +8,7 @@ mod client;
 mod compile;
 mod dead;
 mod destinations;
+mod explain;
 mod listen;
 mod plugin;
 mod pull;
@@ -53,6 +54,8 @@ enum Command {
     Listen(listen::Arguments),
     /// Send a source an event of its provider, signed as the provider signs it.
     Trigger(Box<trigger::Arguments>),
+    /// Tell why a rule matches an event, or not: condition by condition, with what was seen.
+    Explain(explain::Arguments),
     /// List deliveries, or show one with its attempts.
     Deliveries(show::DeliveryArguments),
     /// Fetch messages of a destination of kind "pull".
@@ -127,6 +130,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(arguments) => show::events(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,
         Command::Trigger(arguments) => trigger::run(*arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Pull(arguments) => pull::run(arguments).await,
         Command::Runs(arguments) => show::runs(arguments).await,

@@ -4,7 +4,7 @@
 //! Read in the order of the work: `parse` reads a pattern's tables and `operator` its values; [`Pattern`] holds the result as
 //! alternatives, so that `$or` is settled before the first event; `places` are what all of them name, `seen` and `leaves` what an
 //! event has there; `matcher` asks one alternative about one event, `compare` and `wildcard` one value; [`Index`] asks only the
-//! patterns that may match.
+//! patterns that may match. `explain` tells, for people, why.
 //!
 //! Pure. Patterns and events may be hostile: everything about a pattern has a limit, nothing recurses deeper than a limit, and
 //! matching never goes back, so that its work is bounded by the values in the body times the conditions of the patterns.
@@ -13,6 +13,7 @@
 //! levels of `serde_json`, has no `data`. An empty `type` counts as none.
 
 mod compare;
+mod explain;
 mod index;
 mod leaves;
 mod matcher;
@@ -25,5 +26,6 @@ mod seen;
 mod tests;
 mod wildcard;
 
+pub use explain::{Condition, Explanation, Seen, explain};
 pub use index::{Change, Compacted, Compaction, Found, Index, Work};
 pub use pattern::Pattern;

@@ -1,0 +1,153 @@
+//! Why a rule matches an event, or not. Nothing is stored, and no plugin runs.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, extract::State, routing::post};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use super::{Parts, documents::Document, events, parsed};
+use crate::{
+    event::{Clock, Event, EventId, Header, Name},
+    hub::Kind,
+    ingest::Problem,
+    route::{Condition, Explanation, explain},
+};
+
+pub(super) fn routes() -> Router<Parts> {
+    Router::new().route("/v1/explain", post(answer))
+}
+
+/// What is to be explained: a rule that stands, or a pattern; on an event that is stored, or one that is given.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The name of a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Name>,
+    /// Instead: a pattern, as a rule has it.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Value>,
+    /// The id of an event, or an event as [`GivenEvent`].
+    pub event: Value,
+}
+
+/// An event that nobody has sent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenEvent {
+    source: Name,
+    #[serde(default, rename = "type")]
+    event_type: String,
+    subject: Option<String>,
+    /// In lower case, each once.
+    #[serde(default)]
+    headers: std::collections::BTreeMap<String, String>,
+    /// The JSON body.
+    data: Option<Value>,
+    /// Instead: any other.
+    body: Option<String>,
+}
+
+async fn answer(State(parts): State<Parts>, Document(request): Document<Explain>) -> Result<Json<Value>, Problem> {
+    let pattern = pattern(&parts, &request)?;
+    let event = match &request.event {
+        Value::String(id) => Arc::clone(&events::find(&parts, parsed("event", id)?).await?.0.event),
+        given => Arc::new(given_event(given, &parts.clock)?),
+    };
+    // A body may be large, and other requests wait on this thread.
+    let explained = tokio::task::spawn_blocking(move || explain(&pattern, &event)).await;
+    let explained = explained.map_err(|error| {
+        tracing::error!(%error, "a pattern could not be explained");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
+    })?;
+    let explanation = explained.map_err(|invalid| refused(&format!("match{}: {}", invalid.pointer, invalid.message)))?;
+    let mut told = told(&explanation);
+    told["rule"] = json!(request.rule);
+    Ok(Json(told))
+}
+
+fn pattern(parts: &Parts, request: &Explain) -> Result<Value, Problem> {
+    match (&request.rule, &request.pattern) {
+        (None, Some(pattern)) => Ok(pattern.clone()),
+        (Some(rule), None) => match parts.hub.get(&Name::default_workspace(), Kind::Rule, rule) {
+            Some(document) => Ok(document["match"].clone()),
+            None => Err(Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("no rule is called `{rule}`"))),
+        },
+        _ => Err(refused("name either a `rule`, or a pattern as `match`")),
+    }
+}
+
+fn given_event(given: &Value, clock: &Clock) -> Result<Event, Problem> {
+    let GivenEvent { source, event_type, subject, headers, data, body } = typed(given)?;
+    let body = match (data, body) {
+        (Some(_), Some(_)) => return Err(refused("event: it has either `data`, which is JSON, or a `body`")),
+        (Some(data), None) => Bytes::from(data.to_string()),
+        (None, body) => Bytes::from(body.unwrap_or_default()),
+    };
+    let header = |(name, value): (String, String)| Header { name: name.to_ascii_lowercase(), value };
+    let (now, workspace) = (clock(), Name::default_workspace());
+    let headers = headers.into_iter().map(header).collect();
+    let id = EventId::new(now, [0; 10]);
+    let (time, external_id, content_type, attributes) = (None, None, None, Vec::new());
+    Ok(Event {
+        workspace,
+        id,
+        source,
+        event_type,
+        subject,
+        received_at: now,
+        time,
+        external_id,
+        content_type,
+        headers,
+        body,
+        attributes,
+    })
+}
+
+fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| refused(&format!("event: {}: {}", error.path(), error.inner())))
+}
+
+fn refused(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+}
+
+fn told(explanation: &Explanation) -> Value {
+    json!({ "matches": explanation.matches, "conditions": conditions(&explanation.conditions) })
+}
+
+fn conditions(conditions: &[Condition]) -> Value {
+    conditions.iter().map(condition).collect()
+}
+
+fn condition(condition: &Condition) -> Value {
+    let mut told = Map::new();
+    told.insert("holds".into(), condition.holds().into());
+    match condition {
+        Condition::Field { field, wanted, seen, hint, .. } => {
+            told.insert("field".into(), json!(field));
+            told.insert("wanted".into(), wanted.clone());
+            told.insert("seen".into(), json!(seen.values));
+            if seen.more > 0 {
+                told.insert("seen_more".into(), seen.more.into());
+            }
+            if let Some(hint) = hint {
+                told.insert("hint".into(), json!(hint));
+            }
+        }
+        Condition::Or { within, branches, .. } => {
+            told.insert("within".into(), json!(within));
+            told.insert("or".into(), branches.iter().map(|branch| self::conditions(branch)).collect());
+        }
+        Condition::Together { within } => {
+            told.insert("together".into(), json!(within));
+            let hint = "each of the conditions holds, but no one element of an array meets all of them";
+            told.insert("hint".into(), json!(hint));
+        }
+    }
+    told.into()
+}
