@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::{Problem, admission::storage_full};
 use crate::{
     event::{Event, EventId},
-    journal::{Journal, JournalError, Once, Pending},
+    journal::{Arrival, Journal, JournalError, Once, Pending},
 };
 
 /// An event that came in, and by what it is the same as others.
@@ -38,7 +38,7 @@ impl Appender {
         let stored = match once {
             None => self.until_stored(self.journal.append(vec![event])).await.map(|()| id)?,
             Some(once) => {
-                let stored = self.until_stored(self.journal.append_once(vec![(event, once)])).await?;
+                let stored = self.until_stored(self.journal.append_once(vec![Arrival { once: Some(once), ..Arrival::of(event) }])).await?;
                 stored.first().copied().unwrap_or(id)
             }
         };
