@@ -18,7 +18,7 @@ const PARTS: [(&str, &[&str]); 17] = [
     ("plugin", &["event"]),
     ("journal", &["event", "failpoint"]),
     ("net", &[]),
-    ("ingest", &["event", "failpoint", "verify", "plugin", "net", "journal"]),
+    ("ingest", &["event", "cloudevents", "failpoint", "verify", "plugin", "net", "journal"]),
     ("dispatch", &["event", "cloudevents", "failpoint", "route", "plugin", "journal"]),
     ("deliver", &["event", "cloudevents", "failpoint", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.

@@ -7,6 +7,7 @@ mod batching;
 mod breaker;
 mod capabilities;
 mod chain;
+mod cloudevents_in;
 mod command_line;
 mod compile;
 mod confirm;

@@ -4,11 +4,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use super::{
-    Problem, Source,
-    append::Incoming,
+    Problem, Source, cloudevent,
     extract::{Facts, text_of_header},
 };
-use crate::event::{Attribute, Event, EventId, Header, Name, Timestamp};
+use crate::{
+    event::{Attribute, Event, EventId, Header, Name, Timestamp},
+    journal::Arrival,
+};
 
 /// A request that is its source's.
 pub(super) struct Request<'a> {
@@ -22,8 +24,13 @@ pub(super) struct Request<'a> {
     pub(super) received_at: Timestamp,
 }
 
-/// The event of a request.
-pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
+/// The events of a request, in their order, at most `events_max`.
+pub(super) fn of(request: Request<'_>, events_max: usize) -> Result<Vec<Arrival>, Problem> {
+    if request.source.cloudevents.is_some() { cloudevent::all(request, events_max) } else { Ok(vec![one(request)?]) }
+}
+
+/// The one event that a request is.
+fn one(request: Request<'_>) -> Result<Arrival, Problem> {
     let Request { key, source, headers, body, attributes, received_at } = request;
     let mut facts = Facts::new(headers, &body);
     let (event_type, subject) = (facts.find(source.event_type.as_ref()), facts.find(source.subject.as_ref()));
@@ -43,10 +50,11 @@ pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
         body,
         attributes,
     };
-    Ok(Incoming { event, once })
+    Ok(Arrival { once, ..Arrival::of(event) })
 }
 
-fn new_id(now: Timestamp) -> Result<EventId, Problem> {
+/// An id of our own.
+pub(super) fn new_id(now: Timestamp) -> Result<EventId, Problem> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| {
         tracing::error!(%error, "the system gives no random bytes");
@@ -56,7 +64,7 @@ fn new_id(now: Timestamp) -> Result<EventId, Problem> {
 }
 
 /// All headers but those that carry credentials: those never reach the journal, a plugin or a destination.
-fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
+pub(super) fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
     let credentials = source.scheme.credential_headers();
     headers
         .iter()

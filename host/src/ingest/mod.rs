@@ -8,8 +8,10 @@ mod admission;
 mod answer;
 mod append;
 mod body;
+mod cloudevent;
 mod events;
 mod extract;
+mod handshake;
 mod idempotency;
 mod idle;
 mod peer;
@@ -19,6 +21,7 @@ mod spec;
 mod verifier;
 
 pub use accept::serve;
+pub use cloudevent::Format;
 pub use idempotency::IdempotencySpec;
 pub use problem::{Problem, method_not_allowed};
 pub use receive::{Parts, router};
@@ -53,6 +56,8 @@ pub struct Options {
     /// The bodies of all requests that are not stored yet, by the length they declare or, without one, by what their source allows. Less
     /// than a source's largest body keeps that one out for good.
     pub body_bytes_in_flight_max: usize,
+    /// Events of one request: a batch of CloudEvents.
+    pub events_per_request_max: usize,
     /// The size of all headers of a request.
     pub header_bytes_max: usize,
     /// From the last byte of the body until a plugin has verified the request, where one does; longer is answered for with 503.
@@ -74,6 +79,7 @@ impl Default for Options {
             idle_timeout_ms: 60_000,
             body_timeout_ms: 30_000,
             body_bytes_in_flight_max: 256 * 1024 * 1024,
+            events_per_request_max: 1_000,
             header_bytes_max: 32 * 1024,
             verify_timeout_ms: 10_000,
             append_timeout_ms: 10_000,

@@ -21,6 +21,7 @@ use super::{
     append::{Appender, Stored},
     body::Bodies,
     events::{self, Request},
+    handshake,
     problem::method_not_allowed,
     verifier::{Verified, Verifier},
 };
@@ -48,6 +49,8 @@ struct Ingest {
     appender: Appender,
     bodies: Bodies,
     verifier: Verifier,
+    /// Of one request.
+    events_max: usize,
     received: Family<ReceivedLabels, Counter>,
 }
 
@@ -72,7 +75,7 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Route
     let bodies = Bodies::new(options, registry);
     let verifier = Verifier::new(options, Arc::clone(&parts.plugins));
     let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
-    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, received });
+    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, events_max: options.events_per_request_max, received });
     Router::new()
         .route("/in/{source}", any(receive_default))
         .route("/w/{workspace}/in/{source}", any(receive_named))
@@ -104,13 +107,15 @@ impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
         // Not counted: the name need not be one that anybody configured.
         let known = self.source(workspace, source).ok().map(|(_, source)| source);
+        if let Some(answer) = known.as_deref().and_then(|known| handshake::answer(known, &request)) {
+            return answer.into_response();
+        }
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
             return refused.into_response();
         }
         let received = self.try_receive(workspace, source, request).await;
         let outcome = match &received {
-            Ok(Received::Events(stored)) if stored.iter().all(|stored| stored.duplicate) => "duplicate",
-            Ok(Received::Events(_)) => "accepted",
+            Ok(Received::Events(stored)) => outcome_of(stored),
             Ok(Received::Handshake(_)) => "answered",
             Err(problem) => problem.kind,
         };
@@ -136,11 +141,11 @@ impl Ingest {
             Verified::Event(attributes) => attributes,
         };
         let request = Request { key, source: &source, headers: &head.headers, body, attributes, received_at };
-        let incoming = events::of(request)?;
+        let arrivals = events::of(request, self.events_max)?;
         failpoint::reach(Step::RequestVerified);
-        let stored = self.appender.append(incoming).await?;
+        let stored = self.appender.append(arrivals).await?;
         failpoint::reach(Step::EventStored);
-        Ok(Received::Events(vec![stored]))
+        Ok(Received::Events(stored))
     }
 
     fn source(&self, workspace: &str, source: &str) -> Result<((Name, Name), Arc<Source>), Problem> {
@@ -150,6 +155,13 @@ impl Ingest {
         let source = book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
     }
+}
+
+/// Of several events what most matters: that one is new, and else that one was given up.
+fn outcome_of(stored: &[Stored]) -> &'static str {
+    let outcomes = || stored.iter().map(|one| one.outcome());
+    let first = ["accepted", "dead-letter", "duplicate"].into_iter().find(|wanted| outcomes().any(|outcome| outcome == *wanted));
+    first.unwrap_or("accepted")
 }
 
 /// A name that nobody configured must not become a metric label.

@@ -6,6 +6,7 @@ use http::HeaderName;
 use serde::Deserialize;
 
 use super::{
+    cloudevent::{self, CloudEvents, Format},
     extract::Extract,
     idempotency::{Idempotency, IdempotencySpec},
 };
@@ -32,6 +33,12 @@ pub struct Spec {
     pub idempotency: Option<IdempotencySpec>,
     /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
     pub max_body_bytes: Option<usize>,
+    /// What its requests are, where they are not the provider's own.
+    pub format: Option<Format>,
+    /// CloudEvents: who is granted leave to send by a handshake; `*` is anybody.
+    pub allowed_origins: Option<Vec<String>>,
+    /// CloudEvents: how many requests a minute a handshake grants; no limit unless told otherwise.
+    pub allowed_rate: Option<u32>,
 }
 
 /// Where a fact of an event is: exactly one of these.
@@ -63,6 +70,8 @@ pub struct Source {
     pub(super) idempotency: Option<Idempotency>,
     /// The largest body.
     pub body_bytes_max: usize,
+    /// Its requests are CloudEvents.
+    pub(super) cloudevents: Option<CloudEvents>,
 }
 
 /// The largest body of a source that names none.
@@ -83,15 +92,21 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
+        let cloudevents = cloudevent::refine(self)?;
         let id = extract(self.id.as_ref(), "/id", hints.id_header)?;
+        let idempotency = self.idempotency.as_ref().map(|spec| match &cloudevents {
+            Some(_) => spec.refine_cloudevents(),
+            None => spec.refine(id.as_ref()),
+        });
         Ok(Source {
             event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
             subject: extract(self.subject.as_ref(), "/subject", None)?,
-            idempotency: self.idempotency.as_ref().map(|spec| spec.refine(id.as_ref())).transpose()?,
+            idempotency: idempotency.transpose()?,
             id,
             scheme,
             plugin,
             body_bytes_max,
+            cloudevents,
         })
     }
 }
