@@ -179,7 +179,7 @@ impl Host {
             plugins: Arc::clone(&self.plugins),
             clock: Arc::clone(&self.clock),
         };
-        let ways_in = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
+        let (ways_in, publisher) = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let repeater = dispatch::Repeater {
@@ -190,7 +190,7 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api_parts = api::Parts { hub, journal, repeater, paces, delivering, clock, registry };
+        let api_parts = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, registry };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -30,6 +30,7 @@ mod pace;
 mod path;
 mod pending;
 mod power;
+mod publish;
 mod pull;
 mod python_plugins;
 mod repeat;

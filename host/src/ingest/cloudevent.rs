@@ -109,7 +109,7 @@ impl Setting<'_> {
         Ok(Arrival { once, ..Arrival::of(event) })
     }
 
-    /// Those of binary mode. What a structured request has of them beside the event is not the event's.
+    /// Those of binary mode. What a structured request has of them beside the event is not the event's; what is published has none of its call's.
     fn headers_of(&self, received: &Received, mode: Mode) -> Vec<Header> {
         if mode == Mode::Binary && !self.headers.is_empty() {
             return self.headers.to_vec();

@@ -95,6 +95,12 @@ impl Idempotency {
     }
 }
 
+/// By a key that a sender chose for an event, whatever its source says of keys; the window is the source's, or the usual one.
+pub(super) fn once_by(key: &str, source: Option<&Idempotency>, now: Timestamp) -> Once {
+    let window_ms = source.map_or(WINDOW_MS_DEFAULT, |idempotency| idempotency.window_ms);
+    Once { key: Sha256::digest(key).into(), until: now.plus_ms(window_ms) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;

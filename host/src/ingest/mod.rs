@@ -16,6 +16,7 @@ mod idempotency;
 mod idle;
 mod peer;
 mod problem;
+mod publish;
 mod receive;
 mod spec;
 mod verifier;
@@ -24,6 +25,7 @@ pub use accept::serve;
 pub use cloudevent::Format;
 pub use idempotency::IdempotencySpec;
 pub use problem::{Problem, method_not_allowed};
+pub use publish::Publisher;
 pub use receive::{Parts, router};
 pub use spec::{ExtractSpec, Source, Spec};
 
@@ -56,8 +58,10 @@ pub struct Options {
     /// The bodies of all requests that are not stored yet, by the length they declare or, without one, by what their source allows. Less
     /// than a source's largest body keeps that one out for good.
     pub body_bytes_in_flight_max: usize,
-    /// Events of one request: a batch of CloudEvents.
+    /// Events of one request: a batch of CloudEvents, or of what is published.
     pub events_per_request_max: usize,
+    /// The body of a call that publishes, whatever it holds.
+    pub publish_bytes_max: usize,
     /// The size of all headers of a request.
     pub header_bytes_max: usize,
     /// From the last byte of the body until a plugin has verified the request, where one does; longer is answered for with 503.
@@ -80,6 +84,7 @@ impl Default for Options {
             body_timeout_ms: 30_000,
             body_bytes_in_flight_max: 256 * 1024 * 1024,
             events_per_request_max: 1_000,
+            publish_bytes_max: 16 * 1024 * 1024,
             header_bytes_max: 32 * 1024,
             verify_timeout_ms: 10_000,
             append_timeout_ms: 10_000,

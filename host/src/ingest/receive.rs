@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 
 use super::{
-    Book, Options, Problem, Source,
+    Book, Options, Problem, Publisher, Source,
     admission::{self, refused_method},
     answer,
     append::{Appender, Stored},
@@ -44,18 +44,19 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-struct Ingest {
-    parts: Parts,
-    appender: Appender,
-    bodies: Bodies,
+/// What requests to sources, and what is published, have in common.
+pub(super) struct Ingest {
+    pub(super) parts: Parts,
+    pub(super) appender: Appender,
+    pub(super) bodies: Bodies,
     verifier: Verifier,
     /// Of one request.
-    events_max: usize,
+    pub(super) events_max: usize,
     received: Family<ReceivedLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReceivedLabels {
+pub(super) struct ReceivedLabels {
     workspace: String,
     source: String,
     outcome: &'static str,
@@ -68,18 +69,26 @@ enum Received {
     Handshake(plugin::Response),
 }
 
-/// The routes by which events come in.
-pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Router {
+/// The routes by which events come in, and what takes those that own services publish.
+pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Router, Publisher) {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(options, registry);
     let verifier = Verifier::new(options, Arc::clone(&parts.plugins));
     let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
     let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, events_max: options.events_per_request_max, received });
-    Router::new()
+    let published = Family::default();
+    registry.register(
+        "sluicebox_ingest_published",
+        "Events published by the API, by source and outcome",
+        Family::clone(&published),
+    );
+    let publisher = Publisher { ingest: Arc::clone(&ingest), body_bytes_max: options.publish_bytes_max, published };
+    let routes = Router::new()
         .route("/in/{source}", any(receive_default))
         .route("/w/{workspace}/in/{source}", any(receive_named))
-        .with_state(ingest)
+        .with_state(ingest);
+    (routes, publisher)
 }
 
 async fn receive_default(state: State<Arc<Ingest>>, Path(source): Path<String>, request: http::Request<Body>) -> Response {
@@ -165,7 +174,7 @@ fn outcome_of(stored: &[Stored]) -> &'static str {
 }
 
 /// A name that nobody configured must not become a metric label.
-fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
+pub(super) fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
     let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
     ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
 }
