@@ -30,7 +30,7 @@ const PARTS: [(&str, &[&str]); 17] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 17] = [
+const DOORS: [(&str, &[&str]); 18] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
@@ -42,6 +42,7 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("chacha20poly1305", &["hub/seal.rs"]),
     ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),
+    ("jsonschema", &["ingest/schema/"]),
     ("hyper_rustls", &["net/"]),
     ("hickory_resolver", &["net/resolver.rs"]),
     ("rustls", &["net/"]),

@@ -34,6 +34,7 @@ mod publish;
 mod pull;
 mod python_plugins;
 mod repeat;
+mod schema;
 mod shapes;
 mod shipped;
 mod shutdown;

@@ -18,6 +18,7 @@ mod peer;
 mod problem;
 mod publish;
 mod receive;
+mod schema;
 mod spec;
 mod verifier;
 
@@ -27,6 +28,7 @@ pub use idempotency::IdempotencySpec;
 pub use problem::{Problem, method_not_allowed};
 pub use publish::Publisher;
 pub use receive::{Parts, router};
+pub use schema::OnInvalid;
 pub use spec::{ExtractSpec, Source, Spec};
 
 use std::{collections::HashMap, sync::Arc};

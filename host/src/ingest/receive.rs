@@ -23,12 +23,13 @@ use super::{
     events::{self, Request},
     handshake,
     problem::method_not_allowed,
+    schema,
     verifier::{Verified, Verifier},
 };
 use crate::{
     event::{Clock, Name},
     failpoint::{self, Step},
-    journal::Journal,
+    journal::{Arrival, Journal},
     plugin::{self, Plugins},
 };
 
@@ -151,6 +152,7 @@ impl Ingest {
         };
         let request = Request { key, source: &source, headers: &head.headers, body, attributes, received_at };
         let arrivals = events::of(request, self.events_max)?;
+        let arrivals = by_schema(&source, arrivals).await?;
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(arrivals).await?;
         failpoint::reach(Step::EventStored);
@@ -171,6 +173,20 @@ fn outcome_of(stored: &[Stored]) -> &'static str {
     let outcomes = || stored.iter().map(|one| one.outcome());
     let first = ["accepted", "dead-letter", "duplicate"].into_iter().find(|wanted| outcomes().any(|outcome| outcome == *wanted));
     first.unwrap_or("accepted")
+}
+
+/// The events as they are to be stored; of several the first that is refused is told.
+async fn by_schema(source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, Problem> {
+    let Some(schemas) = source.schemas.clone() else { return Ok(arrivals) };
+    let is_batch = arrivals.len() > 1;
+    let judge = move || {
+        let judged = arrivals.into_iter().enumerate().map(|(index, arrival)| {
+            let refused = |problem: Problem| if is_batch { problem.with("index", index.into()) } else { problem };
+            schemas.admit(arrival).map_err(refused)
+        });
+        judged.collect()
+    };
+    schema::aside(judge).await?
 }
 
 /// A name that nobody configured must not become a metric label.

@@ -1,14 +1,20 @@
 //! A source as the hub file declares it, and refined.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+    sync::Arc,
+};
 
 use http::HeaderName;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     cloudevent::{self, CloudEvents, Format},
     extract::Extract,
     idempotency::{Idempotency, IdempotencySpec},
+    schema::{self, OnInvalid, Schemas},
 };
 use crate::{
     event::{Invalid, Name},
@@ -39,6 +45,13 @@ pub struct Spec {
     pub allowed_origins: Option<Vec<String>>,
     /// CloudEvents: how many requests a minute a handshake grants; no limit unless told otherwise.
     pub allowed_rate: Option<u32>,
+    /// The JSON Schema of its events' data.
+    pub schema: Option<Value>,
+    /// That of events of one type, in its place.
+    #[serde(default)]
+    pub schemas: BTreeMap<String, Value>,
+    /// What becomes of an event that does not fit; it is refused unless told otherwise.
+    pub on_invalid: Option<OnInvalid>,
 }
 
 /// Where a fact of an event is: exactly one of these.
@@ -72,6 +85,8 @@ pub struct Source {
     pub body_bytes_max: usize,
     /// Its requests are CloudEvents.
     pub(super) cloudevents: Option<CloudEvents>,
+    /// What its events have to look like.
+    pub(super) schemas: Option<Schemas>,
 }
 
 /// The largest body of a source that names none.
@@ -107,6 +122,7 @@ impl Spec {
             plugin,
             body_bytes_max,
             cloudevents,
+            schemas: schema::refine(self)?,
         })
     }
 }

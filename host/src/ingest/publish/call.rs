@@ -14,6 +14,7 @@ use crate::{
     ingest::{
         Book, Problem, Source,
         cloudevent::{self, Setting},
+        schema,
     },
     journal::Arrival,
 };
@@ -124,6 +125,23 @@ impl Call<'_> {
         let source = self.book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
     }
+}
+
+/// Each event as its source's schemas have it.
+pub(super) async fn by_schema(judged: Vec<Judged>) -> Result<Vec<Judged>, Problem> {
+    let has_schemas = |one: &Judged| one.source.as_ref().is_some_and(|(_, source)| source.schemas.is_some());
+    if !judged.iter().any(has_schemas) {
+        return Ok(judged);
+    }
+    let judge = |Judged { source, arrival }| {
+        let schemas = source.as_ref().and_then(|(_, source): &(Name, Arc<Source>)| source.schemas.as_ref());
+        let arrival = match schemas {
+            Some(schemas) => arrival.and_then(|arrival| schemas.admit(arrival)),
+            None => arrival,
+        };
+        Judged { source, arrival }
+    };
+    schema::aside(move || judged.into_iter().map(judge).collect()).await
 }
 
 /// A body that is no list of entries.
