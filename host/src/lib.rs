@@ -182,7 +182,7 @@ impl Host {
             client: self.client.clone(),
             clock: Arc::clone(&self.clock),
         };
-        let ways_in = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
+        let (ways_in, publisher) = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
         let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
         let tails = api::Tails::new(&self.config.api, journal, clock, stopped.clone(), &mut self.registry);
         // All parts have registered by now.
@@ -195,7 +195,7 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api_parts = api::Parts { hub, journal, repeater, paces, delivering, clock, tails, registry };
+        let api_parts = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
         ways_in.merge(api::router(api_parts))
     }
 

@@ -18,7 +18,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("plugin", &["event"]),
     ("journal", &["event", "failpoint"]),
     ("net", &[]),
-    ("ingest", &["event", "failpoint", "verify", "plugin", "net", "journal"]),
+    ("ingest", &["event", "cloudevents", "failpoint", "verify", "plugin", "net", "journal"]),
     ("dispatch", &["event", "cloudevents", "failpoint", "route", "plugin", "journal"]),
     ("deliver", &["event", "cloudevents", "failpoint", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
@@ -45,6 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quick_xml", &["ingest/decode/xml.rs"]),
     ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
     ("reqwest", &["net/"]),
+    ("jsonschema", &["ingest/schema/"]),
     ("hyper_rustls", &["net/"]),
     ("hickory_resolver", &["net/resolver.rs"]),
     ("rustls", &["net/"]),

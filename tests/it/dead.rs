@@ -192,7 +192,7 @@ async fn letters_are_searched_and_bad_questions_are_told_so() {
     );
     assert_eq!(host.get("/v1/events?since=2100-01-01T00:00:00Z").await.json["items"], json!([]));
 
-    for query in ["?since=yesterday", "?before=7", "?kind=event", "?kind=run&destination=out", "?colour=red"] {
+    for query in ["?since=yesterday", "?before=7", "?kind=rule", "?kind=run&destination=out", "?colour=red"] {
         assert_eq!(host.get(&format!("/v1/dead-letters{query}")).await.status, 400, "{query}");
     }
     let (status, told) = refusal(&host, "/v1/dead-letters/retry?limit=1", json!({})).await;

@@ -69,6 +69,22 @@ async fn the_hub_files_on_sources_are_applied() {
     host.stop().await;
 }
 
+/// What the page on the API publishes is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_page_on_the_api_publishes_is_taken() {
+    let (host, page) = (Host::start().await, page("docs/api.md"));
+    for hub in blocks(&page, "toml") {
+        host.apply(&hub).await;
+    }
+    let bodies = blocks(&page, "json");
+    assert!(!bodies.is_empty(), "the page has examples");
+    for body in bodies {
+        let answer = host.send("/v1/events", &serde_json::from_str(&body).expect("JSON")).await;
+        assert_eq!(answer.status, 202, "{body}: {}", answer.json);
+    }
+    host.stop().await;
+}
+
 /// Every hub file of the page about destinations is applied, its references with secrets that fit.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hub_files_about_destinations_are_applied() {

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use sluicebox_tests::{Host, Receiver};
 
@@ -99,15 +100,23 @@ fn folder(variable: &str) -> String {
 }
 
 fn node() -> Command {
+    node_running("verify.cjs")
+}
+
+fn node_running(script: &str) -> Command {
     let mut node = Command::new("node");
-    node.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.cjs"));
+    node.arg(format!("{}/official/{script}", env!("CARGO_MANIFEST_DIR")));
     node.env("NODE_PATH", format!("{}/node_modules", folder("SLUICEBOX_OFFICIAL_NODE")));
     node
 }
 
 fn python() -> Command {
+    python_running("verify.py")
+}
+
+fn python_running(script: &str) -> Command {
     let mut python = Command::new("python3");
-    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/official/verify.py"));
+    python.arg(format!("{}/official/{script}", env!("CARGO_MANIFEST_DIR")));
     python.env("PYTHONPATH", folder("SLUICEBOX_OFFICIAL_PYTHON"));
     python
 }
@@ -130,4 +139,53 @@ async fn official_node_package_reads_our_cloud_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn official_python_package_reads_our_cloud_events() {
     verifier_agrees(&mut python(), &cloud_events().await);
+}
+
+/// Posts what a package made of events, and expects each to be stored as the package means it, the same in binary and in structured mode.
+async fn are_stored(command: &mut Command, count: usize) {
+    let host = Host::start().await;
+    host.apply("[sources.shop]\nverify = { scheme = \"none\" }\nformat = \"cloudevents\"\n").await;
+    let output = command.output().expect("the runtime");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let made = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(made.lines().count(), count);
+    for line in made.lines() {
+        let request: Value = serde_json::from_str(line).expect("JSON");
+        let headers: Vec<(&str, &str)> = request["headers"]
+            .as_object()
+            .expect("headers")
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().expect("text")))
+            .collect();
+        let decoded = |value: &Value| BASE64_STANDARD.decode(value.as_str().expect("text")).expect("base64");
+        let event = host.event(&host.post("shop", &headers, decoded(&request["body"])).await).await;
+        let expected = &request["expected"];
+        let body = match &event["body"]["text"] {
+            Value::String(text) => text.as_bytes().to_vec(),
+            _ => decoded(&event["body"]["base64"]),
+        };
+        assert_eq!(String::from_utf8_lossy(&body), String::from_utf8_lossy(&decoded(&expected["data"])), "{line}");
+        let found = [
+            &event["external_id"],
+            &event["type"],
+            &event["subject"],
+            &event["attributes"]["ce-source"],
+            &event["attributes"]["tenant"],
+        ];
+        assert_eq!(found, ["id", "type", "subject", "source", "tenant"].map(|name| &expected[name]), "{line}");
+        let headers = event["headers"].as_array().expect("a list");
+        let time = headers.iter().find(|header| header[0] == "ce-time").and_then(|header| header[1].as_str()).expect("a time");
+        assert!(time.starts_with("2023-11-14T22:13:20"), "{time}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_node_package_sends_us_cloud_events() {
+    are_stored(&mut node_running("send.cjs"), 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_python_package_sends_us_cloud_events() {
+    are_stored(&mut python_running("send.py"), 6).await;
 }

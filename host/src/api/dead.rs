@@ -135,10 +135,9 @@ async fn take_up(parts: &Parts, filter: &DeadFilter, wishes: &RetryAll, begun: P
         let slice = DeadSlice { oldest_first: true, beyond, limit: CHUNK_LETTERS, attempts_max: 0 };
         let page = parts.journal.dead_letters(filter.clone(), slice).await.map_err(|error| store_problem(&error))?;
         seen += page.items.len();
-        let (can, cannot): (Vec<_>, Vec<_>) = page
-            .items
-            .iter()
-            .partition(|letter| wishes.through == Through::AsItWas || rule_is_there(parts, letter.record.rule()));
+        let (can, cannot): (Vec<_>, Vec<_>) = page.items.iter().partition(|letter| {
+            wishes.through == Through::AsItWas || letter.record.rule().is_none_or(|rule| rule_is_there(parts, rule))
+        });
         taken_up.skipped += cannot.len() as u64;
         for chunk in chunks(can.iter().map(|letter| revival(letter.place, wishes))) {
             taken_up.add(parts.journal.revive(chunk).await.map_err(|error| store_problem(&error))?);
@@ -158,6 +157,8 @@ fn revival(DeadPlace { kind, seq, .. }: DeadPlace, wishes: &RetryAll) -> Revival
         (Through::AsItWas, DeadKind::Delivery) => Revival::Delivery { seq, delivered: false },
         (Through::AsItWas, DeadKind::Run) => Revival::Run { seq },
         (Through::AsItWas, DeadKind::Batch) => Revival::Batch { seq, singly: wishes.singly },
+        // No rule has seen it: what it would have been is what the rules of today make of it.
+        (Through::AsItWas, DeadKind::Event) => Revival::Letter { kind, seq },
     }
 }
 

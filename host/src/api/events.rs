@@ -2,7 +2,8 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
+    response::Response,
     routing::get,
 };
 use http::StatusCode;
@@ -22,9 +23,20 @@ use crate::{
 
 pub(super) fn routes() -> Router<Parts> {
     Router::new()
-        .route("/v1/events", get(list))
+        .route("/v1/events", get(list).post(publish))
         .route("/v1/events/{id}", get(one))
         .route("/v1/events/{id}/runs/{rule}/saw", get(saw))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishQuery {
+    /// Of CloudEvents.
+    source: Option<String>,
+}
+
+async fn publish(State(parts): State<Parts>, Checked(query): Checked<PublishQuery>, request: Request) -> Response {
+    parts.publisher.publish(Name::default_workspace(), query.source, request).await
 }
 
 #[derive(Deserialize)]

@@ -49,7 +49,7 @@ use crate::{
     dispatch,
     event::Clock,
     hub::Hub,
-    ingest::{Problem, method_not_allowed},
+    ingest::{Problem, Publisher, method_not_allowed},
     journal::{Journal, JournalError, Space},
 };
 
@@ -60,6 +60,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The store.
     pub journal: Arc<dyn Journal>,
+    /// Takes what own services publish.
+    pub publisher: Publisher,
     /// How destinations do.
     pub paces: Arc<Paces>,
     /// Runs once more what ran.

@@ -36,6 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folder = arguments.file.parent().unwrap_or(Path::new("."));
     let mut hub_file = file::read(&text, &label).map_err(|errors| all(&errors))?;
     hub_file.resolve_secrets(&|name| env::var(name).ok(), folder).map_err(|errors| all(&errors))?;
+    hub_file.resolve_schemas(folder).map_err(|errors| all(&errors))?;
     let client = Client::new(&arguments.hub)?;
     upload(&client, &mut hub_file, folder).await?;
     let path = if arguments.prune { "/v1/apply?prune=true" } else { "/v1/apply" };

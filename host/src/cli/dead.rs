@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 /// Which dead letters.
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
-    /// Of this kind only: delivery, run or batch.
+    /// Of this kind only: delivery, run, batch or event.
     #[arg(long)]
     kind: Option<String>,
     /// Of this rule only.

@@ -54,6 +54,12 @@ pub(super) struct Arguments {
     /// How often an event, or what it came from, may be passed on by destinations of kind "hub"; then it is a dead letter.
     #[arg(long, default_value_t = deliver::Options::default().hops_max)]
     hops_max: u32,
+    /// Events that one request may bring: a batch of CloudEvents, or of what is published by the API.
+    #[arg(long, default_value_t = Config::at("").ingest.events_per_request_max, value_name = "EVENTS")]
+    events_per_request_max: usize,
+    /// The largest body of a call that publishes by the API, in bytes.
+    #[arg(long, default_value_t = Config::at("").ingest.publish_bytes_max, value_name = "BYTES")]
+    publish_bytes_max: usize,
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
     pull_polls_max: usize,
@@ -155,6 +161,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.net.dns_servers = arguments.dns_server;
     config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
+    config.ingest.events_per_request_max = arguments.events_per_request_max;
+    config.ingest.publish_bytes_max = arguments.publish_bytes_max;
     config.set_drain_ms(arguments.drain_seconds * 1000);
     config.deliver.pull_polls_max = arguments.pull_polls_max;
     config.deliver.hops_max = arguments.hops_max;

@@ -25,7 +25,7 @@ use crate::{
     journal::{
         self, Acknowledged, Acknowledgement, AttemptRecord, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount,
         DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Feed, JournalError,
-        Lane, LaneFacts, Once, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
+        Lane, LaneFacts, Origin, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled,
         StoredState, Tail, TailFilter, Unrouted, WorkFilter,
     },
 };
@@ -170,7 +170,7 @@ impl journal::Journal for Journal {
         absent()
     }
 
-    fn append_once(&self, _: Vec<(Event, Once)>) -> Pending<Vec<EventId>> {
+    fn append_once(&self, _: Vec<journal::Arrival>) -> Pending<Vec<EventId>> {
         absent()
     }
 

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{order::OrderSpec, spec::Kind};
 use crate::{
+    cloudevents,
     event::{Attribute, Event, EventId, Failure, Invalid, MessageId, Name, Order, Timestamp},
     journal::{Attempt, Delivery, Origin, PassedOn, Verdict},
 };
@@ -141,7 +142,9 @@ impl Onward {
 const CAUSATION: &str = "causationid";
 
 fn caused(attributes: &[Attribute], cause: String) -> Vec<Attribute> {
-    let others = attributes.iter().filter(|attribute| attribute.key != CAUSATION).cloned();
+    // Nor is it the CloudEvent any more that came in under a source and id of its own.
+    let others =
+        attributes.iter().filter(|attribute| ![CAUSATION, cloudevents::SOURCE].contains(&attribute.key.as_str())).cloned();
     others.chain([Attribute { key: CAUSATION.to_owned(), value: cause }]).collect()
 }
 
@@ -170,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_message_is_an_event_again() {
-        let delivery = Delivery { hops: 2, ..fake::delivery("again", 1) };
+        let mut delivery = Delivery { hops: 2, ..fake::delivery("again", 1) };
+        delivery.message.attributes = vec![Attribute { key: cloudevents::SOURCE.into(), value: "/theirs".into() }];
         let (attempt, verdict) = onward(&json!({})).expect("a spec").pass_on(&delivery, 3, NOW);
         let Verdict::PassedOn(passed) = verdict else { panic!("{verdict:?}") };
         assert_eq!((passed.hops, attempt.failure), (3, None));

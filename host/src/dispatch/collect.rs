@@ -77,11 +77,15 @@ impl<'a> Data<'a> {
     }
 }
 
-/// A member as a CloudEvent. `type` must not be empty there, so the source stands in for it.
+/// A member as a CloudEvent; one that came in as one and passes through as it is keeps its source and id. `type` must not be empty there, so
+/// the source stands in for it.
 fn cloud_event<'m>(event: &'m Event, message: &'m Message) -> CloudEvent<'m> {
+    let ours = || (format!("/w/{}/in/{}", event.workspace, event.source), event.id.to_string());
+    let passed = cloudevents::passed_through(event, message);
+    let (source, id) = passed.map_or_else(ours, |(source, id)| (source.into(), id.into()));
     CloudEvent {
-        id: event.id.to_string(),
-        source: format!("/w/{}/in/{}", event.workspace, event.source),
+        id,
+        source,
         event_type: if message.event_type.is_empty() { event.source.as_str() } else { &message.event_type },
         subject: event.subject.as_deref(),
         time: event.time.unwrap_or(event.received_at),

@@ -25,8 +25,8 @@ pub(super) fn accepted(stored: &[Stored], custom: Option<&CustomAnswer>) -> Resp
 
 fn told(stored: &Stored) -> Value {
     match stored {
-        Stored { id, duplicate: false } => json!({ "id": id.to_string() }),
-        Stored { id, duplicate: true } => json!({ "id": id.to_string(), "duplicate": true }),
+        Stored { id, duplicate: false, .. } => json!({ "id": id.to_string() }),
+        Stored { id, duplicate: true, .. } => json!({ "id": id.to_string(), "duplicate": true }),
     }
 }
 

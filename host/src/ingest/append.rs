@@ -6,16 +6,9 @@ use http::StatusCode;
 
 use super::{Problem, admission::storage_full};
 use crate::{
-    event::{Event, EventId},
-    journal::{Journal, JournalError, Once, Pending},
+    event::EventId,
+    journal::{Arrival, Journal, JournalError, Pending},
 };
-
-/// An event that came in, and by what it is the same as others.
-#[derive(Clone, Debug)]
-pub(super) struct Incoming {
-    pub(super) event: Event,
-    pub(super) once: Option<Once>,
-}
 
 /// An event that is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +16,19 @@ pub(super) struct Stored {
     pub(super) id: EventId,
     /// It was there already, under this id.
     pub(super) duplicate: bool,
+    /// It is a dead letter.
+    pub(super) given_up: bool,
+}
+
+impl Stored {
+    /// For metrics.
+    pub(super) fn outcome(self) -> &'static str {
+        match self {
+            Self { duplicate: true, .. } => "duplicate",
+            Self { given_up: true, .. } => "dead-letter",
+            Self { .. } => "accepted",
+        }
+    }
 }
 
 /// Appends to the journal, within a time.
@@ -32,18 +38,28 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    /// Stores an event; what is given back is on disk.
-    pub(super) async fn append(&self, Incoming { event, once }: Incoming) -> Result<Stored, Problem> {
-        let id = event.id;
-        let stored = match once {
-            None => self.until_stored(self.journal.append(vec![event])).await.map(|()| id)?,
-            Some(once) => {
-                let stored = self.until_stored(self.journal.append_once(vec![(event, once)])).await?;
-                stored.first().copied().unwrap_or(id)
+    /// Stores events, all of them or none; what is given back is on disk, one for each.
+    pub(super) async fn append(&self, arrivals: Vec<Arrival>) -> Result<Vec<Stored>, Problem> {
+        let own: Vec<(EventId, bool)> = arrivals.iter().map(|arrival| (arrival.event.id, arrival.given_up.is_some())).collect();
+        let plain = arrivals.iter().all(|arrival| arrival.once.is_none() && arrival.given_up.is_none());
+        let on_record = match plain {
+            true if arrivals.is_empty() => Vec::new(),
+            true => {
+                let events = arrivals.into_iter().map(|arrival| arrival.event).collect();
+                self.until_stored(self.journal.append(events)).await?;
+                own.iter().map(|(id, _)| *id).collect()
             }
+            false => self.until_stored(self.journal.append_once(arrivals)).await?,
         };
-        tracing::debug!(event = %stored, duplicate = stored != id, "accepted");
-        Ok(Stored { id: stored, duplicate: stored != id })
+        let stored = own.into_iter().zip(on_record).map(|((own, given_up), id)| {
+            let duplicate = id != own;
+            Stored { id, duplicate, given_up: given_up && !duplicate }
+        });
+        let stored: Vec<Stored> = stored.collect();
+        for Stored { id, duplicate, given_up } in &stored {
+            tracing::debug!(event = %id, duplicate, given_up, "accepted");
+        }
+        Ok(stored)
     }
 
     async fn until_stored<T>(&self, appending: Pending<T>) -> Result<T, Problem> {

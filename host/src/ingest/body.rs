@@ -103,7 +103,7 @@ impl Drop for Share {
 }
 
 fn too_large(max: usize) -> Problem {
-    let detail = format!("the body is larger than {max} bytes, which is this source's max_body_bytes");
+    let detail = format!("the body is larger than {max} bytes, the most that is taken here (of a source: its max_body_bytes)");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
 }
 

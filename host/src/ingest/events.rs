@@ -4,8 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 
 use super::{
-    Problem, Source,
-    append::Incoming,
+    Problem, Source, cloudevent,
     decode::Undecodable,
     extract::{Facts, text_of_header},
     idempotency,
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId, Header, Name, Timestamp},
+    journal::Arrival,
     verify,
 };
 
@@ -28,10 +28,15 @@ pub(super) struct Request<'a> {
     pub(super) received_at: Timestamp,
 }
 
-/// The event of a request.
-pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
-    let Request { key, source, mut head, body, proven, received_at } = request;
-    tell_method(source, &mut head);
+/// The events of a request, in their order, at most `events_max`.
+pub(super) fn of(mut request: Request<'_>, events_max: usize) -> Result<Vec<Arrival>, Problem> {
+    tell_method(request.source, &mut request.head);
+    if request.source.cloudevents.is_some() { cloudevent::all(request, events_max) } else { Ok(vec![one(request)?]) }
+}
+
+/// The one event that a request is.
+fn one(request: Request<'_>) -> Result<Arrival, Problem> {
+    let Request { key, source, head, body, proven, received_at } = request;
     let headers = &head.headers;
     let decoded = decoded(source, headers, &body)?;
     let mut facts = Facts::new(headers, head.uri.query(), &body);
@@ -60,7 +65,7 @@ pub(super) fn of(request: Request<'_>) -> Result<Incoming, Problem> {
         body: decoded.unwrap_or(body),
         attributes: proven.attributes,
     };
-    Ok(Incoming { event, once })
+    Ok(Arrival { once, ..Arrival::of(event) })
 }
 
 /// The content type of what was decoded.
@@ -86,7 +91,8 @@ fn tell_method(source: &Source, head: &mut request::Parts) {
     }
 }
 
-fn new_id(now: Timestamp) -> Result<EventId, Problem> {
+/// An id of our own.
+pub(super) fn new_id(now: Timestamp) -> Result<EventId, Problem> {
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| {
         tracing::error!(%error, "the system gives no random bytes");
@@ -96,7 +102,7 @@ fn new_id(now: Timestamp) -> Result<EventId, Problem> {
 }
 
 /// All headers but those that carry credentials: those never reach the journal, a plugin or a destination.
-fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
+pub(super) fn kept_headers(source: &Source, headers: &HeaderMap) -> Vec<Header> {
     let credentials = source.scheme.credential_headers();
     headers
         .iter()

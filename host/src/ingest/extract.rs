@@ -43,6 +43,11 @@ impl Extract {
     pub(super) fn is_fixed(&self) -> bool {
         self.0.iter().any(|place| matches!(place, Place::Fixed(_)))
     }
+
+    /// Whether the fact is nowhere but in the JSON body.
+    pub(super) fn is_in_body(&self) -> bool {
+        self.0.iter().all(|place| matches!(place, Place::Json(_)))
+    }
 }
 
 impl<'a> Facts<'a> {

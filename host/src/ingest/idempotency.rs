@@ -35,37 +35,75 @@ pub struct IdempotencySpec {
 /// Refined.
 #[derive(Clone, Debug)]
 pub(super) struct Idempotency {
-    key: Extract,
+    /// `None`: what CloudEvents are the same by, their source and id.
+    key: Option<Extract>,
     window_ms: u64,
 }
 
 impl IdempotencySpec {
     /// Checks it; `id` is where the source's events have the provider's id, `credentials` are the headers that no key may be taken from.
     pub(super) fn refine(&self, id: Option<&Extract>, credentials: &[HeaderName]) -> Result<Idempotency, Invalid> {
-        let window_ms = self.window.map_or(WINDOW_MS_DEFAULT, |window| window.ms);
-        if !WINDOW_MS.contains(&window_ms) {
-            return Err(Invalid::at("/idempotency/window", "the window is out of bounds; write \"1s\" to \"30d\""));
-        }
-        let named = self.key.as_ref().map(|key| key.refine("/idempotency/key", credentials)).transpose()?;
-        match named.or_else(|| id.cloned()) {
+        let window_ms = self.window_ms()?;
+        match self.named(credentials)?.or_else(|| id.cloned()) {
             Some(key) if key.is_fixed() => {
                 Err(Invalid::at("/idempotency/key", "all events would have the same key; name a `header` or `json`"))
             }
-            Some(key) => Ok(Idempotency { key, window_ms }),
+            Some(key) => Ok(Idempotency { key: Some(key), window_ms }),
             None => Err(Invalid::at(
                 "/idempotency",
                 "this scheme has no id of its own; say where the key is, as in key = { header = \"idempotency-key\" }",
             )),
         }
     }
+
+    /// The same for a source of CloudEvents, which have a source and an id of their own.
+    pub(super) fn refine_cloudevents(&self, credentials: &[HeaderName]) -> Result<Idempotency, Invalid> {
+        let window_ms = self.window_ms()?;
+        match self.named(credentials)? {
+            Some(key) if !key.is_in_body() => {
+                let message =
+                    "the events of a batch have one header together; leave the key out, or name a place in the data by `json`";
+                Err(Invalid::at("/idempotency/key", message))
+            }
+            key => Ok(Idempotency { key, window_ms }),
+        }
+    }
+
+    fn named(&self, credentials: &[HeaderName]) -> Result<Option<Extract>, Invalid> {
+        self.key.as_ref().map(|key| key.refine("/idempotency/key", credentials)).transpose()
+    }
+
+    fn window_ms(&self) -> Result<u64, Invalid> {
+        let window_ms = self.window.map_or(WINDOW_MS_DEFAULT, |window| window.ms);
+        if !WINDOW_MS.contains(&window_ms) {
+            return Err(Invalid::at("/idempotency/window", "the window is out of bounds; write \"1s\" to \"30d\""));
+        }
+        Ok(window_ms)
+    }
 }
 
 impl Idempotency {
     /// By what an event received at `now` is the same as others; `None` where it has no key, and is stored like any other.
     pub(super) fn once(&self, facts: &mut Facts<'_>, now: Timestamp) -> Option<Once> {
-        let key = facts.find_whole(&self.key)?;
+        let key = facts.find_whole(self.key.as_ref()?)?;
         Some(Once { key: Sha256::digest(key).into(), until: now.plus_ms(self.window_ms) })
     }
+
+    /// The same for a CloudEvent, which is called `id` by its own `source`.
+    pub(super) fn once_of(&self, (source, id): (&str, &str), facts: &mut Facts<'_>, now: Timestamp) -> Option<Once> {
+        if self.key.is_some() {
+            return self.once(facts, now);
+        }
+        // The length says where the one ends.
+        let key = Sha256::new().chain_update((source.len() as u64).to_be_bytes()).chain_update(source).chain_update(id);
+        Some(Once { key: key.finalize().into(), until: now.plus_ms(self.window_ms) })
+    }
+}
+
+/// By a key that a sender chose for an event, whatever its source says of keys; the window is the source's, or the usual one.
+pub(super) fn once_by(key: &str, source: Option<&Idempotency>, now: Timestamp) -> Once {
+    let window_ms = source.map_or(WINDOW_MS_DEFAULT, |idempotency| idempotency.window_ms);
+    Once { key: Sha256::digest(key).into(), until: now.plus_ms(window_ms) }
 }
 
 /// By what a message is known again whose proof would be good for another body too. Its source has keys of no other kind.
@@ -116,6 +154,26 @@ mod tests {
         let source = refine("none", &json!({ "key": { "header": "idempotency-key" } })).expect("it is good");
         let key = |end: &str| once(&source, ("idempotency-key", &format!("{}{end}", "k".repeat(5000))), "").expect("a key").key;
         assert_ne!(key("1"), key("2"));
+    }
+
+    #[test]
+    fn cloud_events_are_the_same_by_source_and_id() {
+        let refine = |idempotency: Value| {
+            let spec = json!({ "verify": { "scheme": "none" }, "format": "cloudevents", "idempotency": idempotency });
+            serde_json::from_value::<Spec>(spec).expect("a spec").refine(&HashMap::new())
+        };
+        let source = refine(json!({})).expect("it is good");
+        let key = |of: (&str, &str)| {
+            let idempotency = source.idempotency.as_ref().expect("it is there");
+            idempotency.once_of(of, &mut Facts::new(&HeaderMap::new(), None, b""), Timestamp(0)).expect("a key").key
+        };
+        assert_eq!(key(("/a", "1")), key(("/a", "1")));
+        assert_ne!(key(("/a", "1")), key(("/b", "1")));
+        assert_ne!(key(("/a", "1")), key(("/a1", "")), "where one ends is told");
+        assert!(refine(json!({ "key": { "json": "order.id" } })).is_ok());
+        for key in [json!({ "header": "ce-id" }), json!({ "value": "x" })] {
+            assert_eq!(refine(json!({ "key": key })).expect_err("refused").pointer, "/idempotency/key");
+        }
     }
 
     #[test]

@@ -9,10 +9,12 @@ mod allow_from;
 mod answer;
 mod append;
 mod body;
+mod cloudevent;
 mod custom_answer;
 mod decode;
 mod events;
 mod extract;
+mod handshake;
 mod idempotency;
 mod idle;
 mod jwks;
@@ -22,18 +24,23 @@ mod peer;
 mod place;
 mod presets;
 mod problem;
+mod publish;
 mod receive;
+mod schema;
 mod spec;
 mod verifier;
 
 pub use accept::serve;
+pub use cloudevent::Format;
 pub use custom_answer::AnswerSpec;
 pub use decode::DecodeSpec;
 pub use idempotency::IdempotencySpec;
 pub use idle::{One, UnderWay};
 pub use place::{ExtractSpec, PlaceSpec};
 pub use problem::{Problem, method_not_allowed};
+pub use publish::Publisher;
 pub use receive::{Parts, router};
+pub use schema::OnInvalid;
 pub use spec::{Source, Spec};
 
 use std::{collections::HashMap, sync::Arc};
@@ -65,6 +72,10 @@ pub struct Options {
     /// The bodies of all requests that are not stored yet, by the length they declare or, without one, by what their source allows. Less
     /// than a source's largest body keeps that one out for good.
     pub body_bytes_in_flight_max: usize,
+    /// Events of one request: a batch of CloudEvents, or of what is published.
+    pub events_per_request_max: usize,
+    /// The body of a call that publishes, whatever it holds.
+    pub publish_bytes_max: usize,
     /// The size of all headers of a request.
     pub header_bytes_max: usize,
     /// From the last byte of the body until a plugin has verified the request, where one does; longer is answered for with 503.
@@ -86,6 +97,8 @@ impl Default for Options {
             idle_timeout_ms: 60_000,
             body_timeout_ms: 30_000,
             body_bytes_in_flight_max: 256 * 1024 * 1024,
+            events_per_request_max: 1_000,
+            publish_bytes_max: 16 * 1024 * 1024,
             header_bytes_max: 32 * 1024,
             verify_timeout_ms: 10_000,
             append_timeout_ms: 10_000,

@@ -59,14 +59,21 @@ pub async fn method_not_allowed(method: Method) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut body = self.members;
+impl Problem {
+    /// As JSON.
+    pub(super) fn document(&self) -> Value {
+        let mut body = self.members.clone();
         body.insert("type".into(), format!("urn:sluicebox:problem:{}", self.kind).into());
         body.insert("title".into(), self.kind.replace('-', " ").into());
         body.insert("status".into(), self.status.as_u16().into());
-        body.insert("detail".into(), self.detail.into());
-        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        body.insert("detail".into(), self.detail.as_str().into());
+        Value::Object(body)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.document())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(secs) = self.retry_after_secs {

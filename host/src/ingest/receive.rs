@@ -15,20 +15,22 @@ use http::StatusCode;
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 
 use super::{
-    Book, Options, Problem, Source,
+    Book, Options, Problem, Publisher, Source,
     admission::{self, refused_method},
     answer,
     append::{Appender, Stored},
     body::Bodies,
     events::{self, Request},
+    handshake,
     jwks::KeySets,
     problem::method_not_allowed,
+    schema,
     verifier::{Verified, Verifier},
 };
 use crate::{
     event::{Clock, Name},
     failpoint::{self, Step},
-    journal::Journal,
+    journal::{Arrival, Journal},
     net::Client,
     plugin::{self, Plugins},
 };
@@ -47,16 +49,19 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-struct Ingest {
-    parts: Parts,
-    appender: Appender,
-    bodies: Bodies,
+/// What requests to sources, and what is published, have in common.
+pub(super) struct Ingest {
+    pub(super) parts: Parts,
+    pub(super) appender: Appender,
+    pub(super) bodies: Bodies,
     verifier: Verifier,
+    /// Of one request.
+    pub(super) events_max: usize,
     received: Family<ReceivedLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReceivedLabels {
+pub(super) struct ReceivedLabels {
     workspace: String,
     source: String,
     outcome: &'static str,
@@ -69,19 +74,27 @@ enum Received {
     Handshake(plugin::Response),
 }
 
-/// The routes by which events come in.
-pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Router {
+/// The routes by which events come in, and what takes those that own services publish.
+pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Router, Publisher) {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(options, registry);
     let key_sets = KeySets::new(parts.client.clone(), Arc::clone(&parts.clock), registry);
     let verifier = Verifier::new(options, Arc::clone(&parts.plugins), key_sets, registry);
     let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
-    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, received });
-    Router::new()
+    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, events_max: options.events_per_request_max, received });
+    let published = Family::default();
+    registry.register(
+        "sluicebox_ingest_published",
+        "Events published by the API, by source and outcome",
+        Family::clone(&published),
+    );
+    let publisher = Publisher { ingest: Arc::clone(&ingest), body_bytes_max: options.publish_bytes_max, published };
+    let routes = Router::new()
         .route("/in/{source}", any(receive_default))
         .route("/w/{workspace}/in/{source}", any(receive_named))
-        .with_state(ingest)
+        .with_state(ingest);
+    (routes, publisher)
 }
 
 async fn receive_default(state: State<Arc<Ingest>>, Path(source): Path<String>, request: http::Request<Body>) -> Response {
@@ -109,13 +122,15 @@ impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
         // Not counted: the name need not be one that anybody configured.
         let known = self.source(workspace, source).ok().map(|(_, source)| source);
+        if let Some(answer) = known.as_deref().and_then(|known| handshake::answer(known, &request)) {
+            return answer.into_response();
+        }
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
             return refused.into_response();
         }
         let received = self.try_receive(workspace, source, request).await;
         let outcome = match &received {
-            Ok(Received::Events(stored)) if stored.iter().all(|stored| stored.duplicate) => "duplicate",
-            Ok(Received::Events(_)) => "accepted",
+            Ok(Received::Events(stored)) => outcome_of(stored),
             Ok(Received::Handshake(_)) => "answered",
             Err(problem) => problem.kind,
         };
@@ -144,11 +159,12 @@ impl Ingest {
             Verified::Event(proven) => proven,
         };
         let request = Request { key, source: &source, head, body, proven, received_at };
-        let incoming = events::of(request)?;
+        let arrivals = events::of(request, self.events_max)?;
+        let arrivals = by_schema(&source, arrivals).await?;
         failpoint::reach(Step::RequestVerified);
-        let stored = self.appender.append(incoming).await?;
+        let stored = self.appender.append(arrivals).await?;
         failpoint::reach(Step::EventStored);
-        Ok(Received::Events(vec![stored]))
+        Ok(Received::Events(stored))
     }
 
     fn source(&self, workspace: &str, source: &str) -> Result<((Name, Name), Arc<Source>), Problem> {
@@ -160,8 +176,29 @@ impl Ingest {
     }
 }
 
+/// Of several events what most matters: that one is new, and else that one was given up.
+fn outcome_of(stored: &[Stored]) -> &'static str {
+    let outcomes = || stored.iter().map(|one| one.outcome());
+    let first = ["accepted", "dead-letter", "duplicate"].into_iter().find(|wanted| outcomes().any(|outcome| outcome == *wanted));
+    first.unwrap_or("accepted")
+}
+
+/// The events as they are to be stored; of several the first that is refused is told.
+async fn by_schema(source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, Problem> {
+    let Some(schemas) = source.schemas.clone() else { return Ok(arrivals) };
+    let is_batch = arrivals.len() > 1;
+    let judge = move || {
+        let judged = arrivals.into_iter().enumerate().map(|(index, arrival)| {
+            let refused = |problem: Problem| if is_batch { problem.with("index", index.into()) } else { problem };
+            schemas.admit(arrival).map_err(refused)
+        });
+        judged.collect()
+    };
+    schema::aside(judge).await?
+}
+
 /// A name that nobody configured must not become a metric label.
-fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
+pub(super) fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
     let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
     ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
 }

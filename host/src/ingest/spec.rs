@@ -1,11 +1,16 @@
 //! A source as the hub file declares it, and refined.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     allow_from::AllowFrom,
+    cloudevent::{self, CloudEvents, Format},
     custom_answer::{AnswerSpec, CustomAnswer},
     decode::{Decode, DecodeSpec},
     extract::Extract,
@@ -13,6 +18,7 @@ use super::{
     methods::Methods,
     place::ExtractSpec,
     presets,
+    schema::{self, OnInvalid, Schemas},
 };
 use crate::{
     event::{Invalid, Name},
@@ -48,6 +54,19 @@ pub struct Spec {
     pub idempotency: Option<IdempotencySpec>,
     /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
     pub max_body_bytes: Option<usize>,
+    /// What its requests are, where they are not the provider's own.
+    pub format: Option<Format>,
+    /// CloudEvents: who is granted leave to send by a handshake; `*` is anybody.
+    pub allowed_origins: Option<Vec<String>>,
+    /// CloudEvents: how many requests a minute a handshake grants; no limit unless told otherwise.
+    pub allowed_rate: Option<u32>,
+    /// The JSON Schema of its events' data.
+    pub schema: Option<Value>,
+    /// That of events of one type, in its place.
+    #[serde(default)]
+    pub schemas: BTreeMap<String, Value>,
+    /// What becomes of an event that does not fit; it is refused unless told otherwise.
+    pub on_invalid: Option<OnInvalid>,
 }
 
 /// A refined source.
@@ -77,6 +96,10 @@ pub struct Source {
     pub(super) idempotency: Option<Idempotency>,
     /// The largest body.
     pub body_bytes_max: usize,
+    /// Its requests are CloudEvents.
+    pub(super) cloudevents: Option<CloudEvents>,
+    /// What its events have to look like.
+    pub(super) schemas: Option<Schemas>,
 }
 
 /// The largest body of a source that names none.
@@ -102,19 +125,28 @@ impl Spec {
                 format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
             ));
         }
-        if self.idempotency.is_some() && scheme.is_good_once() {
+        let cloudevents = cloudevent::refine(self)?;
+        if scheme.is_good_once() {
             let message = "this scheme stores each of the provider's tokens once already; remove this";
-            return Err(Invalid::at("/idempotency", message));
+            match (&self.idempotency, &cloudevents) {
+                (Some(_), _) => return Err(Invalid::at("/idempotency", message)),
+                (None, Some(_)) => return Err(Invalid::at("/format", "this scheme is one of events that are no CloudEvents")),
+                (None, None) => {}
+            }
         }
         let id = named(self.id.as_ref(), "/id")?.or_else(|| preset.id());
         let time = named(self.time.as_ref(), "/time")?;
         if time.as_ref().is_some_and(Extract::is_fixed) {
             return Err(Invalid::at("/time", "all events would have the same time; name a `header` or `json`"));
         }
+        let idempotency = self.idempotency.as_ref().map(|spec| match &cloudevents {
+            Some(_) => spec.refine_cloudevents(credentials),
+            None => spec.refine(id.as_ref(), credentials),
+        });
         Ok(Source {
             event_type: named(self.event_type.as_ref(), "/type")?.or_else(|| preset.event_type()),
             subject: named(self.subject.as_ref(), "/subject")?.or_else(|| preset.subject()),
-            idempotency: self.idempotency.as_ref().map(|spec| spec.refine(id.as_ref(), credentials)).transpose()?,
+            idempotency: idempotency.transpose()?,
             id,
             time: time.or_else(|| preset.time()),
             decode: self.decode.as_ref().map(DecodeSpec::refine).transpose()?,
@@ -124,6 +156,8 @@ impl Spec {
             scheme,
             plugin,
             body_bytes_max,
+            cloudevents,
+            schemas: schema::refine(self)?,
         })
     }
 }

@@ -1,6 +1,6 @@
-//! Dead letters: deliveries, runs and batches that were given up, with the reason, until they are taken up again.
+//! Dead letters: deliveries, runs, batches and events that were given up, with the reason, until they are taken up again.
 
-use super::{AttemptRecord, BatchRecord, DeliveryRecord, Narrow, RunRecord};
+use super::{AttemptRecord, BatchRecord, DeliveryRecord, EventRecord, Narrow, RunRecord};
 use crate::event::{Name, Timestamp};
 
 /// What was given up.
@@ -12,6 +12,8 @@ pub enum DeadKind {
     Run,
     /// A batch that its plugin did not fold.
     Batch,
+    /// An event that no rule has seen, since it does not fit what its source asks of it.
+    Event,
 }
 
 /// Where a dead letter stands among all of them: by the time at which it was given up.
@@ -45,16 +47,19 @@ pub enum DeadRecord {
     Run(RunRecord),
     /// See [`DeadKind::Batch`].
     Batch(BatchRecord),
+    /// See [`DeadKind::Event`].
+    Event(EventRecord),
 }
 
 impl DeadRecord {
-    /// The rule whose work it was.
+    /// The rule whose work it was, where it was one's.
     #[must_use]
-    pub fn rule(&self) -> &Name {
+    pub fn rule(&self) -> Option<&Name> {
         match self {
-            Self::Delivery(delivery) => &delivery.rule,
-            Self::Run(run) => &run.rule,
-            Self::Batch(batch) => &batch.rule,
+            Self::Delivery(delivery) => Some(&delivery.rule),
+            Self::Run(run) => Some(&run.rule),
+            Self::Batch(batch) => Some(&batch.rule),
+            Self::Event(_) => None,
         }
     }
 }

@@ -22,8 +22,10 @@ pub struct EventRecord {
     pub seq: u64,
     /// 0, and one more with each replay through newer rules.
     pub generation: u32,
-    /// Whether its rules have been found.
+    /// Whether its rules have been found, or it was given up before.
     pub routed: bool,
+    /// When it was given up, and why, where it was and nobody has taken it up again.
+    pub dead: Option<(Timestamp, Failure)>,
     /// The event. Listings leave the body empty.
     pub event: Arc<Event>,
     /// The body's size in bytes.

@@ -31,7 +31,7 @@ pub use listing::{
 };
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
-    Acknowledged, Acknowledgement, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,
+    Acknowledged, Acknowledgement, Arrival, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,
     NewDelivery, NewRun, Once, OrderHold, Origin, Outcome, PassedOn, Received, Routed, Run, RunEnd, Said, Settled, Verdict,
 };
 pub use retention::{Expired, Expiry, Retention, keep};
@@ -65,9 +65,9 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 1: stores events, and is ready when they are on disk.
     fn append(&self, events: Vec<Event>) -> Pending<()>;
 
-    /// Flow 1: stores those events whose keys are not on record, and gives, when that is on disk, for each the event that is: its own
-    /// id, or that of the one which came first.
-    fn append_once(&self, events: Vec<(Event, Once)>) -> Pending<Vec<EventId>>;
+    /// Flow 1: stores, all in one transaction, those events whose keys are not on record, and gives, when that is on disk, for each the
+    /// event that is: its own id, or that of the one which came first.
+    fn append_once(&self, arrivals: Vec<Arrival>) -> Pending<Vec<EventId>>;
 
     /// Flow 2: up to `max` events that are not routed, oldest first, each handed out again only after its lease.
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>>;

@@ -16,6 +16,25 @@ pub struct Once {
     pub until: Timestamp,
 }
 
+/// An event that comes in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The event.
+    pub event: Event,
+    /// By what it is the same as others; `None`: it is stored in any case.
+    pub once: Option<Once>,
+    /// Why it is given up before any rule has seen it, where it is: it is stored as a dead letter.
+    pub given_up: Option<Failure>,
+}
+
+impl Arrival {
+    /// An event that is stored in any case.
+    #[must_use]
+    pub fn of(event: Event) -> Self {
+        Self { event, once: None, given_up: None }
+    }
+}
+
 /// What one event's matching found: the runs it makes, frozen with the revision of the rules.
 #[derive(Clone, Debug)]
 pub struct Routed {

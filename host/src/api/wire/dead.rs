@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    records::{attempt, batch, delivery, run},
+    records::{attempt, batch, delivery, event, run},
     time,
 };
 use crate::{
@@ -19,6 +19,7 @@ pub(in crate::api) enum KindName {
     Delivery,
     Run,
     Batch,
+    Event,
 }
 
 impl From<KindName> for DeadKind {
@@ -27,6 +28,7 @@ impl From<KindName> for DeadKind {
             KindName::Delivery => Self::Delivery,
             KindName::Run => Self::Run,
             KindName::Batch => Self::Batch,
+            KindName::Event => Self::Event,
         }
     }
 }
@@ -36,6 +38,7 @@ fn kind_name(kind: DeadKind) -> &'static str {
         DeadKind::Delivery => "delivery",
         DeadKind::Run => "run",
         DeadKind::Batch => "batch",
+        DeadKind::Event => "event",
     }
 }
 
@@ -48,6 +51,7 @@ fn dead_letter(letter: &DeadLetter) -> Value {
         DeadRecord::Delivery(record) => delivery(record),
         DeadRecord::Run(record) => run(record),
         DeadRecord::Batch(record) => batch(record),
+        DeadRecord::Event(record) => event(record),
     };
     shown["kind"] = kind_name(letter.place.kind).into();
     shown["dead_at"] = time(letter.place.dead_at);
@@ -80,6 +84,7 @@ pub(in crate::api) fn place_of(text: &str) -> Option<DeadPlace> {
         "delivery" => DeadKind::Delivery,
         "run" => DeadKind::Run,
         "batch" => DeadKind::Batch,
+        "event" => DeadKind::Event,
         _ => return None,
     };
     let seq = parts.next()?.parse().ok()?;
@@ -186,9 +191,11 @@ mod tests {
 
     #[test]
     fn a_place_is_read_back_and_nothing_else_is() {
-        let there = DeadPlace { dead_at: Timestamp(7), kind: DeadKind::Batch, seq: 9 };
-        assert_eq!(place_of(&place(there)), Some(there));
-        for bad in ["", "7", "7-batch", "7-event-9", "7-batch-9-1", "x-run-1"] {
+        for kind in [DeadKind::Batch, DeadKind::Event] {
+            let there = DeadPlace { dead_at: Timestamp(7), kind, seq: 9 };
+            assert_eq!(place_of(&place(there)), Some(there));
+        }
+        for bad in ["", "7", "7-batch", "7-rule-9", "7-batch-9-1", "x-run-1"] {
             assert_eq!(place_of(bad), None, "{bad}");
         }
     }

@@ -27,6 +27,8 @@ pub(in crate::api) fn event(record: &EventRecord) -> Value {
         "body_bytes": record.body_bytes,
         "generation": record.generation,
         "routed": record.routed,
+        "dead_at": record.dead.as_ref().map(|(at, _)| time(*at)),
+        "failure": record.dead.as_ref().map(|(_, why)| failure(why)),
     })
 }
 

@@ -70,7 +70,8 @@ fn is_batch(delivery: &Delivery) -> bool {
 }
 
 /// The message as a CloudEvent. Its id is the `webhook-id`: two messages of one event may differ, and the standard takes two events of
-/// one source and id for the same. `type` must not be empty there, so the source, or the rule, stands in for it.
+/// one source and id for the same. One that came in as a CloudEvent and passes through as it is keeps its own. `type` must not be empty
+/// there, so the source, or the rule, stands in for it.
 fn cloud_event(delivery: &Delivery) -> CloudEvent<'_> {
     let message = &delivery.message;
     let workspace = &delivery.lane.workspace;
@@ -83,8 +84,13 @@ fn cloud_event(delivery: &Delivery) -> CloudEvent<'_> {
             (format!("/w/{workspace}/rules/{}", delivery.rule), delivery.rule.as_str(), None, *opened_at)
         }
     };
+    let passed = match &delivery.origin {
+        Origin::Event(event) => cloudevents::passed_through(event, message),
+        Origin::Batch { .. } => None,
+    };
+    let (source, id) = passed.map_or_else(|| (source, delivery.id.to_string()), |(source, id)| (source.into(), id.into()));
     CloudEvent {
-        id: delivery.id.to_string(),
+        id,
         source,
         event_type: if message.event_type.is_empty() { stand_in } else { &message.event_type },
         subject,

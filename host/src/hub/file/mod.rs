@@ -1,11 +1,13 @@
 //! The hub file, as the client reads it: TOML with the tables `sources`, `destinations`, `plugins` and `rules`.
 //!
-//! Reading is pure. What needs the client's surroundings comes after: [`HubFile::resolve_secrets`] looks at variables and files, and
+//! Reading is pure. What needs the client's surroundings comes after: [`HubFile::resolve_secrets`] looks at variables and files,
+//! [`HubFile::resolve_schemas`] reads the files of schemas, and
 //! the components named in `plugin_paths` are uploaded and [`set_digest`](HubFile::set_digest) puts their digests into their place. The
 //! server knows nothing of files; [`HubFile::locate`] turns its answer back into lines and columns.
 
 mod error;
 mod place;
+mod schemas;
 mod secrets;
 mod value;
 

@@ -21,7 +21,7 @@ use crate::{
     event::{Event, EventId, Timestamp},
     failpoint::{self, Step},
     journal::{
-        Acknowledged, Acknowledgement, BatchEnd, Feed, JournalError, Lane, LaneFacts, Once, Revival, Revived, Routed, RunEnd,
+        Acknowledged, Acknowledgement, Arrival, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival, Revived, Routed, RunEnd,
         Settled, Space,
     },
 };
@@ -32,7 +32,7 @@ pub(super) enum Work {
     /// New events.
     Append(Vec<Event>),
     /// New events, unless their keys are on record.
-    AppendOnce(Vec<(Event, Once)>),
+    AppendOnce(Vec<Arrival>),
     /// What matched.
     Route(Vec<Routed>),
     /// Ended runs.
@@ -79,7 +79,7 @@ impl Work {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Append(events) => events.len(),
-            Self::AppendOnce(events) => events.len(),
+            Self::AppendOnce(arrivals) => arrivals.len(),
             Self::Route(routed) => routed.len(),
             Self::EndRuns(ends) => ends.len(),
             Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
@@ -110,7 +110,7 @@ impl Work {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), StoreError> {
         match self {
             Self::Append(events) => events::append(writing, events),
-            Self::AppendOnce(events) => duplicates::append(writing, events),
+            Self::AppendOnce(arrivals) => duplicates::append(writing, arrivals),
             Self::Route(routed) => runs::route(writing, routed),
             Self::EndRuns(ends) => runs::end(writing, ends),
             Self::ReleaseRuns { lane, max } => runs::release(writing, lane, *max),
@@ -357,7 +357,7 @@ impl Committer {
         steps().for_each(|[_, committed]| failpoint::reach(committed));
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
-            Work::AppendOnce(events) => Some(events.len()),
+            Work::AppendOnce(arrivals) => Some(arrivals.len()),
             _ => None,
         });
         self.shared.metrics.committed(events.sum(), started.elapsed());

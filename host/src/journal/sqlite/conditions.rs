@@ -66,6 +66,14 @@ pub(super) const RUNS: NarrowBy = NarrowBy {
     text: "instr(lower(r.failure ->> 1), lower(?)) > 0",
 };
 
+/// Of `events e`.
+pub(super) const EVENTS: NarrowBy = NarrowBy {
+    source: "e.source = ?",
+    event_type: "e.type = ?",
+    code: "e.failure ->> 0 = ?",
+    text: "instr(lower(e.failure ->> 1), lower(?)) > 0",
+};
+
 /// Of `batches b`.
 pub(super) const BATCHES: NarrowBy = NarrowBy {
     source: "EXISTS (SELECT 1 FROM batch_members m JOIN events n ON n.seq = m.event \

@@ -1,12 +1,12 @@
 //! Dead letters of all kinds in one listing, by when they were given up. Each kind has an index in that order, which holds nothing but
 //! dead letters; the places are chosen there first, and then as many rows are read as are shown.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{
     conditions::{self, Conditions, NarrowBy},
     error::StoreError,
-    query,
+    events, query,
     wire::{Columns, Whole},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 /// The longest page, whatever is asked for.
 const PAGE_MAX: usize = 1_000;
 
-const KINDS: [DeadKind; 3] = [DeadKind::Delivery, DeadKind::Run, DeadKind::Batch];
+const KINDS: [DeadKind; 4] = [DeadKind::Delivery, DeadKind::Run, DeadKind::Batch, DeadKind::Event];
 
 /// A page, and one place more to know whether another follows.
 pub(super) fn list(view: &Connection, filter: &DeadFilter, slice: DeadSlice) -> Result<DeadPage, StoreError> {
@@ -59,14 +59,15 @@ pub(super) fn count(view: &Connection, filter: &DeadFilter) -> Result<Vec<DeadCo
     Ok(counts)
 }
 
-/// Only deliveries have a destination.
+/// Only deliveries have a destination, and events no rule.
 fn kinds(filter: &DeadFilter) -> impl Iterator<Item = DeadKind> {
     let wanted = filter.kind;
-    let delivery_only = filter.destination.is_some();
+    let (delivery_only, of_rule) = (filter.destination.is_some(), filter.rule.is_some());
     KINDS
         .into_iter()
         .filter(move |kind| wanted.is_none_or(|wanted| wanted == *kind))
         .filter(move |kind| !delivery_only || *kind == DeadKind::Delivery)
+        .filter(move |kind| !of_rule || *kind != DeadKind::Event)
 }
 
 /// A kind's table, and the index that has its dead letters in order.
@@ -94,6 +95,9 @@ fn table(kind: DeadKind, filter: &DeadFilter) -> Table {
         DeadKind::Batch => {
             ("batches b INDEXED BY batches_given_up", "b", &conditions::BATCHES, "NULL AS last_code, NULL AS destination")
         }
+        DeadKind::Event => {
+            ("events e INDEXED BY events_given_up", "e", &conditions::EVENTS, "NULL AS last_code, NULL AS destination")
+        }
     };
     Table { name, letter, narrow, groups }
 }
@@ -105,6 +109,8 @@ fn conditions(kind: DeadKind, filter: &DeadFilter) -> Conditions<'_> {
         DeadKind::Delivery => ["d.workspace = ?", "d.dead_at IS NOT NULL", "d.rule = ?", "d.dead_at >= ?", "d.dead_at < ?"],
         DeadKind::Run => ["r.workspace = ?", "r.dead_at IS NOT NULL", "r.rule = ?", "r.dead_at >= ?", "r.dead_at < ?"],
         DeadKind::Batch => ["b.workspace = ?", "b.dead_at IS NOT NULL", "b.rule = ?", "b.dead_at >= ?", "b.dead_at < ?"],
+        // The third is never asked: see `kinds`.
+        DeadKind::Event => ["e.workspace = ?", "e.dead_at IS NOT NULL", "?", "e.dead_at >= ?", "e.dead_at < ?"],
     };
     conditions.only(workspace, Some(&filter.workspace));
     conditions.always(given_up);
@@ -172,6 +178,11 @@ fn read(view: &Connection, filter: &DeadFilter, place: DeadPlace, attempts_max: 
         DeadKind::Batch => {
             let sql = format!("{} WHERE b.seq = ?1", query::BATCH);
             DeadRecord::Batch(view.prepare_cached(&sql)?.query_row(seq, query::read_batch)?)
+        }
+        DeadKind::Event => {
+            let sql = format!("{}, {} FROM events e WHERE e.seq = ?1", query::EVENT, events::COLUMNS);
+            let read = |row: &Row<'_>| query::read_event(&mut Columns::of(row), events::read);
+            DeadRecord::Event(view.prepare_cached(&sql)?.query_row(seq, read)?)
         }
     };
     Ok(DeadLetter { place, record, attempts })

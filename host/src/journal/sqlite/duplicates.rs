@@ -3,18 +3,21 @@
 
 use rusqlite::params;
 
-use super::{commit::Writing, error::StoreError, events};
+use super::{commit::Writing, error::StoreError, events, given_up};
 use crate::{
     event::{Event, EventId},
-    journal::Once,
+    journal::{Arrival, Once},
 };
 
 /// Appends those events whose keys are not on record, and tells for each the event that is.
-pub(super) fn append(writing: &mut Writing<'_>, events: &[(Event, Once)]) -> Result<(), StoreError> {
-    for (event, once) in events {
-        let id = first(writing, event, once)?;
+pub(super) fn append(writing: &mut Writing<'_>, arrivals: &[Arrival]) -> Result<(), StoreError> {
+    for Arrival { event, once, given_up } in arrivals {
+        let id = once.as_ref().map_or(Ok(event.id), |once| first(writing, event, once))?;
         if id == event.id {
             events::append(writing, std::slice::from_ref(event))?;
+            if let Some(failure) = given_up {
+                given_up::event(writing, event, failure)?;
+            }
         }
         writing.told.ids.push(id);
     }

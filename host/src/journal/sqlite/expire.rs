@@ -45,7 +45,8 @@ pub(super) const IS_OPEN: &str = concat!(
 /// Of an event that is not open: whether there is a dead letter among what became of it, when something last happened, and how many rows
 /// hang on it.
 pub(super) const STANDING: &str = concat!(
-    "SELECT EXISTS (SELECT 1 FROM runs WHERE workspace = ?1 AND event = ?2 AND state = 5) \
+    "SELECT EXISTS (SELECT 1 FROM events WHERE workspace = ?1 AND seq = ?2 AND dead_at IS NOT NULL) \
+     OR EXISTS (SELECT 1 FROM runs WHERE workspace = ?1 AND event = ?2 AND state = 5) \
      OR EXISTS (SELECT 1 FROM deliveries WHERE workspace = ?1 AND event = ?2 AND state = 2) \
      OR EXISTS (SELECT 1 FROM batches WHERE seq IN ",
     batches!(),
@@ -53,7 +54,8 @@ pub(super) const STANDING: &str = concat!(
      OR EXISTS (SELECT 1 FROM deliveries WHERE workspace = ?1 AND batch IN ",
     batches!(),
     " AND state = 2), \
-     max((SELECT coalesce(max(max(created_at, coalesce(retried_at, 0), coalesce(dead_at, 0))), 0) \
+     max((SELECT coalesce(retried_at, 0) FROM events WHERE workspace = ?1 AND seq = ?2), \
+     (SELECT coalesce(max(max(created_at, coalesce(retried_at, 0), coalesce(dead_at, 0))), 0) \
      FROM runs WHERE workspace = ?1 AND event = ?2), \
      (SELECT coalesce(max(max(coalesce(settled_at, 0), coalesce(retried_at, 0))), 0) \
      FROM deliveries WHERE workspace = ?1 AND event = ?2), \

@@ -5,9 +5,16 @@ use rusqlite::params;
 
 use super::{commit::Writing, error::StoreError, wire::Whole};
 use crate::{
-    event::{EventId, Name, RunId},
+    event::{Event, EventId, Failure, Name, RunId},
     journal::Settled,
 };
+
+/// An event, before any rule has seen it.
+pub(super) fn event(writing: &Writing<'_>, event: &Event, failure: &Failure) -> Result<(), StoreError> {
+    let sql = "UPDATE events SET routed = 1, dead_at = ?3, failure = ?4 WHERE workspace = ?1 AND id = ?2";
+    writing.sql.prepare_cached(sql)?.execute(params![event.workspace, event.id, writing.now, failure])?;
+    Ok(())
+}
 
 /// A delivery, with why its last attempt failed.
 pub(super) fn delivery(writing: &Writing<'_>, settled: &Settled) -> Result<(), StoreError> {

@@ -69,9 +69,9 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Acknowledged, Acknowledgement, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice,
-    Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed,
-    Journal, JournalError, Lane, LaneFacts, Once, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw,
+    Acknowledged, Acknowledgement, Arrival, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage,
+    DeadSlice, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry,
+    Feed, Journal, JournalError, Lane, LaneFacts, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw,
     Settled, Space, StoredState, Tail, TailFilter, Unrouted, WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
@@ -197,8 +197,8 @@ impl Journal for SqliteJournal {
         self.admit(Work::Append(events), Answer::Done)
     }
 
-    fn append_once(&self, events: Vec<(Event, Once)>) -> Pending<Vec<EventId>> {
-        self.admit(Work::AppendOnce(events), Answer::Ids)
+    fn append_once(&self, arrivals: Vec<Arrival>) -> Pending<Vec<EventId>> {
+        self.admit(Work::AppendOnce(arrivals), Answer::Ids)
     }
 
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>> {

@@ -13,7 +13,7 @@ use super::{
     wire::{self, Columns, Json, Whole},
 };
 use crate::{
-    event::{BatchId, Event, EventId, MessageId, Name, RunId},
+    event::{BatchId, Event, EventId, Failure, MessageId, Name, RunId, Timestamp},
     journal::{
         Attempt, AttemptRecord, BatchRecord, BatchState, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter,
         EventHistory, EventRecord, Page, RunRecord, RunState, Saw, WorkFilter,
@@ -22,6 +22,9 @@ use crate::{
 
 /// The longest page, whatever is asked for.
 const PAGE_MAX: usize = 1_000;
+
+/// The columns of `events e` before [`events::COLUMNS`], as [`read_event`] reads them.
+pub(super) const EVENT: &str = "SELECT e.seq, e.generation, e.routed, e.dead_at, e.failure, length(e.body)";
 
 /// Columns of `runs r` and its event's id, as [`read_run`] reads them.
 pub(super) const RUN: &str = "SELECT r.seq, e.id, r.event, r.generation, r.workspace, r.rule, r.revision, r.state, r.attempts, r.due_at, \
@@ -41,7 +44,7 @@ pub(super) const DELIVERY: &str = "SELECT d.seq, d.id, e.id, b.id, d.rule, d.des
 
 /// Events, without their bodies.
 pub(super) fn events(view: &Connection, filter: &EventFilter) -> Result<Page<EventRecord>, StoreError> {
-    let select = format!("SELECT e.seq, e.generation, e.routed, length(e.body), {} FROM events e", events::COLUMNS);
+    let select = format!("{EVENT}, {} FROM events e", events::COLUMNS);
     let Some(span) = Span::of(view, filter)? else { return Ok(Page { items: Vec::new(), next: None }) };
     let mut listing = Listing::new(&select, "events e", filter.limit);
     listing.oldest_first = filter.after.is_some();
@@ -57,10 +60,7 @@ pub(super) fn events(view: &Connection, filter: &EventFilter) -> Result<Page<Eve
 
 /// One event, with its body and what became of it.
 pub(super) fn event(view: &Connection, workspace: &Name, id: EventId) -> Result<Option<EventHistory>, StoreError> {
-    let select = format!(
-        "SELECT e.seq, e.generation, e.routed, length(e.body), {}, e.body FROM events e WHERE e.workspace = ?1 AND e.id = ?2",
-        events::COLUMNS
-    );
+    let select = format!("{EVENT}, {}, e.body FROM events e WHERE e.workspace = ?1 AND e.id = ?2", events::COLUMNS);
     let read = |row: &Row<'_>| read_event(&mut Columns::of(row), events::read_whole);
     let Some(event) = view.prepare_cached(&select)?.query_row(params![workspace, id], read).optional()? else {
         return Ok(None);
@@ -230,13 +230,14 @@ impl<'l> Listing<'l> {
     }
 }
 
-fn read_event<'r>(
+pub(super) fn read_event<'r>(
     columns: &mut Columns<'r>,
     read: impl FnOnce(&mut Columns<'r>) -> rusqlite::Result<Event>,
 ) -> rusqlite::Result<EventRecord> {
     let (seq, generation, routed) = (columns.whole()?, columns.take()?, columns.take()?);
+    let (dead_at, failure): (Option<Timestamp>, Option<Failure>) = (columns.take()?, columns.take()?);
     let body_bytes = columns.whole()?;
-    Ok(EventRecord { seq, generation, routed, event: Arc::new(read(columns)?), body_bytes })
+    Ok(EventRecord { seq, generation, routed, dead: dead_at.zip(failure), event: Arc::new(read(columns)?), body_bytes })
 }
 
 /// A run and its own place in the journal.

@@ -152,6 +152,7 @@ fn members(writing: &Writing<'_>, batch: u64) -> Result<Vec<u64>, StoreError> {
 /// The events behind it, and its rule. A letter whose events are gone stays one.
 fn letter(writing: &mut Writing<'_>, kind: DeadKind, seq: u64) -> Result<Revived, StoreError> {
     let sql = match kind {
+        DeadKind::Event => return dead_event(writing, seq),
         DeadKind::Run => "SELECT event, rule FROM runs WHERE seq = ?1 AND state = 5 AND dead_at IS NOT NULL",
         DeadKind::Batch => {
             "SELECT DISTINCT m.event, b.rule FROM batches b \
@@ -183,12 +184,21 @@ fn letter(writing: &mut Writing<'_>, kind: DeadKind, seq: u64) -> Result<Revived
     Ok(Revived { events, letters, ..Revived::default() })
 }
 
+/// No rule has seen it, so it goes through those of today, whatever it was given up for.
+fn dead_event(writing: &mut Writing<'_>, seq: u64) -> Result<Revived, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE seq = ?1 AND dead_at IS NOT NULL)";
+    let dead: bool = writing.sql.prepare_cached(sql)?.query_row([Whole(seq)], |row| row.get(0))?;
+    let events = u64::from(dead && event_today(writing, seq, None)?);
+    Ok(Revived { events, letters: events, ..Revived::default() })
+}
+
 /// It stays on record as given up, and is no dead letter any more; 1, or 0 where it was none.
 fn close_letter(writing: &Writing<'_>, kind: DeadKind, seq: u64) -> Result<u64, StoreError> {
     let sql = match kind {
         DeadKind::Delivery => "UPDATE deliveries SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
         DeadKind::Run => "UPDATE runs SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
         DeadKind::Batch => "UPDATE batches SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
+        DeadKind::Event => "UPDATE events SET dead_at = NULL, retried_at = ?2 WHERE seq = ?1 AND dead_at IS NOT NULL",
     };
     Ok(writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), writing.now])? as u64)
 }
@@ -227,8 +237,12 @@ fn event(writing: &mut Writing<'_>, seq: u64, rule: Option<&Name>, destination: 
             lanes(writing, &sql, params![writing.now, workspace, Whole(seq), rule])?
         }
     };
-    let revived = Revived { deliveries, runs: runs.len() as u64, ..Revived::default() };
+    let mut revived = Revived { deliveries, runs: runs.len() as u64, ..Revived::default() };
     writing.marks.runs.extend(runs);
+    // It came to nothing, so what it was is what it will be.
+    if rule.is_none() && destination.is_none() {
+        revived += dead_event(writing, seq)?;
+    }
     Ok(revived)
 }
 
@@ -255,6 +269,7 @@ fn event_today(writing: &mut Writing<'_>, seq: u64, rule: Option<&Name>) -> Resu
     };
     let sql = "UPDATE events SET routed = 0, generation = generation + 1, only_rules = ?2 WHERE seq = ?1";
     writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), rules.map(Json)])?;
+    close_letter(writing, DeadKind::Event, seq)?;
     writing.ended.events.push(seq);
     writing.marks.events = true;
     Ok(true)

@@ -46,6 +46,9 @@ CREATE TABLE events (
     time INTEGER,
     external_id TEXT,
     content_type TEXT,
+    dead_at INTEGER,
+    retried_at INTEGER,
+    failure TEXT,
     headers TEXT NOT NULL,
     attributes TEXT NOT NULL,
     body BLOB NOT NULL
@@ -244,6 +247,7 @@ CREATE INDEX IF NOT EXISTS deliveries_of_rule ON deliveries (workspace, rule);
 /// they ran by is kept for them. `dead_id` is set with a
 /// run's first death: other runs are asked for by their event. Batches are few beside their members.
 const DEAD: &str = "
+CREATE INDEX IF NOT EXISTS events_given_up ON events (workspace, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS deliveries_given_up ON deliveries (workspace, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS deliveries_given_up_to ON deliveries (workspace, destination, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_given_up ON runs (workspace, dead_at) WHERE dead_at IS NOT NULL;

@@ -22,7 +22,7 @@ pub(super) fn tail(view: &Connection, filter: &TailFilter) -> Result<Tail, Store
     conditions.only("e.source = ?", filter.source.as_ref());
     conditions.only("e.seq > ?", Some(&after));
     let sql = format!(
-        "SELECT e.seq, e.generation, e.routed, length(e.body), {}, e.body FROM events e INDEXED BY {index} WHERE {} \
+        "SELECT e.seq, e.generation, e.routed, e.dead_at, e.failure, length(e.body), {}, e.body FROM events e INDEXED BY {index} WHERE {} \
          ORDER BY e.seq LIMIT {}",
         events::COLUMNS,
         conditions.sql(),
@@ -35,13 +35,15 @@ pub(super) fn tail(view: &Connection, filter: &TailFilter) -> Result<Tail, Store
     while let Some(row) = rows.next()? {
         let mut columns = Columns::of(row);
         tail.reached = columns.whole()?;
-        let (generation, routed, body_bytes) = (columns.take()?, columns.take()?, columns.whole()?);
+        let (generation, routed) = (columns.take()?, columns.take()?);
+        let dead = columns.take::<Option<_>>()?.zip(columns.take()?);
+        let body_bytes = columns.whole()?;
         let event = events::read(&mut columns)?;
         looked_at += 1;
         if filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type) {
             let event = Event { body: columns.bytes()?, ..event };
             bytes += event.body.len();
-            tail.events.push(EventRecord { seq: tail.reached, generation, routed, event: event.into(), body_bytes });
+            tail.events.push(EventRecord { seq: tail.reached, generation, routed, dead, event: event.into(), body_bytes });
         }
         tail.more = looked_at == filter.events_max || bytes > filter.body_bytes;
         if tail.more {

@@ -4,7 +4,8 @@ use super::{batches, listings::plan, work, *};
 use crate::{
     event::Failure,
     journal::{
-        DeadFilter, DeadKind, DeadPage, DeadPlace, DeadRecord, DeadSlice, DeliveryState, EventFilter, Narrow, Verdict, WorkFilter,
+        Arrival, DeadFilter, DeadKind, DeadPage, DeadPlace, DeadRecord, DeadSlice, DeliveryState, EventFilter, Narrow, Revival,
+        Verdict, WorkFilter,
     },
 };
 
@@ -149,7 +150,7 @@ fn what_is_dead_keeps_its_revision_until_it_is_taken_up() {
     let world = world.reopen();
     assert_eq!(done(world.journal.revisions_pinned()), [3].into());
     let seq = page(&world, all(), newest(1)).items[0].place.seq;
-    done(world.journal.revive(vec![crate::journal::Revival::Letter { kind: DeadKind::Run, seq }]));
+    done(world.journal.revive(vec![Revival::Letter { kind: DeadKind::Run, seq }]));
     assert!(done(world.journal.revisions_pinned()).is_empty());
 }
 
@@ -233,6 +234,49 @@ fn dead_letters_are_found_beside_any_number_of_others() {
     assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 2);
 }
 
+/// Stores an event that is given up as it comes in.
+fn dead_event(world: &World) -> Event {
+    let event = event(b"{}");
+    let given_up = Some(Failure::new("schema", "`/a`: value is not of type \"integer\""));
+    done(world.journal.append_once(vec![Arrival { given_up, ..Arrival::of(event.clone()) }]));
+    event
+}
+
+#[test]
+fn an_event_that_is_given_up_as_it_comes_in_is_a_dead_letter_and_goes_to_no_rule() {
+    let world = World::new();
+    let event = dead_event(&world);
+    let world = world.reopen();
+    assert!(done(world.journal.claim_events(9)).is_empty());
+    let letters = page(&world, all(), newest(9));
+    let [letter] = &letters.items[..] else { panic!("one letter: {letters:?}") };
+    let DeadRecord::Event(record) = &letter.record else { panic!("an event: {letter:?}") };
+    assert_eq!((record.event.id, record.routed), (event.id, true));
+    assert_eq!(record.dead.as_ref().map(|(at, failure)| (*at, failure.code.as_str())), Some((START, "schema")));
+    let filter = |code: &str| DeadFilter { narrow: Narrow { code: Some(code.to_owned()), ..Narrow::default() }, ..all() };
+    let count = |filter| done(world.journal.count_dead_letters(filter)).len();
+    assert_eq!((count(filter("schema")), count(filter("other"))), (1, 0));
+    assert_eq!(count(DeadFilter { rule: Some(name("r")), ..all() }), 0, "it is no rule's");
+}
+
+#[test]
+fn an_event_that_was_given_up_goes_through_the_rules_of_today_once() {
+    for as_it_was in [false, true] {
+        let world = World::new();
+        let event = dead_event(&world);
+        let seq = page(&world, all(), newest(9)).items[0].place.seq;
+        let revival = match as_it_was {
+            true => Revival::Event { seq, rule: None, destination: None },
+            false => Revival::Letter { kind: DeadKind::Event, seq },
+        };
+        let revived = done(world.journal.revive(vec![revival.clone(), revival]));
+        assert_eq!((revived.events, revived.letters), (1, 1));
+        assert!(page(&world, all(), newest(9)).items.is_empty());
+        let claimed = done(world.journal.claim_events(9));
+        assert_eq!(claimed.iter().map(|unrouted| (unrouted.event.id, unrouted.generation)).collect::<Vec<_>>(), [(event.id, 1)]);
+    }
+}
+
 #[test]
 fn what_is_asked_of_dead_letters_has_its_index_in_its_order() {
     let world = World::new();
@@ -250,6 +294,7 @@ fn what_is_asked_of_dead_letters_has_its_index_in_its_order() {
     place("runs", "runs_given_up", "");
     place("runs", "runs_given_up_of", " AND rule = ?");
     place("batches", "batches_given_up", "");
+    place("events", "events_given_up", "");
     for table in ["runs", "batches"] {
         let sql = format!("SELECT revision FROM {table} WHERE dead_at IS NOT NULL ORDER BY 1 DESC");
         assert!(plan(&view, &sql).contains(&format!("COVERING INDEX {table}_given_up_by")), "{}", plan(&view, &sql));
@@ -275,4 +320,5 @@ fn what_is_asked_of_dead_letters_has_its_index_in_its_order() {
 fn kinds_that_died_together_stand_one_after_the_other() {
     let at = |kind, seq| DeadPlace { dead_at: START, kind, seq };
     assert!(at(DeadKind::Delivery, 9) < at(DeadKind::Run, 1) && at(DeadKind::Run, 9) < at(DeadKind::Batch, 1));
+    assert!(at(DeadKind::Batch, 9) < at(DeadKind::Event, 1));
 }

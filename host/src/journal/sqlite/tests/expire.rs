@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::{Failure, StateChange},
-    journal::{Attempt, BatchEnd, Expired, Expiry, Once, RunEnd, Saw, Settled, StateEnd, Verdict},
+    journal::{Arrival, Attempt, BatchEnd, Expired, Expiry, Once, RunEnd, Saw, Settled, StateEnd, Verdict},
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -166,7 +166,7 @@ fn keys_of_events_that_are_stored_once_go_when_their_time_is_over() {
         let mut key = [0; 32];
         key[..4].copy_from_slice(&number.to_be_bytes());
         let until = START.plus_ms(if number < 1_200 { DAY_MS } else { 9 * DAY_MS });
-        (event(b"x"), Once { key, until })
+        Arrival { once: Some(Once { key, until }), ..Arrival::of(event(b"x")) }
     };
     done(world.journal.append_once((0..1_300).map(once).collect()));
     assert_eq!((round(&world), keys(&world)), (0, 1_300));
