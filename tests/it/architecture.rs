@@ -30,12 +30,12 @@ const PARTS: [(&str, &[&str]); 17] = [
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
-const DOORS: [(&str, &[&str]); 17] = [
+const DOORS: [(&str, &[&str]); 23] = [
     ("wasmtime", &["plugin/"]),
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"]),
+    ("rustix", &["cli/descriptors.rs", "failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/", "sign/"]),
@@ -44,8 +44,14 @@ const DOORS: [(&str, &[&str]); 17] = [
     ("reqwest", &["net/"]),
     ("hyper_rustls", &["net/"]),
     ("hickory_resolver", &["net/resolver.rs"]),
-    ("rustls", &["net/"]),
+    ("rustls", &["net/", "ingest/tls.rs"]),
+    ("tokio_rustls", &["ingest/tls.rs"]),
     ("hyper_util", &["net/", "ingest/accept.rs"]),
+    ("h2", &["ingest/closed.rs"]),
+    ("ppp", &["ingest/proxy_protocol.rs"]),
+    ("flate2", &["deliver/encode/compress.rs", "ingest/decode.rs"]),
+    ("brotli_decompressor", &["ingest/decode.rs"]),
+    ("zstd", &["ingest/decode.rs"]),
     // `lib.rs` joins the routers of both.
     ("axum", &["ingest/", "api/", "lib.rs"]),
     ("clap", &["cli/"]),

@@ -12,7 +12,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use super::stop::Stop;
+use super::{descriptors, door::Door, stop::Stop};
 use crate::{
     Host,
     config::Config,
@@ -54,6 +54,8 @@ pub(super) struct Arguments {
     /// How often an event, or what it came from, may be passed on by destinations of kind "hub"; then it is a dead letter.
     #[arg(long, default_value_t = deliver::Options::default().hops_max)]
     hops_max: u32,
+    #[command(flatten)]
+    door: Door,
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
     pull_polls_max: usize,
@@ -152,6 +154,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.net.dns_servers = arguments.dns_server;
     config.net.proxy = arguments.proxy;
     config.ingest.public_url = arguments.public_url;
+    arguments.door.set(&mut config.ingest)?;
+    descriptors::raise(config.ingest.connections_max);
     config.set_drain_ms(arguments.drain_seconds * 1000);
     config.deliver.pull_polls_max = arguments.pull_polls_max;
     config.deliver.hops_max = arguments.hops_max;

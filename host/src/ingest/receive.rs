@@ -21,6 +21,7 @@ use super::{
     append::{Appender, Stored},
     body::Bodies,
     events::{self, Request},
+    gate::Gates,
     problem::method_not_allowed,
     verifier::{Verified, Verifier},
 };
@@ -30,6 +31,9 @@ use crate::{
     journal::Journal,
     plugin::{self, Plugins},
 };
+
+/// After so long a request may be tried again that took too long.
+const TOO_SLOW_RETRY_SECS: u64 = 5;
 
 /// What this part works with.
 pub struct Parts {
@@ -45,9 +49,12 @@ pub struct Parts {
 
 struct Ingest {
     parts: Parts,
+    gates: Gates,
     appender: Appender,
     bodies: Bodies,
     verifier: Verifier,
+    /// For all of a request.
+    timeout: Duration,
     received: Family<ReceivedLabels, Counter>,
 }
 
@@ -71,8 +78,9 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> Route
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
     let bodies = Bodies::new(options, registry);
     let verifier = Verifier::new(options, Arc::clone(&parts.plugins));
-    let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
-    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, received });
+    let appender = Appender::new(options, Arc::clone(&parts.journal), registry);
+    let (gates, timeout) = (Gates::default(), Duration::from_millis(options.request_timeout_ms));
+    let ingest = Arc::new(Ingest { parts, gates, appender, bodies, verifier, timeout, received });
     Router::new()
         .route("/in/{source}", any(receive_default))
         .route("/w/{workspace}/in/{source}", any(receive_named))
@@ -107,7 +115,8 @@ impl Ingest {
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
             return refused.into_response();
         }
-        let received = self.try_receive(workspace, source, request).await;
+        let received = tokio::time::timeout(self.timeout, self.try_receive(workspace, source, request)).await;
+        let received = received.unwrap_or_else(|_| Err(too_slow()));
         let outcome = match &received {
             Ok(Received::Events(stored)) if stored.iter().all(|stored| stored.duplicate) => "duplicate",
             Ok(Received::Events(_)) => "accepted",
@@ -125,8 +134,12 @@ impl Ingest {
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<Received, Problem> {
         let (key, source) = self.source(workspace, source)?;
         admission::space(&*self.parts.journal)?;
-        let (head, body) = request.into_parts();
-        let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
+        admission::backlog(&self.appender)?;
+        let (mut head, body) = request.into_parts();
+        admission::headers(&source, &head.headers)?;
+        let _entered = self.gates.enter(&key, &source, &self.parts.book.load(), (self.parts.clock)())?;
+        let limits = &source.limits;
+        let (body, _share) = self.bodies.read(&mut head.headers, body, limits.body_bytes_max, &limits.codings).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.parts.clock)();
         let attributes = match self.verifier.verify(&key.1, &source, &head, &body, received_at).await? {
@@ -150,6 +163,12 @@ impl Ingest {
         let source = book.sources.get(&key).cloned().ok_or_else(unknown)?;
         Ok((key, source))
     }
+}
+
+/// It may be stored all the same; the sender's repeat is then a duplicate, as after any answer that was lost.
+fn too_slow() -> Problem {
+    let detail = "the request took too long; try again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "request-too-slow", detail).retry_after(TOO_SLOW_RETRY_SECS)
 }
 
 /// A name that nobody configured must not become a metric label.

@@ -6,8 +6,11 @@ use http::HeaderName;
 use serde::Deserialize;
 
 use super::{
+    decode::Coding,
     extract::Extract,
     idempotency::{Idempotency, IdempotencySpec},
+    limits::Limits,
+    rate::RateSpec,
 };
 use crate::{
     event::{Invalid, Name},
@@ -32,6 +35,14 @@ pub struct Spec {
     pub idempotency: Option<IdempotencySpec>,
     /// The largest body in bytes, 1 MiB unless told otherwise, at most 16 MiB.
     pub max_body_bytes: Option<usize>,
+    /// The size of all headers in bytes: 256 to 1 MiB, and never more than the host lets in.
+    pub max_header_bytes: Option<usize>,
+    /// The content codings that bodies may have; none unless told otherwise.
+    pub content_encodings: Option<Vec<Coding>>,
+    /// How many requests it takes in a second or a minute.
+    pub rate: Option<RateSpec>,
+    /// How many requests it takes at once, 1 to 10000.
+    pub concurrency: Option<u32>,
 }
 
 /// Where a fact of an event is: exactly one of these.
@@ -61,14 +72,9 @@ pub struct Source {
     pub(super) id: Option<Extract>,
     /// By what events are the same.
     pub(super) idempotency: Option<Idempotency>,
-    /// The largest body.
-    pub body_bytes_max: usize,
+    /// What it lets in.
+    pub(super) limits: Limits,
 }
-
-/// The largest body of a source that names none.
-const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
-/// The largest body that a source may ask for.
-const BODY_BYTES_CEILING: usize = 16 * 1024 * 1024;
 
 impl Spec {
     /// Checks the spec, and joins it with the plugin that verifies, where it names one; `plugins` are those there are.
@@ -76,13 +82,6 @@ impl Spec {
         let scheme = self.verify.refine().map_err(|e| Invalid::at(format!("/verify{}", e.pointer), e.message))?;
         let plugin = scheme.plugin().map(|name| verifier(name, plugins)).transpose()?;
         let hints = scheme.hints();
-        let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
-        if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {
-            return Err(Invalid::at(
-                "/max_body_bytes",
-                format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
-            ));
-        }
         let id = extract(self.id.as_ref(), "/id", hints.id_header)?;
         Ok(Source {
             event_type: extract(self.event_type.as_ref(), "/type", hints.type_header)?,
@@ -91,7 +90,7 @@ impl Spec {
             id,
             scheme,
             plugin,
-            body_bytes_max,
+            limits: Limits::of(self)?,
         })
     }
 }
@@ -139,11 +138,5 @@ mod tests {
     fn a_plugin_that_is_not_there_verifies_nothing() {
         let wrong = refine(serde_json::json!({"verify": {"scheme": "plugin", "plugin": "shop"}}));
         assert_eq!(wrong.expect_err("no plugin").pointer, "/verify/plugin");
-    }
-
-    #[test]
-    fn the_body_limit_has_a_ceiling() {
-        let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "max_body_bytes": 1_000_000_000}));
-        assert_eq!(wrong.expect_err("too large").pointer, "/max_body_bytes");
     }
 }

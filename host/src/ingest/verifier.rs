@@ -7,10 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{StatusCode, header, request};
+use http::{StatusCode, header, request, uri::Authority};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Options, Problem, Source, extract::text_of_header};
+use super::{Options, Problem, Source, extract::text_of_header, peer::Origin};
 use crate::{
     event::{Attribute, Header, Name, Timestamp},
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
@@ -114,8 +114,12 @@ impl Verifier {
         match &self.public_url {
             Some(base) => format!("{}{path}", base.trim_end_matches('/')),
             None => {
-                let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-                format!("http://{}{path}", host.or_else(|| head.uri.host()).unwrap_or_default())
+                let origin = head.extensions.get::<Origin>();
+                let scheme = if origin.is_some_and(|origin| origin.https) { "https" } else { "http" };
+                let told = origin.and_then(|origin| origin.host.as_deref());
+                let host = told.or_else(|| head.headers.get(header::HOST)?.to_str().ok());
+                let authority = head.uri.authority().map(Authority::as_str);
+                format!("{scheme}://{}{path}", host.or(authority).unwrap_or_default())
             }
         }
     }
