@@ -26,7 +26,7 @@ const PARTS: [(&str, &[&str]); 17] = [
     ("api", &["event", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign"]),
-    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "journal", "net", "plugin", "lib"]),
+    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
