@@ -198,8 +198,8 @@ fn to_close(mut waiting: Vec<Waiting>, count: usize) -> impl Iterator<Item = u64
 mod tests {
     use super::*;
 
-    fn connections(options: Options) -> Arc<Connections> {
-        Connections::new(&options, &mut Registry::default())
+    fn connections(options: &Options) -> Arc<Connections> {
+        Connections::new(options, &mut Registry::default())
     }
 
     fn address(text: &str) -> IpAddr {
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_has_as_many_as_it_may_and_gives_them_back() {
-        let connections = connections(Options { connections_per_address_max: 2, ..Options::default() });
+        let connections = connections(&Options { connections_per_address_max: 2, ..Options::default() });
         let seats = [seat(&connections).await, seat(&connections).await, seat(&connections).await];
         let one = address("192.0.2.7");
         assert!(seats[0].count(one) && seats[1].count(one));
@@ -235,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn trusted_proxies_are_not_counted() {
         let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
-        let connections = connections(Options { connections_per_address_max: 0, trusted_proxies, ..Options::default() });
+        let connections = connections(&Options { connections_per_address_max: 0, trusted_proxies, ..Options::default() });
         let seat = seat(&connections).await;
         assert!(seat.count(address("10.1.2.3")));
         assert!(!seat.count(address("192.0.2.7")));
@@ -251,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_without_a_request_makes_room_and_one_with_a_request_does_not() {
-        let connections = connections(Options { connections_max: 2, ..Options::default() });
+        let connections = connections(&Options { connections_max: 2, ..Options::default() });
         let (busy, quiet) = (seat(&connections).await, seat(&connections).await);
         let _request = busy.activity.request();
         let leaving = tokio::spawn(async move { quiet.has_to_leave().await });

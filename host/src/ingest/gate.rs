@@ -29,7 +29,9 @@ pub(super) struct Admitted {
 
 /// The gates of all sources that have one.
 #[derive(Debug, Default)]
-pub(super) struct Gates(Mutex<HashMap<(Name, Name), Arc<Mutex<Gate>>>>);
+pub(super) struct Gates(Mutex<HashMap<(Name, Name), Shared>>);
+
+type Shared = Arc<Mutex<Gate>>;
 
 #[derive(Debug, Default)]
 struct Gate {
@@ -39,7 +41,7 @@ struct Gate {
 
 /// A request that got in. Its place is given back when the value is dropped.
 #[derive(Debug)]
-pub(super) struct Entered(Arc<Mutex<Gate>>);
+pub(super) struct Entered(Shared);
 
 impl Gates {
     /// Lets a request in, or tells when it may come again.
@@ -68,7 +70,7 @@ impl Gates {
         Ok(Some(Entered(gate)))
     }
 
-    fn gate(&self, key: &(Name, Name), book: &Book) -> Arc<Mutex<Gate>> {
+    fn gate(&self, key: &(Name, Name), book: &Book) -> Shared {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = gates.get(key) {
             return Arc::clone(gate);
