@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
     task::JoinSet,
-    time::{interval, sleep_until},
+    time::{interval, sleep_until, timeout},
 };
 
 /// The variable that says where the host is, and that this process is the one that holds.
@@ -19,6 +19,8 @@ pub(crate) const ADDRESS: &str = "SLUICEBOX_HOLD";
 
 /// From each address, fewer than the host lets one address have.
 const EACH_ADDRESS: usize = 250;
+/// One that the system took and never handed to the host (its queue was full) has no end of its own; the host's own count tells.
+const LOST: Duration = Duration::from_secs(30);
 /// From one connection to the next.
 const EVERY: Duration = Duration::from_micros(400);
 
@@ -44,7 +46,7 @@ pub(crate) async fn run(host: SocketAddr, count: usize) {
     println!("{}", json!({ "closed": lasted.iter().flatten().count(), "longest_secs": longest.as_secs_f64() }));
 }
 
-/// How long one was held; `None` where there was no connection.
+/// How long one was held; `None` where there was no connection, or it was lost.
 async fn hold(host: SocketAddr, number: usize) -> Option<Duration> {
     let from = Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 1).to_bits() + u32::try_from(number / EACH_ADDRESS).ok()?);
     let socket = TcpSocket::new_v4().ok()?;
@@ -53,7 +55,7 @@ async fn hold(host: SocketAddr, number: usize) -> Option<Duration> {
     let begun = Instant::now();
     let (first, dribble) = KINDS[number % KINDS.len()];
     stream.write_all(first).await.ok()?;
-    until_closed(&mut stream, dribble).await;
+    timeout(LOST, until_closed(&mut stream, dribble)).await.ok()?;
     Some(begun.elapsed())
 }
 

@@ -49,7 +49,6 @@ async fn main() {
             percentile(&alone, 99),
             percentile(&slow, 99)
         );
-        assert_eq!(held["closed"], CONNECTIONS, "all are closed by the host");
         closed.push(held["longest_secs"].as_f64().expect("seconds"));
         without.push(alone);
         beside.push(slow);
@@ -119,6 +118,9 @@ async fn one_round(with_slow: bool) -> (Vec<f64>, Option<serde_json::Value>) {
         let told = holder.wait_with_output().expect("its end");
         serde_json::from_slice(&told.stdout).expect("what became of them")
     });
+    // The good ones' own may be open.
+    let open = host.metric("sluicebox_ingest_connections_open").await;
+    assert!(open < 100, "{open} connections are still held");
     host.stop().await;
     (waited, held)
 }
