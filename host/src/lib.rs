@@ -40,6 +40,7 @@ use crate::{
     event::Clock,
     failpoint::Step,
     hub::{Hub, Snapshot},
+    ingest::Door,
     journal::Journal,
     plugin::Plugins,
     sign::TokenKey,
@@ -61,6 +62,7 @@ pub struct Host {
     journal: Arc<dyn Journal>,
     hub: Arc<Hub>,
     paces: Arc<Paces>,
+    door: Door,
     admin_key_made: bool,
 }
 
@@ -69,6 +71,7 @@ impl Host {
     pub async fn open(config: Config) -> anyhow::Result<Self> {
         let clock = Arc::clone(&config.clock);
         let mut registry = Registry::default();
+        let door = Door::open(&config.ingest, &mut registry).context("the certificates could not be used")?;
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal = journal::open(&config.journal, Arc::clone(&clock), &mut registry)
             .with_context(|| format!("the journal in {} could not be opened", config.journal.folder.display()))?;
@@ -86,7 +89,7 @@ impl Host {
         let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
         let paces = paces.context("the journal could not be read")?;
         let client = net::Client::new(&config.net);
-        Ok(Self { config, clock, registry, plugins, client, journal, hub, paces, admin_key_made })
+        Ok(Self { config, clock, registry, plugins, client, journal, hub, paces, door, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -101,14 +104,15 @@ impl Host {
         let (stop, stopped) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
         let router = self.router(&delivering, &stopped);
-        let serving = ingest::serve(listener, router, &self.config.ingest, stopped);
+        let keeping = self.keep_journal(stop.subscribe());
+        let serving = self.door.serve(listener, router, stopped);
         let stopping = async {
             shutdown.await;
             stop.send_replace(true);
         };
         let mut flows = JoinSet::new();
         flows.spawn(collect(Arc::clone(&self.hub), Arc::clone(&self.journal), stop.subscribe()));
-        flows.spawn(self.keep_journal(stop.subscribe()));
+        flows.spawn(keeping);
         for flow in behind {
             flows.spawn(flow);
         }

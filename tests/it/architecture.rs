@@ -26,7 +26,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("api", &["event", "route", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin", "api"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign"]),
-    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "journal", "net", "plugin", "verify", "lib"]),
+    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "verify", "lib"]),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -36,7 +36,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("wasmparser", &["plugin/"]),
     ("wasm_encoder", &["plugin/"]),
     ("wit_component", &["plugin/"]),
-    ("rustix", &["failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"]),
+    ("rustix", &["cli/descriptors.rs", "failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"]),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),
     ("ed25519_dalek", &["plugin/", "sign/"]),
@@ -48,8 +48,14 @@ const DOORS: &[(&str, &[&str])] = &[
     ("jsonschema", &["ingest/schema/"]),
     ("hyper_rustls", &["net/"]),
     ("hickory_resolver", &["net/resolver.rs"]),
-    ("rustls", &["net/"]),
+    ("rustls", &["net/", "ingest/tls.rs"]),
+    ("tokio_rustls", &["ingest/tls.rs"]),
     ("hyper_util", &["net/", "ingest/accept.rs"]),
+    ("h2", &["ingest/closed.rs"]),
+    ("ppp", &["ingest/proxy_protocol.rs"]),
+    ("flate2", &["deliver/encode/compress.rs", "ingest/coding.rs"]),
+    ("brotli_decompressor", &["ingest/coding.rs"]),
+    ("zstd", &["ingest/coding.rs"]),
     // `lib.rs` joins the routers of both.
     ("axum", &["ingest/", "api/", "lib.rs"]),
     ("clap", &["cli/"]),

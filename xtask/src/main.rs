@@ -18,6 +18,8 @@ cargo xtask test [FILTER]    every test of the project
 cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
 cargo xtask bench delivery   what destinations that hang or refuse cost the others, in the same way
 cargo xtask bench route       what it costs to find the rules of an event, with 10 to 100,000 of them
+cargo xtask bench connections
+                             what 10,000 slow or silent connections cost those who send, and how soon they are closed
 cargo xtask bench pending    ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
@@ -46,7 +48,8 @@ fn main() -> ExitCode {
         ["bench"] | ["bench", "plugins"] => bench_plugins(),
         ["bench", "delivery"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "delivery"])),
         ["bench", "route"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "route"])),
-        ["bench", "pending"] => bench_pending(),
+        ["bench", "connections"] => bench_the_program("connections"),
+        ["bench", "pending"] => bench_the_program("pending"),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -121,11 +124,12 @@ fn guests() -> anyhow::Result<()> {
     languages::build(languages::MEASURED, &suites, &sluicebox)
 }
 
-fn bench_pending() -> anyhow::Result<()> {
+/// A benchmark of the program itself, as it is installed.
+fn bench_the_program(name: &str) -> anyhow::Result<()> {
     step("building what is measured");
     run(cargo().args(["build", "--release", "--package", "sluicebox", "--bins"]))?;
     let mut bench = cargo();
-    bench.args(["bench", "--package", "sluicebox-tests", "--bench", "pending"]);
+    bench.args(["bench", "--package", "sluicebox-tests", "--bench", name]);
     run(bench.env("SLUICEBOX_BIN", target_folder().join("release/sluicebox")))
 }
 

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::State,
     response::{
         IntoResponse, Response,
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     event::{EventId, Name},
     hub::{HubError, Kind},
-    ingest::{Problem, UnderWay},
+    ingest::Problem,
     journal::EventRecord,
 };
 
@@ -62,7 +62,6 @@ struct StreamQuery {
 async fn stream(
     State(parts): State<Parts>,
     Checked(query): Checked<StreamQuery>,
-    connection: Option<Extension<UnderWay>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let StreamQuery { source, event_type, after } = query;
@@ -78,8 +77,8 @@ async fn stream(
     let _ = sender.try_send(Ok::<_, Infallible>(beginning(place)));
     let tails = Arc::clone(&parts.tails);
     tokio::spawn(async move {
-        // The connection is not idle, and the stream is one of those there may be, for as long as this lasts.
-        let _under_way = (one, connection.map(|Extension(under_way)| under_way.one()));
+        // The stream is one of those there may be for as long as this lasts.
+        let _one = one;
         tails.follow(Wanted { workspace, source, event_type }, place, |record| Ok(message(record)), sender).await;
     });
     let heartbeat = KeepAlive::new().interval(Duration::from_secs(HEARTBEAT_SECS));

@@ -12,7 +12,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use super::stop::Stop;
+use super::{descriptors, door::Door, stop::Stop};
 use crate::{
     Host, api,
     config::Config,
@@ -60,6 +60,8 @@ pub(super) struct Arguments {
     /// The largest body of a call that publishes by the API, in bytes.
     #[arg(long, default_value_t = Config::at("").ingest.publish_bytes_max, value_name = "BYTES")]
     publish_bytes_max: usize,
+    #[command(flatten)]
+    door: Door,
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     #[arg(long, default_value_t = deliver::Options::default().pull_polls_max)]
     pull_polls_max: usize,
@@ -163,6 +165,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.ingest.public_url = arguments.public_url;
     config.ingest.events_per_request_max = arguments.events_per_request_max;
     config.ingest.publish_bytes_max = arguments.publish_bytes_max;
+    arguments.door.set(&mut config.ingest)?;
+    descriptors::raise(config.ingest.connections_max);
     config.set_drain_ms(arguments.drain_seconds * 1000);
     config.deliver.pull_polls_max = arguments.pull_polls_max;
     config.deliver.hops_max = arguments.hops_max;

@@ -1,13 +1,12 @@
 //! The accept loop: hyper's connection builder under a router, because `axum::serve` bounds neither headers nor connections.
 //!
-//! A connection holds a permit, so the number of connections is bounded; further ones wait in the kernel's queue. None keeps it by doing
-//! nothing: see `idle`. When the host stops, no connection is accepted any more, idle ones are closed and those with a request under way
-//! may finish it.
+//! Each connection has a seat among [`Connections`], a task of its own from its first byte on, and an [`Activity`] that tells when it has
+//! had its time. When the host stops, no connection is accepted any more, idle ones are closed and those with a request under way may finish it.
 
-use std::{error::Error, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use http::Request;
+use http::{Request, Response};
 use hyper::{
     body::Incoming,
     service::{Service as _, service_fn},
@@ -17,42 +16,72 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use prometheus_client::registry::Registry;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    time::timeout,
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     Options,
-    idle::{UnderWay, version_is_told},
-    peer::Peer,
+    activity::Limits,
+    begin::{Begun, begin},
+    closed::{Closed, Endings},
+    connections::{Connections, Seat},
+    exchange::{Answer, Taken},
+    forwarded,
+    tls::{Tls, TlsError},
+    wire::Wire,
 };
 
-/// Serves until `shutdown` becomes true, and then until requests under way have been answered, or `drain_ms` are over.
-pub async fn serve(listener: TcpListener, router: Router, options: &Options, shutdown: watch::Receiver<bool>) {
-    let connections_max = u32::try_from(options.connections_max).unwrap_or(u32::MAX);
-    let permits = Arc::new(Semaphore::new(connections_max as usize));
-    let door = Arc::new(Door::new(router, options));
-    let mut stop = pin!(stopped(shutdown.clone()));
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &permits) => accepted,
-            () = &mut stop => break,
-        };
-        let Some((stream, peer, permit)) = accepted else { continue };
-        let (door, shutdown) = (Arc::clone(&door), shutdown.clone());
-        tokio::spawn(async move {
-            if let Err(error) = door.serve(stream, peer, shutdown).await {
-                tracing::debug!(error, "connection ended early");
-            }
-            drop(permit);
-        });
+/// Where requests come in.
+pub struct Door {
+    options: Options,
+    limits: Limits,
+    tls: Option<Tls>,
+    connections: Arc<Connections>,
+    endings: Endings,
+}
+
+impl Door {
+    /// Reads the certificates, where there are to be any.
+    pub fn open(options: &Options, registry: &mut Registry) -> Result<Self, TlsError> {
+        Ok(Self {
+            limits: Limits::new(options),
+            tls: Tls::open(options, registry)?,
+            connections: Connections::new(options, registry),
+            endings: Endings::new(registry),
+            options: options.clone(),
+        })
     }
-    drop(listener);
-    // All permits are back when all connections have ended.
-    if timeout(Duration::from_millis(options.drain_ms), permits.acquire_many(connections_max)).await.is_err() {
-        tracing::warn!(drain_ms = options.drain_ms, "requests were still under way when the host stopped");
+
+    /// Serves until `shutdown` becomes true, and then until requests under way have been answered, or `drain_ms` are over.
+    pub async fn serve(self, listener: TcpListener, router: Router, shutdown: watch::Receiver<bool>) {
+        let serving =
+            Arc::new(Serving { builder: builder(&self.options), service: TowerToHyperService::new(router), door: self });
+        let door = &serving.door;
+        let mut reloading = pin!(reload(door.tls.as_ref()));
+        let mut stop = pin!(stopped(shutdown.clone()));
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept(&listener, &door.connections) => accepted,
+                () = reloading.as_mut() => continue,
+                () = &mut stop => break,
+            };
+            let Some((stream, from, place)) = accepted else { continue };
+            let seat = door.connections.seat(place, Instant::now());
+            let (serving, shutdown) = (Arc::clone(&serving), shutdown.clone());
+            tokio::spawn(async move {
+                let closed = serving.connection(stream, from, &seat, shutdown).await;
+                serving.door.endings.count(closed);
+            });
+        }
+        drop(listener);
+        let drain_ms = door.options.drain_ms;
+        if timeout(Duration::from_millis(drain_ms), door.connections.ended()).await.is_err() {
+            tracing::warn!(drain_ms, "requests were still under way when the host stopped");
+        }
     }
 }
 
@@ -61,101 +90,142 @@ async fn stopped(mut shutdown: watch::Receiver<bool>) {
     drop(shutdown.wait_for(|stop| *stop).await);
 }
 
-/// What all connections have in common.
-struct Door {
-    builder: auto::Builder<TokioExecutor>,
-    service: TowerToHyperService<Router>,
-    header_timeout: Duration,
-    idle_timeout: Duration,
-}
-
-impl Door {
-    fn new(router: Router, options: &Options) -> Self {
-        Self {
-            builder: builder(options),
-            service: TowerToHyperService::new(router),
-            header_timeout: Duration::from_millis(options.header_timeout_ms),
-            idle_timeout: Duration::from_millis(options.idle_timeout_ms),
-        }
-    }
-
-    /// Serves one connection to its end.
-    async fn serve(&self, stream: TcpStream, peer: Peer, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
-        let told = tokio::select! {
-            told = timeout(self.header_timeout, version_is_told(&stream)) => told??,
-            () = stopped(shutdown.clone()) => false,
-        };
-        if told { self.answer(stream, peer, shutdown).await } else { Ok(()) }
-    }
-
-    /// Answers requests until there are no more, or the connection has been idle, or the host stops.
-    async fn answer(&self, stream: TcpStream, peer: Peer, shutdown: watch::Receiver<bool>) -> Result<(), Failed> {
-        let under_way = UnderWay::none();
-        let service = service_fn(|mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            request.extensions_mut().insert(under_way.clone());
-            let (one, answer) = (under_way.one(), self.service.call(request));
-            async move {
-                let answer = answer.await;
-                drop(one);
-                answer
-            }
-        });
-        let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            () = under_way.quiet_for(self.idle_timeout) => {}
-            () = stopped(shutdown) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        // Where no request comes any more, what is left is an answer that nobody reads.
-        tokio::select! {
-            ended = connection => ended,
-            () = under_way.quiet_for(self.idle_timeout) => Err("the last answer was not read".into()),
-        }
+async fn reload(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.keep_reloading().await,
+        None => std::future::pending().await,
     }
 }
-
-/// Why a connection ended early, as hyper tells it.
-type Failed = Box<dyn Error + Send + Sync>;
-
-type Permit = tokio::sync::OwnedSemaphorePermit;
 
 /// The next connection, or `None` after a pause where the system has none to give (descriptors may have run out).
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<(TcpStream, Peer, Permit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            // Answers are small and should not wait for a full segment.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY");
-            }
-            Some((stream, Peer(address.ip()), permit))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "no connection could be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
+async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
+    // First a connection, then a place: nobody makes room for one that has not come.
+    let (stream, address) = match listener.accept().await {
+        Ok(accepted) => accepted,
+        Err(error) => return pause(&error).await,
+    };
+    let place = connections.place().await?;
+    // Answers are small and should not wait for a full segment.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
     }
+    Some((stream, address.ip(), place))
 }
 
 /// Accepting fails at once and again while descriptors are short; without a pause that would be a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+async fn pause<T>(error: &io::Error) -> Option<T> {
+    tracing::warn!(%error, "no connection could be accepted");
+    sleep(ACCEPT_PAUSE).await;
+    None
+}
+
+/// What all connections have in common.
+struct Serving {
+    door: Door,
+    builder: auto::Builder<TokioExecutor>,
+    service: TowerToHyperService<Router>,
+}
+
+impl Serving {
+    /// Serves one connection to its end, and tells why that was.
+    async fn connection(&self, stream: TcpStream, from: IpAddr, seat: &Seat, shutdown: watch::Receiver<bool>) -> Closed {
+        let beginning = begin(stream, from, seat, self.door.tls.as_ref(), &self.door.options);
+        let begun = tokio::select! {
+            begun = beginning => begun,
+            closed = seat.activity.overdue(&self.door.limits) => Err(closed),
+            () = seat.has_to_leave() => Err(Closed::MadeRoom),
+            () = stopped(shutdown.clone()) => Err(Closed::HostStops),
+        };
+        match begun {
+            Ok(begun) => self.answer(begun, seat, shutdown).await,
+            Err(closed) => closed,
+        }
+    }
+
+    /// Answers requests until there are no more, or the connection is overdue, or the host stops.
+    async fn answer(&self, begun: Begun, seat: &Seat, shutdown: watch::Receiver<bool>) -> Closed {
+        let Begun { stream, peer, https, http2 } = begun;
+        let (activity, limits) = (&seat.activity, &self.door.limits);
+        activity.version_told(http2);
+        let service = service_fn(|request: Request<Incoming>| {
+            let (begun, activity) = (activity.request(), Arc::clone(activity));
+            let request = self.refined(request.map(|body| Taken::new(body, Arc::clone(&activity))), peer, https);
+            let answer = self.service.call(request);
+            async move {
+                let answer = answer.await;
+                let busy = begun.answered();
+                answer.map(|answer: Response<_>| answer.map(|body| Answer::new(body, busy, activity)))
+            }
+        });
+        let wire = TokioIo::new(Wire::new(stream, Arc::clone(activity)));
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(wire, service));
+        let closed = tokio::select! {
+            ended = connection.as_mut() => return how(ended),
+            () = seat.has_to_leave() => return Closed::MadeRoom,
+            closed = activity.overdue(limits) => closed,
+            () = stopped(shutdown) => Closed::HostStops,
+        };
+        if !matches!(closed, Closed::IdleTimeout | Closed::HostStops) {
+            return closed;
+        }
+        connection.as_mut().graceful_shutdown();
+        // Where no request comes any more, what is left is an answer that nobody reads.
+        tokio::select! {
+            ended = connection => if ended.is_ok() { closed } else { how(ended) },
+            () = activity.quiet_for(limits.idle) => Closed::AnswerUnread,
+        }
+    }
+
+    /// With who sent it, and what this host was called by.
+    fn refined(&self, mut request: Request<Taken>, peer: IpAddr, https: bool) -> Request<Taken> {
+        let Options { trusted_proxies, forwarded_header, .. } = &self.door.options;
+        let (peer, origin) = forwarded::told(peer, https, request.headers(), trusted_proxies, *forwarded_header);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(origin);
+        request
+    }
+}
+
+/// Why a connection ended that hyper saw the end of.
+fn how(ended: Result<(), Box<dyn Error + Send + Sync>>) -> Closed {
+    match ended {
+        Ok(()) => Closed::Ended,
+        Err(error) => {
+            tracing::debug!(error, "connection ended early");
+            Closed::of(&*error)
+        }
+    }
+}
+
+/// What one HTTP/2 stream may send before somebody reads it, and what all streams of a connection may: held outside of the budget of
+/// bodies, so little.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// What is kept of answers that an HTTP/2 client does not read.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Streams that a client reset before they were looked at, and those that it made us reset by errors of its own; more of either ends
+/// the connection.
+const PENDING_RESETS_MAX: usize = 20;
+const ERROR_RESETS_MAX: usize = 100;
+/// hyper's least.
+const HEAD_BYTES_MIN: usize = 8 * 1024;
+
+/// The times of headers and of idleness are kept by [`Activity`](super::activity::Activity), not by hyper.
 fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(options.header_timeout_ms))
-        // hyper's least is 8 KiB.
-        .max_buf_size(options.header_bytes_max.max(8 * 1024));
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(options.header_bytes_max.max(HEAD_BYTES_MIN));
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
         .max_concurrent_streams(options.http2_streams_max)
-        .keep_alive_interval(Duration::from_millis(options.header_timeout_ms));
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(ERROR_RESETS_MAX)
+        .keep_alive_interval(Duration::from_millis(options.http2_ping_ms));
     builder
 }

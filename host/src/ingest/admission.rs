@@ -1,8 +1,8 @@
 //! What is judged before a byte of the body is read: what cannot be stored, or may not be sent like this, need not be sent.
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-use super::{Problem, Source, methods::Methods, peer::Peer, problem::method_not_allowed};
+use super::{Problem, Source, append::Appender, methods::Methods, peer::Peer, problem::method_not_allowed};
 use crate::journal::{Journal, Space};
 
 /// After so long a sender that found no space may try again.
@@ -18,6 +18,20 @@ pub(super) fn storage_full() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-full", detail).retry_after(FULL_RETRY_SECS)
 }
 
+/// After so long a sender that found the journal behind may try again.
+const BEHIND_RETRY_SECS: u64 = 5;
+/// What HTTP/2 counts for each header beside its name and value (RFC 9113, section 6.5.2); as much as HTTP/1 needs, roughly.
+const HEADER_OVERHEAD_BYTES: usize = 32;
+
+/// Whether the journal keeps up with what comes.
+pub(super) fn backlog(appender: &Appender) -> Result<(), Problem> {
+    if !appender.is_full() {
+        return Ok(());
+    }
+    let detail = "more is coming in than can be stored in time; try again";
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(BEHIND_RETRY_SECS))
+}
+
 /// Whether the source lets the sender's address in. Who sends from an address that is not known is not let in.
 pub(super) fn address(source: &Source, peer: Option<&Peer>) -> Result<(), Problem> {
     let Some(allowed) = &source.allow_from else { return Ok(()) };
@@ -25,6 +39,17 @@ pub(super) fn address(source: &Source, peer: Option<&Peer>) -> Result<(), Proble
         return Ok(());
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "address-not-allowed", "this source takes no requests from your address"))
+}
+
+/// Whether the headers are within what their source takes.
+pub(super) fn headers(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(max) = source.limits.header_bytes_max else { return Ok(()) };
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES).sum();
+    if bytes <= max {
+        return Ok(());
+    }
+    let detail = format!("the headers are larger than {max} bytes, which is this source's max_header_bytes");
+    Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail))
 }
 
 /// Why this method is none of the source's, where it is not; of no source, only `POST` is one.

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 
-use super::{Problem, admission::storage_full};
+use super::{Options, Problem, admission::storage_full};
 use crate::{
     event::EventId,
     journal::{Arrival, Journal, JournalError, Pending},
@@ -33,11 +34,25 @@ impl Stored {
 
 /// Appends to the journal, within a time.
 pub(super) struct Appender {
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) timeout: Duration,
+    journal: Arc<dyn Journal>,
+    timeout: Duration,
+    backlog: Gauge,
+    backlog_max: usize,
 }
 
 impl Appender {
+    pub(super) fn new(options: &Options, journal: Arc<dyn Journal>, registry: &mut Registry) -> Self {
+        let backlog = Gauge::default();
+        registry.register("sluicebox_ingest_append_backlog", "Requests that wait for the journal", backlog.clone());
+        let timeout = Duration::from_millis(options.append_timeout_ms);
+        Self { journal, timeout, backlog, backlog_max: options.append_backlog_max }
+    }
+
+    /// Whether as many wait for the journal as may.
+    pub(super) fn is_full(&self) -> bool {
+        usize::try_from(self.backlog.get()).is_ok_and(|waiting| waiting >= self.backlog_max)
+    }
+
     /// Stores events, all of them or none; what is given back is on disk, one for each.
     pub(super) async fn append(&self, arrivals: Vec<Arrival>) -> Result<Vec<Stored>, Problem> {
         let own: Vec<(EventId, bool)> = arrivals.iter().map(|arrival| (arrival.event.id, arrival.given_up.is_some())).collect();
@@ -63,6 +78,7 @@ impl Appender {
     }
 
     async fn until_stored<T>(&self, appending: Pending<T>) -> Result<T, Problem> {
+        let _waiting = Waiting::one(&self.backlog);
         let unavailable = |kind, detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail);
         match tokio::time::timeout(self.timeout, appending).await {
             Ok(Ok(stored)) => Ok(stored),
@@ -75,5 +91,21 @@ impl Appender {
             // otherwise what at-least-once allows.
             Err(_) => Err(unavailable("storage-slow", "the event was not stored in time; try again").retry_after(5)),
         }
+    }
+}
+
+/// One that waits for the journal, also where the wait is called off.
+struct Waiting(Gauge);
+
+impl Waiting {
+    fn one(backlog: &Gauge) -> Self {
+        backlog.inc();
+        Self(backlog.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

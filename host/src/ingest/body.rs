@@ -1,24 +1,33 @@
 //! The bodies of requests, read within bounds: of size, of time, and of all bodies together.
 //!
 //! A body is read before it can be verified, so anybody may send one. What it may come to is taken from a budget before its first byte
-//! is read; where the budget is used up, the sender is told to come again, and nobody waits.
+//! is read, and once more before it is decoded; where the budget is used up, the sender is told to come again, and nobody waits.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
 };
 
-use super::{Options, Problem};
+use super::{
+    Options, Problem,
+    body_rate::{BodyRate, Late},
+    coding::{self, Coding, Undecoded},
+};
 
 /// After so long a sender that found the budget used up may try again.
 const BUSY_RETRY_SECS: u64 = 5;
+/// Bodies that are decoded at the same time; a further one waits for its turn. Each may need a window of up to 16 MiB beside its bytes.
+const DECODED_AT_ONCE: usize = 4;
+/// The space that a body of unknown or great length begins with.
+const SPACE_BYTES: usize = 16 * 1024;
 
 /// Reads bodies.
 #[derive(Debug)]
@@ -26,7 +35,9 @@ pub(super) struct Bodies {
     /// A permit is a byte.
     budget: Arc<Semaphore>,
     held: Gauge,
-    timeout: Duration,
+    rate: BodyRate,
+    turns: Arc<Semaphore>,
+    ratio_max: usize,
 }
 
 /// A body's share of the budget, given back when the value is dropped.
@@ -41,33 +52,90 @@ impl Bodies {
         let held = Gauge::default();
         registry.register("sluicebox_ingest_body_bytes_in_flight", "Bytes set aside for bodies", held.clone());
         let budget = Arc::new(Semaphore::new(options.body_bytes_in_flight_max.min(Semaphore::MAX_PERMITS)));
-        Self { budget, held, timeout: Duration::from_millis(options.body_timeout_ms) }
+        let turns = Arc::new(Semaphore::new(DECODED_AT_ONCE));
+        Self { budget, held, rate: BodyRate::new(options), turns, ratio_max: options.decode_ratio_max }
     }
 
-    /// Reads a body of at most `max` bytes. The share is to be kept until the bytes are stored.
+    /// Reads a body of at most `max` bytes, and decodes it where it has one of these codings; its headers then no longer say that it has. The
+    /// share is to be kept until the bytes are stored.
     ///
     /// What a body may come to is judged before a byte of it is read, what it comes to while reading.
-    pub(super) async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<(Bytes, Share), Problem> {
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            let detail = "send the body without a Content-Encoding";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", detail));
-        }
+    pub(super) async fn read(
+        &self,
+        headers: &mut HeaderMap,
+        body: Body,
+        max: usize,
+        codings: &[Coding],
+    ) -> Result<(Bytes, Share), Problem> {
+        let coding = coding::coding_of(headers, codings)?;
+        let (body, share) = self.collect(body, max).await?;
+        let Some(coding) = coding else { return Ok((body, share)) };
+        let decoded = self.decoded(coding, body, max).await?;
+        headers.remove(header::CONTENT_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+        Ok(decoded)
+    }
+
+    async fn collect(&self, mut body: Body, max: usize) -> Result<(Bytes, Share), Problem> {
         // Of the framing, not of the header, which HTTP/1.1 ignores where the body is chunked.
         let declared = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if declared.is_some_and(|bytes| bytes > max) {
             return Err(too_large(max));
         }
         let share = self.share(declared.unwrap_or(max))?;
-        match timeout(self.timeout, Limited::new(body, max).collect()).await {
-            Ok(Ok(collected)) => {
-                let body = collected.to_bytes();
-                let share = share.of(body.len());
-                Ok((body, share))
+        let begun = Instant::now();
+        let mut collected = BytesMut::with_capacity(declared.unwrap_or(SPACE_BYTES).min(SPACE_BYTES));
+        loop {
+            let (patience, late) = self.rate.patience(collected.len());
+            let frame = match timeout_at(begun + patience, body.frame()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_))) => {
+                    return Err(Problem::new(StatusCode::BAD_REQUEST, "body-broken", "the body ended before it was complete"));
+                }
+                Err(_) => return Err(too_late(late)),
+            };
+            // What is no data is a trailer, which nobody asked for.
+            let Ok(data) = frame.into_data() else { continue };
+            if collected.len() + data.len() > max {
+                return Err(too_large(max));
             }
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max)),
-            Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-broken", "the body ended before it was complete")),
-            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body took too long to arrive")),
+            if Some(data.len()) == declared {
+                return Ok((data, share));
+            }
+            collected.extend_from_slice(&data);
         }
+        let share = share.of(collected.len());
+        Ok((collected.freeze(), share))
+    }
+
+    /// What comes out has a share of its own, taken before anything does.
+    async fn decoded(&self, coding: Coding, body: Bytes, max: usize) -> Result<(Bytes, Share), Problem> {
+        let bytes_max = coding::bytes_max(body.len(), max, self.ratio_max);
+        let share = self.share(bytes_max)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let decoding = spawn_blocking(move || {
+            let _turn = turn;
+            coding.decode(&body, bytes_max)
+        });
+        match decoding.await {
+            Ok(Ok(decoded)) => {
+                let share = share.of(decoded.len());
+                Ok((decoded.into(), share))
+            }
+            Ok(Err(Undecoded::TooLarge)) if bytes_max < max => Err(self.compressed_too_well()),
+            Ok(Err(Undecoded::TooLarge)) => Err(too_large(max)),
+            Ok(Err(Undecoded::Broken)) | Err(_) => {
+                let detail = "the body is not, or not only, what its Content-Encoding says";
+                Err(Problem::new(StatusCode::BAD_REQUEST, "body-not-decodable", detail))
+            }
+        }
+    }
+
+    fn compressed_too_well(&self) -> Problem {
+        let detail =
+            format!("the body comes to more than {} times its size when it is decoded; send it as it is", self.ratio_max);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-ratio", detail)
     }
 
     fn share(&self, bytes: usize) -> Result<Share, Problem> {
@@ -100,6 +168,14 @@ impl Drop for Share {
     fn drop(&mut self) {
         self.held.dec_by(i64::try_from(self.permit.num_permits()).unwrap_or(i64::MAX));
     }
+}
+
+fn too_late(late: Late) -> Problem {
+    let (kind, detail) = match late {
+        Late::Rate => ("body-rate", "the body came too slowly"),
+        Late::Whole => ("body-too-slow", "the body took too long to arrive"),
+    };
+    Problem::new(StatusCode::REQUEST_TIMEOUT, kind, detail)
 }
 
 fn too_large(max: usize) -> Problem {
@@ -136,7 +212,7 @@ mod tests {
     }
 
     async fn read(bodies: &Bodies, body: Body) -> Result<(Bytes, Share), &'static str> {
-        bodies.read(&HeaderMap::new(), body, 8).await.map_err(|problem| problem.kind)
+        bodies.read(&mut HeaderMap::new(), body, 8, &[]).await.map_err(|problem| problem.kind)
     }
 
     #[tokio::test]
@@ -171,5 +247,57 @@ mod tests {
         let bodies = bodies();
         assert_eq!(read(&bodies, Body::from("123456789")).await.expect_err("nine"), "body-too-large");
         assert_eq!(bodies.budget.available_permits(), 10);
+    }
+    /// A body that has this coding.
+    fn coded(bytes: &'static [u8]) -> (HeaderMap, Body) {
+        let coding = http::HeaderValue::from_static("gzip");
+        (
+            HeaderMap::from_iter([(header::CONTENT_ENCODING, coding), (header::CONTENT_LENGTH, bytes.len().into())]),
+            Body::from(bytes),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_decoded_body_is_one_that_came_without_a_coding() {
+        // `printf hi | gzip -n`
+        const HI: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\xc8\x04\x00\xac\x2a\x93\xd8\x02\x00\x00\x00";
+        let bodies = Bodies::new(&Options { body_bytes_in_flight_max: 64, ..Options::default() }, &mut Registry::default());
+        let (mut headers, body) = coded(HI);
+        let (body, share) = bodies.read(&mut headers, body, 40, &[Coding::Gzip]).await.expect("it is good");
+        assert_eq!((body.as_ref(), share.bytes(), bodies.held.get()), (b"hi".as_slice(), 2, 2));
+        assert!(headers.is_empty(), "{headers:?}");
+
+        let (mut headers, body) = coded(b"hi");
+        let refused = bodies.read(&mut headers, body, 40, &[Coding::Gzip]).await.expect_err("it is no gzip");
+        assert_eq!((refused.kind, bodies.held.get()), ("body-not-decodable", 2));
+    }
+
+    #[tokio::test]
+    async fn what_a_body_may_come_to_is_set_aside_before_it_is_decoded() {
+        let bodies = bodies();
+        let (mut headers, body) = coded(b"12");
+        let refused = bodies.read(&mut headers, body, 9, &[Coding::Gzip]).await.expect_err("two and nine are too many");
+        assert_eq!((refused.kind, bodies.held.get()), ("busy", 0));
+    }
+
+    /// A body that never goes on.
+    struct Stalled;
+
+    impl axum::body::HttpBody for Stalled {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_ends_by_its_rate_or_by_its_time() {
+        for (body_grace_ms, body_timeout_ms, kind) in [(1, 60_000, "body-rate"), (60_000, 1, "body-too-slow")] {
+            let options = Options { body_grace_ms, body_timeout_ms, ..Options::default() };
+            let bodies = Bodies::new(&options, &mut Registry::default());
+            assert_eq!(read(&bodies, Body::new(Stalled)).await.expect_err("it stalls"), kind);
+        }
     }
 }

@@ -78,7 +78,7 @@ fn decoded(source: &Source, headers: &HeaderMap, body: &[u8]) -> Result<Option<B
         let detail = format!("the body could not be decoded: {error}");
         Problem::new(StatusCode::BAD_REQUEST, "body-undecodable", detail)
     };
-    decode.decode(headers, body, source.body_bytes_max).map_err(undecodable)
+    decode.decode(headers, body, source.limits.body_bytes_max).map_err(undecodable)
 }
 
 /// Only the host says by which method an event came.

@@ -20,6 +20,8 @@ pub struct Problem {
     pub retry_after_secs: Option<u64>,
     /// What the `Allow` header says.
     pub allow: Option<Box<str>>,
+    /// What the `Accept-Encoding` header says (RFC 7694, section 3).
+    pub accept_encoding: Option<Box<str>>,
     /// Further members.
     pub members: Map<String, Value>,
 }
@@ -27,7 +29,8 @@ pub struct Problem {
 impl Problem {
     /// A problem of this status and kind, told in these words.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), retry_after_secs: None, allow: None, members: Map::new() }
+        let (detail, members) = (detail.into(), Map::new());
+        Self { status, kind, detail, retry_after_secs: None, allow: None, accept_encoding: None, members }
     }
 
     /// With a time to wait.
@@ -41,6 +44,13 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self, methods: &str) -> Self {
         self.allow = Some(methods.into());
+        self
+    }
+
+    /// With the content codings that are taken instead.
+    #[must_use]
+    pub fn accept_encoding(mut self, codings: String) -> Self {
+        self.accept_encoding = Some(codings.into());
         self
     }
 
@@ -81,6 +91,9 @@ impl IntoResponse for Problem {
         }
         if let Some(methods) = self.allow.and_then(|methods| HeaderValue::from_str(&methods).ok()) {
             headers.insert(header::ALLOW, methods);
+        }
+        if let Some(codings) = self.accept_encoding.and_then(|codings| HeaderValue::from_str(&codings).ok()) {
+            headers.insert(header::ACCEPT_ENCODING, codings);
         }
         response
     }

@@ -21,6 +21,7 @@ use super::{
     append::{Appender, Stored},
     body::Bodies,
     events::{self, Request},
+    gate::Gates,
     handshake,
     jwks::KeySets,
     problem::method_not_allowed,
@@ -34,6 +35,9 @@ use crate::{
     net::Client,
     plugin::{self, Plugins},
 };
+
+/// After so long a request may be tried again that took too long.
+const TOO_SLOW_RETRY_SECS: u64 = 5;
 
 /// What this part works with.
 pub struct Parts {
@@ -52,9 +56,12 @@ pub struct Parts {
 /// What requests to sources, and what is published, have in common.
 pub(super) struct Ingest {
     pub(super) parts: Parts,
+    gates: Gates,
     pub(super) appender: Appender,
     pub(super) bodies: Bodies,
     verifier: Verifier,
+    /// For all of a request.
+    timeout: Duration,
     /// Of one request.
     pub(super) events_max: usize,
     received: Family<ReceivedLabels, Counter>,
@@ -81,8 +88,10 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Rout
     let bodies = Bodies::new(options, registry);
     let key_sets = KeySets::new(parts.client.clone(), Arc::clone(&parts.clock), registry);
     let verifier = Verifier::new(options, Arc::clone(&parts.plugins), key_sets, registry);
-    let appender = Appender { journal: Arc::clone(&parts.journal), timeout: Duration::from_millis(options.append_timeout_ms) };
-    let ingest = Arc::new(Ingest { parts, appender, bodies, verifier, events_max: options.events_per_request_max, received });
+    let appender = Appender::new(options, Arc::clone(&parts.journal), registry);
+    let (gates, timeout) = (Gates::default(), Duration::from_millis(options.request_timeout_ms));
+    let events_max = options.events_per_request_max;
+    let ingest = Arc::new(Ingest { parts, gates, appender, bodies, verifier, timeout, events_max, received });
     let published = Family::default();
     registry.register(
         "sluicebox_ingest_published",
@@ -128,7 +137,8 @@ impl Ingest {
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
             return refused.into_response();
         }
-        let received = self.try_receive(workspace, source, request).await;
+        let received = tokio::time::timeout(self.timeout, self.try_receive(workspace, source, request)).await;
+        let received = received.unwrap_or_else(|_| Err(too_slow()));
         let outcome = match &received {
             Ok(Received::Events(stored)) => outcome_of(stored),
             Ok(Received::Handshake(_)) => "answered",
@@ -146,8 +156,12 @@ impl Ingest {
         let (key, source) = self.source(workspace, source)?;
         admission::address(&source, request.extensions().get())?;
         admission::space(&*self.parts.journal)?;
-        let (head, body) = request.into_parts();
-        let (body, _share) = self.bodies.read(&head.headers, body, source.body_bytes_max).await?;
+        admission::backlog(&self.appender)?;
+        let (mut head, body) = request.into_parts();
+        admission::headers(&source, &head.headers)?;
+        let _entered = self.gates.enter(&key, &source, &self.parts.book.load(), (self.parts.clock)())?;
+        let limits = &source.limits;
+        let (body, _share) = self.bodies.read(&mut head.headers, body, limits.body_bytes_max, &limits.codings).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.parts.clock)();
         let proven = match self.verifier.verify(&key, &source, &head, &body, received_at).await? {
@@ -195,6 +209,12 @@ async fn by_schema(source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<A
         judged.collect()
     };
     schema::aside(judge).await?
+}
+
+/// It may be stored all the same; the sender's repeat is then a duplicate, as after any answer that was lost.
+fn too_slow() -> Problem {
+    let detail = "the request took too long; try again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "request-too-slow", detail).retry_after(TOO_SLOW_RETRY_SECS)
 }
 
 /// A name that nobody configured must not become a metric label.

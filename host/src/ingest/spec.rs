@@ -11,13 +11,16 @@ use serde_json::Value;
 use super::{
     allow_from::AllowFrom,
     cloudevent::{self, CloudEvents, Format},
+    coding::Coding,
     custom_answer::{AnswerSpec, CustomAnswer},
     decode::{Decode, DecodeSpec},
     extract::Extract,
     idempotency::{Idempotency, IdempotencySpec},
+    limits::Limits,
     methods::Methods,
     place::ExtractSpec,
     presets,
+    rate::RateSpec,
     schema::{self, OnInvalid, Schemas},
 };
 use crate::{
@@ -67,6 +70,14 @@ pub struct Spec {
     pub schemas: BTreeMap<String, Value>,
     /// What becomes of an event that does not fit; it is refused unless told otherwise.
     pub on_invalid: Option<OnInvalid>,
+    /// The size of all headers in bytes: 256 to 1 MiB, and never more than the host lets in.
+    pub max_header_bytes: Option<usize>,
+    /// The content codings that bodies may have; none unless told otherwise.
+    pub content_encodings: Option<Vec<Coding>>,
+    /// How many requests it takes in a second or a minute.
+    pub rate: Option<RateSpec>,
+    /// How many requests it takes at once, 1 to 10000.
+    pub concurrency: Option<u32>,
 }
 
 /// A refined source.
@@ -94,18 +105,13 @@ pub struct Source {
     pub(super) answer: Option<CustomAnswer>,
     /// By what events are the same.
     pub(super) idempotency: Option<Idempotency>,
-    /// The largest body.
-    pub body_bytes_max: usize,
     /// Its requests are CloudEvents.
     pub(super) cloudevents: Option<CloudEvents>,
     /// What its events have to look like.
     pub(super) schemas: Option<Schemas>,
+    /// What it lets in.
+    pub(super) limits: Limits,
 }
-
-/// The largest body of a source that names none.
-const BODY_BYTES_DEFAULT: usize = 1024 * 1024;
-/// The largest body that a source may ask for.
-const BODY_BYTES_CEILING: usize = 16 * 1024 * 1024;
 
 impl Spec {
     /// Checks the spec, and joins it with the plugin that verifies, where it names one; `plugins` are those there are.
@@ -118,13 +124,6 @@ impl Spec {
         let preset = presets::of(&self.verify.scheme);
         let credentials = scheme.credential_headers();
         let named = |spec: Option<&ExtractSpec>, at| spec.map(|spec| spec.refine(at, credentials)).transpose();
-        let body_bytes_max = self.max_body_bytes.unwrap_or(BODY_BYTES_DEFAULT);
-        if !(1..=BODY_BYTES_CEILING).contains(&body_bytes_max) {
-            return Err(Invalid::at(
-                "/max_body_bytes",
-                format!("{body_bytes_max} is outside of 1 to {BODY_BYTES_CEILING} bytes"),
-            ));
-        }
         let cloudevents = cloudevent::refine(self)?;
         if scheme.is_good_once() {
             let message = "this scheme stores each of the provider's tokens once already; remove this";
@@ -155,9 +154,9 @@ impl Spec {
             answer: self.answer.as_ref().map(AnswerSpec::refine).transpose()?,
             scheme,
             plugin,
-            body_bytes_max,
             cloudevents,
             schemas: schema::refine(self)?,
+            limits: Limits::of(self)?,
         })
     }
 }
@@ -197,11 +196,5 @@ mod tests {
     fn what_is_stored_once_is_not_told_twice_how() {
         let mailgun = serde_json::json!({"verify": {"scheme": "mailgun", "secret": "s"}, "idempotency": {"key": {"json": "id"}}});
         assert_eq!(refine(mailgun).expect_err("two keys").pointer, "/idempotency");
-    }
-
-    #[test]
-    fn the_body_limit_has_a_ceiling() {
-        let wrong = refine(serde_json::json!({"verify": {"scheme": "none"}, "max_body_bytes": 1_000_000_000}));
-        assert_eq!(wrong.expect_err("too large").pointer, "/max_body_bytes");
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{StatusCode, Uri, header, request};
+use http::{StatusCode, Uri, header, request, uri::Authority};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Options, Problem, Source, extract::text_of_header, jwks::KeySets};
+use super::{Options, Problem, Source, extract::text_of_header, jwks::KeySets, peer::Origin};
 use crate::{
     event::{Header, Name, Timestamp},
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
@@ -156,8 +156,12 @@ impl Verifier {
         match &self.public_url {
             Some(base) => format!("{}{path}", base.trim_end_matches('/')),
             None => {
-                let host = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-                format!("http://{}{path}", host.or_else(|| head.uri.host()).unwrap_or_default())
+                let origin = head.extensions.get::<Origin>();
+                let scheme = if origin.is_some_and(|origin| origin.https) { "https" } else { "http" };
+                let told = origin.and_then(|origin| origin.host.as_deref());
+                let host = told.or_else(|| head.headers.get(header::HOST)?.to_str().ok());
+                let authority = head.uri.authority().map(Authority::as_str);
+                format!("{scheme}://{}{path}", host.or(authority).unwrap_or_default())
             }
         }
     }

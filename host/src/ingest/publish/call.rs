@@ -151,9 +151,9 @@ fn bad_body(detail: &str) -> Problem {
 
 /// Whether the data is within what the source allows.
 fn within(source: &Source, bytes: usize) -> Result<(), Problem> {
-    if bytes <= source.body_bytes_max {
+    if bytes <= source.limits.body_bytes_max {
         return Ok(());
     }
-    let detail = format!("the data is larger than {} bytes, the source's max_body_bytes", source.body_bytes_max);
+    let detail = format!("the data is larger than {} bytes, the source's max_body_bytes", source.limits.body_bytes_max);
     Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail))
 }

@@ -52,8 +52,9 @@ impl Publisher {
 
     async fn try_publish(&self, workspace: Name, source: Option<&str>, request: http::Request<Body>) -> Result<Answer, Problem> {
         admission::space(&*self.ingest.parts.journal)?;
-        let (head, body) = request.into_parts();
-        let (body, _share) = self.ingest.bodies.read(&head.headers, body, self.body_bytes_max).await?;
+        admission::backlog(&self.ingest.appender)?;
+        let (mut head, body) = request.into_parts();
+        let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, self.body_bytes_max, &[]).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.ingest.parts.clock)();
         let Entries { judged, is_batch } = {
