@@ -26,6 +26,7 @@ mod official;
 mod order;
 mod pace;
 mod path;
+mod patterns;
 mod pending;
 mod power;
 mod pull;

@@ -8,6 +8,7 @@ pub mod github;
 pub mod guests;
 mod host;
 pub mod lanes;
+pub mod patterns;
 pub mod pending;
 pub mod power;
 pub mod process;

@@ -27,6 +27,8 @@ cargo xtask soak power [--images N] [--seed N]
                              power cuts of a host, 10,000 of them unless told otherwise
 cargo xtask soak power --faults [--every N] [--seed N]
                              a disk that fails at every write and sync of a host in turn, or at every Nth
+cargo xtask soak patterns [--count N] [--seed N]
+                             patterns and events, judged by the host and by a slow matcher, 1,000,000 pairs unless told otherwise
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {

@@ -4,12 +4,13 @@ use std::{env, process::ExitCode};
 
 use anyhow::{Context, bail};
 use sluicebox_tests::{
+    patterns,
     power::{self, FaultPlan},
     soak::{self, Plan, crash},
 };
 
 const USAGE: &str = "soak plugins [--count N] [--seed N] [--from INDEX], soak crash [--cycles N] [--seed N] [--from CYCLE], \
-                     soak power [--images N] [--seed N], or soak power --faults [--every N] [--seed N]";
+                     soak power [--images N] [--seed N], soak power --faults [--every N] [--seed N], or soak patterns [--count N] [--seed N]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,6 +30,7 @@ async fn run() -> anyhow::Result<()> {
         Some(("crash", rest)) => crashes(rest).await,
         Some(("power", [faults, rest @ ..])) if faults == "--faults" => power_faults(rest).await,
         Some(("power", rest)) => power(rest).await,
+        Some(("patterns", rest)) => pairs(rest),
         _ => bail!("{USAGE}"),
     }
 }
@@ -85,6 +87,19 @@ async fn power_faults(arguments: &[String]) -> anyhow::Result<()> {
         }
     }
     println!("no finding: {}", power::faults(plan).await?);
+    Ok(())
+}
+
+fn pairs(arguments: &[String]) -> anyhow::Result<()> {
+    let mut plan = patterns::Plan { count: 1_000_000, seed: patterns::SEED };
+    for (name, value) in numbers(arguments)? {
+        match name {
+            "--count" => plan.count = value,
+            "--seed" => plan.seed = value,
+            _ => bail!("{name}: {USAGE}"),
+        }
+    }
+    println!("no disagreement: {}", patterns::agree(plan)?);
     Ok(())
 }
 
