@@ -17,6 +17,7 @@ mod delivery;
 mod documents;
 mod door;
 mod fairness;
+mod fuzz;
 mod guests;
 mod idempotency;
 mod javascript;

@@ -1,5 +1,7 @@
 //! The short run of `cargo xtask soak patterns`: the engine and the reference matcher agree.
 
+mod page;
+
 use sluicebox_tests::patterns::{self, Plan};
 
 /// Pairs that an operator has to have met, matching and not: fewer would say little.

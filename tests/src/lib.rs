@@ -4,6 +4,7 @@
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
 mod api;
+pub mod fuzz;
 pub mod github;
 pub mod guests;
 mod host;

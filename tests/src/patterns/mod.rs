@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use tally::Tally;
 
 use crate::soak::chance::Chance;
-use make::Sample;
+pub(crate) use make::Sample;
 
 /// The seed where none is named.
 pub const SEED: u64 = 20_261_122;
@@ -68,13 +68,22 @@ pub fn agree(plan: Plan) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
+/// A valid pattern that matches the event or nearly does.
+pub(crate) fn pattern_for(chance: &mut Chance, sample: &Sample) -> Value {
+    let envelope = reference::envelope(&sample.event());
+    loop {
+        let pattern = make::pattern(chance, &envelope);
+        if reference::ways(&pattern) <= WAYS_MAX {
+            return pattern;
+        }
+    }
+}
+
 impl Case {
     fn draw(chance: &mut Chance) -> Self {
         let sample = Sample::draw(chance);
-        let envelope = reference::envelope(&sample.event());
         let count = 1 + if chance.below(2) == 0 { chance.below(4) } else { chance.below(SET_MAX) };
-        let drawn = std::iter::repeat_with(|| make::pattern(chance, &envelope));
-        let patterns = drawn.filter(|pattern| reference::ways(pattern) <= WAYS_MAX).take(count).collect();
+        let patterns = (0..count).map(|_| pattern_for(chance, &sample)).collect();
         Self { sample, patterns }
     }
 }
