@@ -13,12 +13,12 @@ use tempfile::TempDir;
 
 use crate::story::{PRIVATE, SECRET};
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).expect(name)
 }
 
 /// The fenced blocks of this language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = page;
     while let Some((_, after)) = rest.split_once(&format!("```{language}\n")) {
@@ -131,6 +131,7 @@ fn the_files_that_pages_name_are_there() {
         "docs/plugins.md",
         "docs/plugins-python.md",
         "docs/sources.md",
+        "docs/patterns.md",
         "docs/destinations.md",
         "docs/operations.md",
         "CHANGELOG.md",

@@ -6,10 +6,12 @@
 mod api;
 mod detour;
 pub mod figures;
+pub mod fuzz;
 pub mod github;
 pub mod guests;
 mod host;
 pub mod lanes;
+pub mod patterns;
 pub mod pending;
 pub mod power;
 pub mod process;

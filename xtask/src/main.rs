@@ -32,6 +32,10 @@ cargo xtask soak power --faults [--every N] [--seed N]
                              a disk that fails at every write and sync of a host in turn, or at every Nth
 cargo xtask soak verify [--count N] [--seed N]
                              signed requests of every scheme that are changed at random, a million for each unless told otherwise
+cargo xtask soak patterns [--count N] [--seed N]
+                             patterns and events, judged by the host and by a slow matcher, 1,000,000 pairs unless told otherwise
+cargo xtask soak fuzz [TARGET] [--seconds N] [--count N] [--seed N] [--from INDEX]
+                             inputs that are nearly right for the readers of patterns, events, signatures and hub files, for 10 minutes each
 cargo xtask target           only what guests are compiled with";
 
 fn main() -> ExitCode {

@@ -215,9 +215,16 @@ pub(super) fn folded(text: &str) -> String {
     fold(text).collect()
 }
 
-/// Without case, character by character: what a character means does not hang on its neighbours.
+/// Without case, character by character: what a character means does not hang on its neighbours. By way of the upper case, which both
+/// of Greek's small sigmas share; a case of several characters, as `SS` is that of `ß`, is none.
 fn fold(text: &str) -> impl DoubleEndedIterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase)
+    let upper = |c: char| if c.is_ascii() { c } else { only(c.to_uppercase()).unwrap_or(c) };
+    text.chars().map(upper).map(|c| only(c.to_lowercase()).unwrap_or(c))
+}
+
+fn only(mut case: impl Iterator<Item = char>) -> Option<char> {
+    let first = case.next();
+    if case.next().is_none() { first } else { None }
 }
 
 fn begins(mut text: impl Iterator<Item = char>, mut with: impl Iterator<Item = char>) -> bool {

@@ -63,6 +63,8 @@ fn each_operator_matches_what_it_says() {
         (json!([{ "suffix": ".com" }]), json!(["a.com", ".com"]), json!(["a.COM", "com", 5, null])),
         (json!([{ "suffix": { "equals-ignore-case": ".COM" } }]), json!(["a.com", "a.Com"]), json!(["com", "a.com.", 5])),
         (json!([{ "equals-ignore-case": "EC2Ä" }]), json!(["ec2ä", "EC2Ä"]), json!(["ec2", "ec2äx", 5])),
+        (json!([{ "equals-ignore-case": "ΟΔΟΣ" }]), json!(["οδος", "οδοσ"]), json!(["οδο"])),
+        (json!([{ "equals-ignore-case": "Maße" }]), json!(["MAßE", "maẞe"]), json!(["masse", "MASSE"])),
         (json!([{ "wildcard": "Simple*Service" }]), json!(["SimpleQueueService", "SimpleService"]), json!(["SimpleServices", 5])),
         (json!([{ "wildcard": r"a\*\\*" }]), json!([r"a*\", r"a*\b"]), json!([r"ab\", "a*"])),
         (json!([{ "anything-but": "x" }]), json!(["y", 5, null, true]), json!(["x"])),
