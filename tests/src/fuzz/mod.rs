@@ -70,8 +70,11 @@ trait Target: Default + Sync {
     fn feed(&self, input: &Self::Input) -> bool;
 }
 
+/// What feeds one reader.
+type Feeding = fn(Plan) -> anyhow::Result<Tally>;
+
 /// All targets by name.
-pub const TARGETS: [(&str, fn(Plan) -> anyhow::Result<Tally>); 4] = [
+pub const TARGETS: [(&str, Feeding); 4] = [
     ("pattern", drive::<pattern::Patterns>),
     ("matcher", drive::<matcher::Matcher>),
     ("signature", drive::<signature::Signatures>),

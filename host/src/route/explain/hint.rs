@@ -44,12 +44,10 @@ fn of_value(wanted: &[Value], seen: &Seen) -> Option<String> {
                 (Value::String(wanted), Value::String(seen)) if wanted.trim() == seen.trim() => {
                     return Some("only the space around it differs".to_owned());
                 }
-                (Value::String(wanted), seen @ (Value::Number(_) | Value::Bool(_) | Value::Null))
-                    if *wanted == seen.to_string() =>
-                {
+                (Value::String(wanted), seen @ (Value::Number(_) | Value::Bool(_) | Value::Null)) if reads(seen, wanted) => {
                     return Some(format!("the event has {seen}, and the pattern wants the text {wanted:?}: remove the quotes"));
                 }
-                (Value::Number(_) | Value::Bool(_) | Value::Null, Value::String(seen)) if wanted.to_string() == *seen => {
+                (Value::Number(_) | Value::Bool(_) | Value::Null, Value::String(seen)) if reads(wanted, seen) => {
                     return Some(format!("the event has the text {seen:?}, and the pattern wants {wanted}: put it in quotes"));
                 }
                 (Value::Object(operator), Value::String(seen))
@@ -62,6 +60,12 @@ fn of_value(wanted: &[Value], seen: &Seen) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether the value, written out, is this text.
+fn reads(value: &Value, text: &str) -> bool {
+    let written = value.to_string();
+    written == text
 }
 
 fn of_no_json(event: &Event) -> String {

@@ -71,14 +71,14 @@ fn all_keys() -> KeySet {
     set_of(ISSUERS.iter().map(|issuer| issuer.jwk.clone()))
 }
 
-fn scheme(more: Value) -> Scheme {
+fn scheme(more: &Value) -> Scheme {
     let mut spec = json!({ "scheme": "jwt" });
     spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     serde_json::from_value::<Spec>(spec).expect("a spec").refine().unwrap_or_else(|invalid| panic!("{invalid}"))
 }
 
 fn at_url() -> Scheme {
-    scheme(json!({ "jwks_url": "https://issuer.example.com/keys", "issuer": "https://issuer.example.com", "audience": "shop" }))
+    scheme(&json!({ "jwks_url": "https://issuer.example.com/keys", "issuer": "https://issuer.example.com", "audience": "shop" }))
 }
 
 fn claims() -> Value {
@@ -208,7 +208,7 @@ fn a_token_with_any_letter_changed_is_refused() {
 
 #[test]
 fn a_secret_signs_too_and_may_be_changed() {
-    let scheme = scheme(json!({ "secrets": ["the-new-one-that-is-long-enough", SECRET] }));
+    let scheme = scheme(&json!({ "secrets": ["the-new-one-that-is-long-enough", SECRET] }));
     let sign =
         |secret: &str| encode(&Header::default(), &claims(), &EncodingKey::from_secret(secret.as_bytes())).expect("a token");
     judged(&scheme, None, &sign(SECRET), b"").expect("the old one");
@@ -219,7 +219,7 @@ fn a_secret_signs_too_and_may_be_changed() {
 
 #[test]
 fn a_claim_may_cover_the_body() {
-    let scheme = scheme(json!({ "secret": SECRET, "body_hash_claim": "payload_hash" }));
+    let scheme = scheme(&json!({ "secret": SECRET, "body_hash_claim": "payload_hash" }));
     let sign = |hash: Value| {
         let mut claims = claims();
         claims["payload_hash"] = hash;
@@ -237,7 +237,7 @@ fn a_claim_may_cover_the_body() {
 
 #[test]
 fn only_accepted_algorithms_are() {
-    let scheme = scheme(json!({ "secret": SECRET, "algorithms": ["HS512"] }));
+    let scheme = scheme(&json!({ "secret": SECRET, "algorithms": ["HS512"] }));
     let sign =
         |algorithm| encode(&Header::new(algorithm), &claims(), &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token");
     judged(&scheme, None, &sign(Algorithm::HS512), b"").expect("accepted");
