@@ -100,8 +100,11 @@ fn the_limits_of_the_page_are_those() {
     }
 }
 
+/// A pattern that has so much of what is limited.
+type OfSize = fn(usize) -> Value;
+
 /// By the limits' names: patterns that use so much of them.
-const LIMITS: [(&str, fn(usize) -> Value); 7] = [
+const LIMITS: [(&str, OfSize); 7] = [
     ("tables", |count| json!({ "data": (2..count).fold(json!({ "a": [1] }), |inner, _| json!({ "a": inner })) })),
     ("values", |count| json!({ "type": (0..count).collect::<Vec<_>>() })),
     ("wildcards", |count| json!({ "type": vec![json!({ "wildcard": "a*" }); count] })),

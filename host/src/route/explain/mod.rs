@@ -19,7 +19,7 @@ use seen::Body;
 pub struct Explanation {
     /// Whether it matches.
     pub matches: bool,
-    /// Its conditions, in the order of the pattern; none where it matches everything.
+    /// Its conditions, by the names of their fields; none where it matches everything.
     pub conditions: Vec<Condition>,
 }
 
