@@ -53,7 +53,7 @@ async fn a_wrong_method_is_answered_with_a_problem() {
     let wrong = [
         (Method::GET, "/in/open", "POST"),
         (Method::PUT, "/w/default/in/open", "POST"),
-        (Method::POST, "/v1/events", "GET,HEAD"),
+        (Method::POST, "/v1/deliveries", "GET,HEAD"),
         (Method::GET, "/v1/apply", "POST"),
         (Method::POST, "/metrics", "GET,HEAD"),
         (Method::DELETE, "/healthz", "GET,HEAD"),

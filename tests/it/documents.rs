@@ -122,6 +122,16 @@ fn the_readmes_plugin_is_one_that_is_tested() {
     }
 }
 
+/// The headings of a page, as links name them.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let titles = page.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    titles.map(|title| {
+        let kept =
+            title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect::<String>();
+        kept.replace(' ', "-")
+    })
+}
+
 #[test]
 fn the_files_that_pages_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -130,6 +140,7 @@ fn the_files_that_pages_name_are_there() {
         "docs/ARCHITECTURE.md",
         "docs/plugins.md",
         "docs/plugins-python.md",
+        "docs/api.md",
         "docs/sources.md",
         "docs/patterns.md",
         "docs/destinations.md",
@@ -140,10 +151,15 @@ fn the_files_that_pages_name_are_there() {
         for (_, link) in
             page.match_indices("](").map(|(at, _)| page[at + 2..].split_once(')').expect("an end")).map(|(l, _)| ((), l))
         {
-            if !link.contains("://") && !link.starts_with('#') {
-                let file = root.join(name).parent().expect("a folder").join(link);
-                assert!(file.exists(), "{name} links to {link}");
+            if link.contains("://") {
+                continue;
             }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let whole = root.join(name);
+            let file = if file.is_empty() { whole } else { whole.parent().expect("a folder").join(file) };
+            assert!(file.exists(), "{name} links to {link}");
+            let text = if heading.is_empty() { String::new() } else { fs::read_to_string(&file).expect("a page") };
+            assert!(heading.is_empty() || headings(&text).any(|known| known == heading), "{name} links to {link}");
         }
     }
 }
