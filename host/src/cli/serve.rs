@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use super::{descriptors, door::Door, stop::Stop};
@@ -178,7 +178,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     config.plugin.component_bytes_max = arguments.component_bytes_max;
     config.plugin.compiler = Some(this_program()?);
     arguments.keep.set(&mut config);
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let listener = listen(arguments.listen).with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     tracing::info!(%address, data = %config.data.display(), "listening");
     let host = tokio::select! {
@@ -195,6 +195,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     host.serve(listener, stop.told()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Connections that the kernel has taken and the host not yet: as many as may come in one burst. The system's own limit
+/// (`net.core.somaxconn`) holds besides.
+const LISTEN_BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // As tokio and std do it, so that a restart finds the port free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// Shows the new admin key to the person who started the host, this once; where nobody watches, only where it is: logs hold no secrets.
