@@ -92,7 +92,9 @@ async fn take_up(parts: &Parts, mut filter: EventFilter, wishes: &Replay, until:
     loop {
         let page = parts.journal.events(filter.clone()).await.map_err(|error| store_problem(&error))?;
         seen += page.items.len();
-        for chunk in chunks(page.items.iter().map(|record| revival(record.seq, wishes))) {
+        // What its schema does not fit goes on only where somebody names it, or looks for dead letters.
+        let alive = page.items.iter().filter(|record| record.dead.is_none());
+        for chunk in chunks(alive.map(|record| revival(record.seq, wishes))) {
             taken_up.add(parts.journal.revive(chunk).await.map_err(|error| store_problem(&error))?);
         }
         let Some(last) = page.next else { return Ok(taken_up) };

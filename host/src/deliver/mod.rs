@@ -83,7 +83,7 @@ pub struct Options {
     pub slow_ms: u64,
     /// How long deliveries under way may take to end when the host stops.
     pub drain_ms: u64,
-    /// How often an event, or what it came from, may be passed on to another source of this hub. 16.
+    /// How often an event, or what it came from, may be passed on to another source of this hub. 8.
     pub hops_max: u32,
     /// Polls that may wait for messages at once, of all queues together; one more is refused with 429.
     pub pull_polls_max: usize,
@@ -96,7 +96,7 @@ impl Default for Options {
             in_flight_healthy_only: 256,
             slow_ms: 2_000,
             drain_ms: 10_000,
-            hops_max: 16,
+            hops_max: 8,
             pull_polls_max: 1_000,
         }
     }

@@ -182,7 +182,9 @@ impl Serving {
     fn refined(&self, mut request: Request<Taken>, peer: IpAddr, https: bool) -> Request<Taken> {
         let Options { trusted_proxies, forwarded_header, .. } = &self.door.options;
         let (peer, origin) = forwarded::told(peer, https, request.headers(), trusted_proxies, *forwarded_header);
-        request.extensions_mut().insert(peer);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         request.extensions_mut().insert(origin);
         request
     }

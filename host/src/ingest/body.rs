@@ -28,6 +28,8 @@ const BUSY_RETRY_SECS: u64 = 5;
 const DECODED_AT_ONCE: usize = 4;
 /// The space that a body of unknown or great length begins with.
 const SPACE_BYTES: usize = 16 * 1024;
+/// What is set aside for a body of which nothing has come yet.
+const SHARE_BYTES_MIN: usize = 1024;
 
 /// Reads bodies.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Bodies {
     /// Reads a body of at most `max` bytes, and decodes it where it has one of these codings; its headers then no longer say that it has. The
     /// share is to be kept until the bytes are stored.
     ///
-    /// What a body may come to is judged before a byte of it is read, what it comes to while reading.
+    /// What a body may come to is judged before a byte of it is read, what it comes to while reading, and so is its share of the budget.
     pub(super) async fn read(
         &self,
         headers: &mut HeaderMap,
@@ -82,7 +84,8 @@ impl Bodies {
         if declared.is_some_and(|bytes| bytes > max) {
             return Err(too_large(max));
         }
-        let share = self.share(declared.unwrap_or(max))?;
+        let most = declared.unwrap_or(max);
+        let mut share = self.share(most.min(SHARE_BYTES_MIN))?;
         let begun = Instant::now();
         let mut collected = BytesMut::with_capacity(declared.unwrap_or(SPACE_BYTES).min(SPACE_BYTES));
         loop {
@@ -100,6 +103,7 @@ impl Bodies {
             if collected.len() + data.len() > max {
                 return Err(too_large(max));
             }
+            self.extend(&mut share, collected.len() + data.len(), most)?;
             if Some(data.len()) == declared {
                 return Ok((data, share));
             }
@@ -112,8 +116,9 @@ impl Bodies {
     /// What comes out has a share of its own, taken before anything does.
     async fn decoded(&self, coding: Coding, body: Bytes, max: usize) -> Result<(Bytes, Share), Problem> {
         let bytes_max = coding::bytes_max(body.len(), max, self.ratio_max);
-        let share = self.share(bytes_max)?;
+        // Only for those whose turn it is: others would set much aside and wait.
         let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let share = self.share(bytes_max)?;
         let decoding = spawn_blocking(move || {
             let _turn = turn;
             coding.decode(&body, bytes_max)
@@ -138,6 +143,16 @@ impl Bodies {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-ratio", detail)
     }
 
+    /// Where a body came to more than its share, it takes as much again: a share grows with what was sent and not with what was said, or
+    /// a few who say much and send little would use up the budget.
+    fn extend(&self, share: &mut Share, bytes: usize, most: usize) -> Result<(), Problem> {
+        let has = share.bytes();
+        if bytes > has {
+            share.join(self.share(bytes.max(2 * has).min(most.max(bytes)) - has)?);
+        }
+        Ok(())
+    }
+
     fn share(&self, bytes: usize) -> Result<Share, Problem> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.budget).try_acquire_many_owned(permits).map_err(|_| {
@@ -157,6 +172,16 @@ impl Share {
             drop(Self { permit: more, held: self.held.clone() });
         }
         self
+    }
+
+    /// With another's.
+    fn join(&mut self, mut other: Self) {
+        let bytes = other.bytes();
+        if let Some(permit) = other.permit.split(bytes) {
+            self.permit.merge(permit);
+        }
+        // `other` has nothing left to give back, and what it had is counted already.
+        drop(other);
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -118,7 +118,9 @@ impl Setting<'_> {
             return self.headers.to_vec();
         }
         let is_the_events = |name: &str| name.starts_with("ce-") || matches!(name, "content-type" | "content-length");
-        let around = self.headers.iter().filter(|header| !is_the_events(&header.name)).cloned();
+        // Of a batch each event would have them all: a small request would be a large one on disk.
+        let around = if mode == Mode::Batched { &[] } else { self.headers };
+        let around = around.iter().filter(|header| !is_the_events(&header.name)).cloned();
         let content_type = received.content_type.iter().map(|value| ("content-type".to_owned(), value.clone()));
         let own = content_type.chain(received.headers()).map(|(name, value)| Header { name, value });
         around.chain(own).collect()

@@ -38,7 +38,10 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// One proxy's word.
 #[derive(Debug, Default)]
 struct Hop<'a> {
+    /// `None`: it cannot be read.
     from: Option<IpAddr>,
+    /// Its list of addresses is not there at all.
+    is_silent: bool,
     proto: Option<&'a str>,
     host: Option<&'a str>,
 }
@@ -56,27 +59,27 @@ pub(super) fn told(
     headers: &HeaderMap,
     trusted: &[IpNet],
     by: ForwardedHeader,
-) -> (Peer, Origin) {
-    let (mut peer, mut origin) = (connected.to_canonical(), Origin { https, host: None });
-    if !within(trusted, peer) {
-        return (Peer(peer), origin);
-    }
+) -> (Option<Peer>, Origin) {
+    let (mut peer, mut origin) = (Some(connected.to_canonical()), Origin { https, host: None });
+    let is_trusted = |peer: Option<IpAddr>| peer.is_some_and(|peer| within(trusted, peer));
     let mut hops = match by {
         ForwardedHeader::Forwarded => forwarded(headers),
         ForwardedHeader::XForwardedFor => x_forwarded(headers),
     };
-    while let Some(hop) = hops.pop().filter(|_| within(trusted, peer)) {
+    while let Some(hop) = hops.pop().filter(|_| is_trusted(peer)) {
         if let Some(proto) = hop.proto {
             origin.https = proto.eq_ignore_ascii_case("https");
         }
         if let Some(host) = hop.host {
             origin.host = Some(host.to_owned());
         }
-        // Who does not tell an address leaves us with the proxy's own.
-        let Some(from) = hop.from else { break };
-        peer = from.to_canonical();
+        // A proxy that tells nothing sends for itself. One whose word cannot be read sends for somebody, and nobody knows for whom.
+        if hop.is_silent {
+            break;
+        }
+        peer = hop.from.map(|from| from.to_canonical());
     }
-    (Peer(peer), origin)
+    (peer.map(Peer), origin)
 }
 
 /// The addresses of the list; scheme and name, of which there is one each, are what the nearest proxy says.
@@ -85,7 +88,7 @@ fn x_forwarded(headers: &HeaderMap) -> Vec<Hop<'_>> {
     let mut hops: Vec<Hop<'_>> =
         list(headers, &X_FORWARDED_FOR).into_iter().map(|text| Hop { from: address(text), ..Hop::default() }).collect();
     if hops.is_empty() {
-        hops.push(Hop::default());
+        hops.push(Hop { is_silent: true, ..Hop::default() });
     }
     if let Some(nearest) = hops.last_mut() {
         (nearest.proto, nearest.host) = (last(&X_FORWARDED_PROTO), last(&X_FORWARDED_HOST));
@@ -114,8 +117,9 @@ fn element(text: &str) -> Hop<'_> {
 
 /// All values of a list header, in their order.
 fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
-    lines.flat_map(|line| line.split(',')).map(str::trim).collect()
+    // Each by itself: what a sender wrote before must not make what a proxy wrote behind it unreadable.
+    let entries = headers.get_all(name).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    entries.map(|entry| std::str::from_utf8(entry).unwrap_or("?").trim()).collect()
 }
 
 /// `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7`, `[2001:db8::7]:4711`.
@@ -140,8 +144,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        let (Peer(peer), origin) = told(connected.parse().expect("an address"), false, &headers, &trusted, by);
-        (peer.to_string(), origin)
+        let (peer, origin) = told(connected.parse().expect("an address"), false, &headers, &trusted, by);
+        (peer.map_or("nobody".to_owned(), |Peer(peer)| peer.to_string()), origin)
     }
 
     fn peer(connected: &str, list: &'static str) -> String {
@@ -168,9 +172,20 @@ mod tests {
 
     #[test]
     fn what_is_no_address_ends_the_walk() {
-        assert_eq!(peer("10.0.0.1", "192.0.2.7, unknown, 10.0.0.2"), "10.0.0.2");
-        assert_eq!(peer("10.0.0.1", ""), "10.0.0.1");
-        assert_eq!(peer("10.0.0.1", "192.0.2.7,"), "10.0.0.1");
+        for list in ["192.0.2.7, unknown, 10.0.0.2", "", "192.0.2.7,"] {
+            assert_eq!(peer("10.0.0.1", list), "nobody", "{list}: it is not the proxy itself");
+        }
+        assert_eq!(ask("10.0.0.1", ForwardedHeader::XForwardedFor, &[]).0, "10.0.0.1");
+    }
+
+    #[test]
+    fn what_a_sender_wrote_does_not_hide_what_a_proxy_wrote() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 203.0.113.9").expect("a value"));
+        let trusted = TRUSTED.map(|network| network.parse().expect("a network"));
+        let connected = "10.0.0.5".parse().expect("an address");
+        let (peer, _) = told(connected, false, &headers, &trusted, ForwardedHeader::XForwardedFor);
+        assert_eq!(peer, Some(Peer("203.0.113.9".parse().expect("an address"))));
     }
 
     #[test]
@@ -185,7 +200,7 @@ mod tests {
         let line = ("forwarded", "for=198.51.100.9, For=\"[2001:db8::7]:4711\";proto=https;host=hooks.example.com");
         let https = Origin { https: true, host: Some("hooks.example.com".to_owned()) };
         assert_eq!(ask("10.0.0.1", ForwardedHeader::Forwarded, &[line]), ("2001:db8::7".to_owned(), https));
-        assert_eq!(ask("10.0.0.1", ForwardedHeader::Forwarded, &[("forwarded", "for=_hidden")]).0, "10.0.0.1");
+        assert_eq!(ask("10.0.0.1", ForwardedHeader::Forwarded, &[("forwarded", "for=_hidden")]).0, "nobody");
     }
 
     #[test]

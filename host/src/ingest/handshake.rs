@@ -14,20 +14,16 @@ const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
 const ALLOWED_RATE: &str = "webhook-allowed-rate";
 
 /// The answer to a handshake; `None` where the request is none, or the source takes no CloudEvents.
-pub(super) fn answer(source: &Source, request: &Request<Body>) -> Option<Response> {
+pub(super) fn answer(source: &Source, request: &Request<Body>) -> Option<Result<Response, Problem>> {
     let cloudevents = source.cloudevents.as_ref().filter(|_| request.method() == Method::OPTIONS)?;
     let granted = origin(request.headers()).and_then(|origin| match cloudevents.grants(origin) {
         true => Ok((HeaderValue::from_str(origin).unwrap_or(ANY), cloudevents.rate.map_or(ANY, HeaderValue::from))),
         false => Err(not_allowed()),
     });
-    Some(match granted {
-        Ok((origin, rate)) => {
-            let grant =
-                [(header::ALLOW.as_str(), HeaderValue::from_static("POST")), (ALLOWED_ORIGIN, origin), (ALLOWED_RATE, rate)];
-            (StatusCode::OK, grant).into_response()
-        }
-        Err(problem) => problem.into_response(),
-    })
+    Some(granted.map(|(origin, rate)| {
+        let grant = [(header::ALLOW.as_str(), HeaderValue::from_static("POST")), (ALLOWED_ORIGIN, origin), (ALLOWED_RATE, rate)];
+        (StatusCode::OK, grant).into_response()
+    }))
 }
 
 /// In the place of an origin, or of a rate.
@@ -61,6 +57,7 @@ mod tests {
             request = request.header(REQUEST_ORIGIN, origin);
         }
         let response = answer(&source, &request.body(Body::empty()).expect("a request"))?;
+        let response = response.into_response();
         let header = |name| response.headers().get(name).map(|value: &HeaderValue| value.to_str().expect("text").to_owned());
         Some((response.status().as_u16(), ["allow", ALLOWED_ORIGIN, ALLOWED_RATE].map(header)))
     }

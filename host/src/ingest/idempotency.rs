@@ -37,6 +37,8 @@ pub struct IdempotencySpec {
 pub(super) struct Idempotency {
     /// `None`: what CloudEvents are the same by, their source and id.
     key: Option<Extract>,
+    /// The key is the provider's id, since none was named.
+    by_id: bool,
     window_ms: u64,
 }
 
@@ -44,11 +46,13 @@ impl IdempotencySpec {
     /// Checks it; `id` is where the source's events have the provider's id, `credentials` are the headers that no key may be taken from.
     pub(super) fn refine(&self, id: Option<&Extract>, credentials: &[HeaderName]) -> Result<Idempotency, Invalid> {
         let window_ms = self.window_ms()?;
-        match self.named(credentials)?.or_else(|| id.cloned()) {
+        let named = self.named(credentials)?;
+        let by_id = named.is_none();
+        match named.or_else(|| id.cloned()) {
             Some(key) if key.is_fixed() => {
                 Err(Invalid::at("/idempotency/key", "all events would have the same key; name a `header` or `json`"))
             }
-            Some(key) => Ok(Idempotency { key: Some(key), window_ms }),
+            Some(key) => Ok(Idempotency { key: Some(key), by_id, window_ms }),
             None => Err(Invalid::at(
                 "/idempotency",
                 "this scheme has no id of its own; say where the key is, as in key = { header = \"idempotency-key\" }",
@@ -65,7 +69,7 @@ impl IdempotencySpec {
                     "the events of a batch have one header together; leave the key out, or name a place in the data by `json`";
                 Err(Invalid::at("/idempotency/key", message))
             }
-            key => Ok(Idempotency { key, window_ms }),
+            key => Ok(Idempotency { by_id: false, key, window_ms }),
         }
     }
 
@@ -89,10 +93,15 @@ impl Idempotency {
         Some(Once { key: Sha256::digest(key).into(), until: now.plus_ms(self.window_ms) })
     }
 
+    /// Whether events are the same by the provider's id of them.
+    pub(super) fn is_by_id(&self) -> bool {
+        self.by_id
+    }
+
     /// The same for a CloudEvent, which is called `id` by its own `source`.
     pub(super) fn once_of(&self, (source, id): (&str, &str), facts: &mut Facts<'_>, now: Timestamp) -> Option<Once> {
-        if self.key.is_some() {
-            return self.once(facts, now);
+        if let Some(once) = self.once(facts, now).filter(|_| !self.by_id) {
+            return Some(once);
         }
         // The length says where the one ends.
         let key = Sha256::new().chain_update((source.len() as u64).to_be_bytes()).chain_update(source).chain_update(id);

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     event::{Clock, Timestamp},
     net::{Bounds, Client},
@@ -28,12 +30,16 @@ const FRESH_MS: u64 = 10 * 60 * 1000;
 const USABLE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Between two fetches of one URL, whatever tokens name and however it failed.
 const AGAIN_MS: u64 = 10_000;
+/// Requests that wait for a fetch, of all URLs: each holds its body meanwhile, and a slow issuer must not use up what all sources share.
+const WAITING_MAX: usize = 64;
 
 /// The key sets of all URLs.
 pub(super) struct KeySets {
     client: Client,
     clock: Clock,
     sets: Mutex<HashMap<Uri, Arc<Kept>>>,
+    /// For those who wait for a fetch.
+    waiting: Semaphore,
     fetched: Family<FetchedLabels, Counter>,
 }
 
@@ -66,7 +72,7 @@ impl KeySets {
             "Fetches of JSON Web Key Sets, by outcome",
             Family::clone(&fetched),
         );
-        Arc::new(Self { client, clock, sets: Mutex::default(), fetched })
+        Arc::new(Self { client, clock, sets: Mutex::default(), waiting: Semaphore::new(WAITING_MAX), fetched })
     }
 
     /// The set at `url`, as new as a token needs that names the key `id`; `None` where there is none to be had now.
@@ -77,10 +83,16 @@ impl KeySets {
             Need::Nothing => {}
             Need::Newer => {
                 let (sets, url) = (Arc::clone(self), url.clone());
-                tokio::spawn(async move { sets.fetch(&url, &kept, known.asked_at).await });
+                // Who finds it under way leaves it at that.
+                if kept.fetching.try_lock().is_ok() {
+                    tokio::spawn(async move { sets.fetch(&url, &kept, known.asked_at).await });
+                }
                 return known.usable((self.clock)());
             }
-            Need::Now => self.fetch(url, &kept, known.asked_at).await,
+            Need::Now => {
+                let _waits = self.waiting.try_acquire().ok()?;
+                self.fetch(url, &kept, known.asked_at).await;
+            }
         }
         self.kept(url).known().usable((self.clock)())
     }

@@ -86,6 +86,10 @@ impl Rate {
     /// Takes a request, or tells in how many milliseconds one will be taken.
     pub(super) fn take(&mut self, policy: &RatePolicy, now: Timestamp) -> Result<(), u64> {
         let now = now.0.saturating_mul(1000);
+        // No request is due later than this, unless the clock was set back.
+        for (cell, due) in [(policy.second, &mut self.second_due_micros), (policy.minute, &mut self.minute_due_micros)] {
+            *due = (*due).min(cell.map_or(0, |cell| now + cell.early_micros + cell.every_micros));
+        }
         let cells = [(policy.second, &mut self.second_due_micros), (policy.minute, &mut self.minute_due_micros)];
         let wait = cells.iter().filter_map(|(cell, due)| Some(due.saturating_sub(now + cell.as_ref()?.early_micros))).max();
         if let Some(micros @ 1..) = wait {

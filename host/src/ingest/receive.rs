@@ -13,6 +13,7 @@ use axum::{
 };
 use http::StatusCode;
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
+use tokio::sync::Semaphore;
 
 use super::{
     Book, Options, Problem, Publisher, Source,
@@ -64,6 +65,8 @@ pub(super) struct Ingest {
     timeout: Duration,
     /// Of one request.
     pub(super) events_max: usize,
+    /// For holding events against schemas.
+    pub(super) schema_turns: Arc<Semaphore>,
     received: Family<ReceivedLabels, Counter>,
 }
 
@@ -91,7 +94,9 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Rout
     let appender = Appender::new(options, Arc::clone(&parts.journal), registry);
     let (gates, timeout) = (Gates::default(), Duration::from_millis(options.request_timeout_ms));
     let events_max = options.events_per_request_max;
-    let ingest = Arc::new(Ingest { parts, gates, appender, bodies, verifier, timeout, events_max, received });
+    let schema_turns = Arc::new(Semaphore::new(schema::JUDGED_AT_ONCE));
+    let ingest = Ingest { parts, gates, appender, bodies, verifier, timeout, events_max, schema_turns, received };
+    let ingest = Arc::new(ingest);
     let published = Family::default();
     registry.register(
         "sluicebox_ingest_published",
@@ -132,6 +137,9 @@ impl Ingest {
         // Not counted: the name need not be one that anybody configured.
         let known = self.source(workspace, source).ok().map(|(_, source)| source);
         if let Some(answer) = known.as_deref().and_then(|known| handshake::answer(known, &request)) {
+            let answer = self.let_in(workspace, source, &request).and(answer);
+            let outcome = answer.as_ref().map_or_else(|problem| problem.kind, |_| "answered");
+            self.received.get_or_create(&labels(workspace, source, outcome)).inc();
             return answer.into_response();
         }
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
@@ -150,6 +158,14 @@ impl Ingest {
             Ok(Received::Handshake(response)) => answer::handshake(response),
             Err(problem) => problem.into_response(),
         }
+    }
+
+    /// Whether a request that has no body comes from where it may, and as often as it may.
+    fn let_in(&self, workspace: &str, source: &str, request: &http::Request<Body>) -> Result<(), Problem> {
+        let (key, source) = self.source(workspace, source)?;
+        admission::address(&source, request.extensions().get())?;
+        admission::headers(&source, request.headers())?;
+        self.gates.enter(&key, &source, &self.parts.book.load(), (self.parts.clock)()).map(drop)
     }
 
     async fn try_receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Result<Received, Problem> {
@@ -174,7 +190,7 @@ impl Ingest {
         };
         let request = Request { key, source: &source, head, body, proven, received_at };
         let arrivals = events::of(request, self.events_max)?;
-        let arrivals = by_schema(&source, arrivals).await?;
+        let arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(arrivals).await?;
         failpoint::reach(Step::EventStored);
@@ -198,7 +214,7 @@ fn outcome_of(stored: &[Stored]) -> &'static str {
 }
 
 /// The events as they are to be stored; of several the first that is refused is told.
-async fn by_schema(source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, Problem> {
+async fn by_schema(turns: &Arc<Semaphore>, source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, Problem> {
     let Some(schemas) = source.schemas.clone() else { return Ok(arrivals) };
     let is_batch = arrivals.len() > 1;
     let judge = move || {
@@ -208,7 +224,7 @@ async fn by_schema(source: &Arc<Source>, arrivals: Vec<Arrival>) -> Result<Vec<A
         });
         judged.collect()
     };
-    schema::aside(judge).await?
+    schema::aside(turns, judge).await?
 }
 
 /// It may be stored all the same; the sender's repeat is then a duplicate, as after any answer that was lost.

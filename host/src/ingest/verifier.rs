@@ -88,17 +88,20 @@ impl Verifier {
             return asked;
         }
         let request = verify::Request { method: head.method.as_str(), url: &url, headers: &head.headers, body };
+        let refused = |refusal: Refusal| {
+            self.count(key, refusal.reason);
+            refused(&key.1, &refusal)
+        };
         let keys = match source.scheme.key_set_url() {
             None => None,
-            Some(url) => Some(self.keys(&key.1, url, source.scheme.key_id(request).as_deref()).await?),
-        };
-        match source.scheme.verify_by(keys.as_deref(), request, now) {
-            Ok(verify::Verified::Event(facts)) => Ok(Verified::Event(facts)),
-            Ok(verify::Verified::Handshake(response)) => Ok(Verified::Handshake(answer(response))),
-            Err(refusal) => {
-                self.count(key, refusal.reason);
-                Err(refused(&key.1, &refusal))
+            Some(url) => {
+                let id = source.scheme.key_id(request).map_err(refused)?;
+                Some(self.keys(&key.1, url, id.as_deref()).await?)
             }
+        };
+        match source.scheme.verify_by(keys.as_deref(), request, now).map_err(refused)? {
+            verify::Verified::Event(facts) => Ok(Verified::Event(facts)),
+            verify::Verified::Handshake(response) => Ok(Verified::Handshake(answer(response))),
         }
     }
 

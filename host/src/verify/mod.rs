@@ -188,11 +188,13 @@ impl Scheme {
     }
 
     /// Which of those keys the request names, where it names one.
-    #[must_use]
-    pub fn key_id(&self, request: Request<'_>) -> Option<String> {
+    ///
+    /// # Errors
+    /// Where it is none of its source's whatever the keys are.
+    pub fn key_id(&self, request: Request<'_>) -> Result<Option<String>, Refusal> {
         match &self.proof {
             Proof::Jwt(jwt) => jwt.key_id(request),
-            _ => None,
+            _ => Ok(None),
         }
     }
 

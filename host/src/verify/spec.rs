@@ -90,7 +90,7 @@ pub struct Spec {
     pub username: Option<String>,
     /// `plugin`: the plugin's name.
     pub plugin: Option<Name>,
-    /// `plugin`: headers that carry credentials beside the usual ones; they are not kept.
+    /// Headers that carry credentials beside the usual ones; they are not kept.
     #[serde(default)]
     pub credential_headers: Vec<String>,
 }

@@ -47,7 +47,7 @@ const PRESETS: &[(&str, Preset)] = &[
         Preset {
             event_type: &[Header("x-gitlab-event")],
             subject: &[Json("project.path_with_namespace")],
-            id: &[Header("idempotency-key"), Header("webhook-id")],
+            id: &[Header("webhook-id"), Header("idempotency-key")],
             ..NOTHING
         },
     ),
@@ -133,9 +133,9 @@ const PRESETS: &[(&str, Preset)] = &[
     // It tells who has changed something, and leaves it to the receiver to ask what.
     ("dropbox", NOTHING),
     ("okta", Preset { event_type: &[Json("eventType")], id: &[Json("eventId")], time: &[Json("eventTime")], ..NOTHING }),
-    ("standard-webhooks", Preset { id: &[Header("webhook-id")], ..ENVELOPE }),
+    ("standard-webhooks", Preset { id: &[Header("webhook-id"), Header("svix-id")], ..ENVELOPE }),
     // The same under the names that it had before it was a standard.
-    ("svix", Preset { id: &[Header("svix-id")], ..ENVELOPE }),
+    ("svix", Preset { id: &[Header("svix-id"), Header("webhook-id")], ..ENVELOPE }),
     ("hmac", NOTHING),
     ("signature", NOTHING),
     ("bearer", NOTHING),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::entry::Entry;
 use crate::{
@@ -128,7 +129,7 @@ impl Call<'_> {
 }
 
 /// Each event as its source's schemas have it.
-pub(super) async fn by_schema(judged: Vec<Judged>) -> Result<Vec<Judged>, Problem> {
+pub(super) async fn by_schema(turns: &Arc<Semaphore>, judged: Vec<Judged>) -> Result<Vec<Judged>, Problem> {
     let has_schemas = |one: &Judged| one.source.as_ref().is_some_and(|(_, source)| source.schemas.is_some());
     if !judged.iter().any(has_schemas) {
         return Ok(judged);
@@ -141,7 +142,7 @@ pub(super) async fn by_schema(judged: Vec<Judged>) -> Result<Vec<Judged>, Proble
         };
         Judged { source, arrival }
     };
-    schema::aside(move || judged.into_iter().map(judge).collect()).await
+    schema::aside(turns, move || judged.into_iter().map(judge).collect()).await
 }
 
 /// A body that is no list of entries.

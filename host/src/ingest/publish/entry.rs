@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::{
     cloudevents,
     event::{Event, Header, Name, Timestamp},
-    ingest::{Problem, Source, events::new_id, extract::Facts, idempotency::once_by},
+    ingest::{Problem, Source, events::new_id, extract::Facts, idempotency::once_by, methods::METHOD_HEADER},
     journal::Arrival,
 };
 
@@ -82,13 +82,16 @@ impl<'a> Entry<'a> {
         let subject = given("subject", self.subject)?.or_else(|| facts.find(source.subject.as_ref()));
         let external_id = given("id", self.id)?.or_else(|| facts.find(source.id.as_ref()));
         let time = self.time.map(|text| cloudevents::moment(&text).ok_or_else(no_time)).transpose()?;
+        let time = time.or_else(|| facts.time(source.time.as_ref()));
         let idempotency = source.idempotency.as_ref();
         let once = match (self.idempotency_key.filter(|key| !key.is_empty()), idempotency) {
             (Some(key), _) => Some(once_by(&key, idempotency, received_at)),
             (None, None) => None,
-            (None, Some(by)) => by
-                .once(&mut facts, received_at)
-                .or_else(|| external_id.as_deref().map(|id| once_by(id, idempotency, received_at))),
+            (None, Some(by)) => {
+                let by_id = || external_id.as_deref().map(|id| once_by(id, idempotency, received_at));
+                // The id that is told counts before the place where the provider has it.
+                if by.is_by_id() { by_id() } else { by.once(&mut facts, received_at).or_else(by_id) }
+            }
         };
         let content_type = self.content_type.or_else(|| self.data.map(|_| "application/json".to_owned()));
         let event = Event {
@@ -132,7 +135,8 @@ impl<'a> Entry<'a> {
 fn kept(source: &Source, headers: BTreeMap<String, String>) -> Vec<Header> {
     let credentials = source.scheme.credential_headers();
     let lower = headers.into_iter().map(|(name, value)| Header { name: name.to_ascii_lowercase(), value });
-    lower.filter(|header| credentials.iter().all(|name| name.as_str() != header.name)).collect()
+    let is_kept = |header: &Header| *header.name != METHOD_HEADER && credentials.iter().all(|name| name.as_str() != header.name);
+    lower.filter(is_kept).collect()
 }
 
 fn given(what: &str, text: Option<String>) -> Result<Option<String>, Problem> {

@@ -63,7 +63,7 @@ impl Publisher {
             let call = Call { workspace: &workspace, book: &book, received_at, events_max: self.ingest.events_max };
             call.entries(source, &head.headers, &body)?
         };
-        let judged = call::by_schema(judged).await?;
+        let judged = call::by_schema(&self.ingest.schema_turns, judged).await?;
         failpoint::reach(Step::RequestVerified);
         let outcomes = self.store(&workspace, judged).await?;
         failpoint::reach(Step::EventStored);

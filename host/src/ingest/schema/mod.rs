@@ -17,6 +17,7 @@ use http::StatusCode;
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{Problem, Spec};
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
     journal::Arrival,
 };
 
+/// Requests whose events are held against schemas at once.
+pub(super) const JUDGED_AT_ONCE: usize = 4;
 /// What is told of a misfit, in characters: names in an event may be long.
 const MESSAGE_CHARS_MAX: usize = 300;
 
@@ -56,7 +59,17 @@ struct Misfit {
 }
 
 /// Judges on a thread that serves no sockets: a large event takes its time.
-pub(super) async fn aside<T: Send + 'static>(judge: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+///
+/// An event as a tree of values takes a hundred times its bytes where they are many small ones, so few are judged at once.
+pub(super) async fn aside<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    judge: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = Arc::clone(turns).acquire_owned().await;
+    let judge = move || {
+        let _turn = turn;
+        judge()
+    };
     tokio::task::spawn_blocking(judge).await.map_err(|error| {
         tracing::error!(%error, "an event could not be held against its schema");
         let detail = "this is a fault of the server; try again";

@@ -125,8 +125,8 @@ fn singly(writing: &mut Writing<'_>, seq: u64) -> Result<Revived, StoreError> {
     for member in &members {
         let id = BatchId::of(&lane.workspace, &lane.name, &key, *member, *member);
         let sql = "INSERT INTO batches (workspace, rule, key, rule_hash, revision, opened_at, events, bytes, state, due_at, id, reason, \
-                   retried_at, ordered, place) SELECT b.workspace, b.rule, b.key, b.rule_hash, b.revision, b.opened_at, 1, \
-                   coalesce(length(m.body), length(e.body)), ?3, ?4, ?5, b.reason, ?4, b.ordered, b.place \
+                   retried_at, ordered, place, hops) SELECT b.workspace, b.rule, b.key, b.rule_hash, b.revision, b.opened_at, 1, \
+                   coalesce(length(m.body), length(e.body)), ?3, ?4, ?5, b.reason, ?4, b.ordered, b.place, e.hops \
                    FROM batches b JOIN batch_members m ON m.seq = ?2 JOIN events e ON e.seq = m.event WHERE b.seq = ?1";
         let values = params![Whole(seq), Whole(*member), BatchState::Closed, writing.now, id];
         writing.sql.prepare_cached(sql)?.execute(values)?;
@@ -269,7 +269,10 @@ fn event_today(writing: &mut Writing<'_>, seq: u64, rule: Option<&Name>) -> Resu
     };
     let sql = "UPDATE events SET routed = 0, generation = generation + 1, only_rules = ?2 WHERE seq = ?1";
     writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), rules.map(Json)])?;
-    close_letter(writing, DeadKind::Event, seq)?;
+    // Other rules have not seen it yet, so it stays a dead letter where only one is to.
+    if rule.is_none() {
+        close_letter(writing, DeadKind::Event, seq)?;
+    }
     writing.ended.events.push(seq);
     writing.marks.events = true;
     Ok(true)

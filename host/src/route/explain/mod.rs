@@ -92,8 +92,15 @@ pub fn explain(pattern: &Value, event: &Event) -> Result<Explanation, Invalid> {
 /// A condition before it is judged; the number is that of its pattern among the pieces.
 enum Outline<'p> {
     Field { path: Vec<&'p str>, wanted: &'p Value, piece: usize },
-    Or { path: Vec<&'p str>, piece: usize, branches: Vec<Vec<Outline<'p>>> },
-    Table { path: Vec<&'p str>, piece: usize, fields: Vec<Outline<'p>> },
+    Or { path: Vec<&'p str>, piece: usize, branches: Vec<Table<'p>> },
+    Table(Table<'p>),
+}
+
+/// Conditions that have to hold together.
+struct Table<'p> {
+    path: Vec<&'p str>,
+    piece: usize,
+    fields: Vec<Outline<'p>>,
 }
 
 /// Each condition as a pattern of its own.
@@ -107,15 +114,10 @@ impl Pieces {
             outline.push(match value {
                 Value::Array(branches) if key == "$or" => {
                     let piece = self.add(path, json!({ "$or": branches }))?;
-                    let tables = branches.iter().filter_map(Value::as_object);
-                    let branches = tables.map(|table| self.of_table(table, path)).collect::<Result<_, _>>()?;
+                    let branches = branches.iter().map(|branch| self.table(branch, path.to_vec())).collect::<Result<_, _>>()?;
                     Outline::Or { path: path.to_vec(), piece, branches }
                 }
-                Value::Object(table) => {
-                    let path = below();
-                    let piece = self.add(&path, value.clone())?;
-                    Outline::Table { fields: self.of_table(table, &path)?, path, piece }
-                }
+                Value::Object(_) => Outline::Table(self.table(value, below())?),
                 wanted => {
                     let path = below();
                     Outline::Field { piece: self.add(&path, wanted.clone())?, path, wanted }
@@ -123,6 +125,12 @@ impl Pieces {
             });
         }
         Ok(outline)
+    }
+
+    fn table<'p>(&mut self, table: &'p Value, path: Vec<&'p str>) -> Result<Table<'p>, Invalid> {
+        let piece = self.add(&path, table.clone())?;
+        let fields = table.as_object().map_or_else(|| Ok(Vec::new()), |table| self.of_table(table, &path))?;
+        Ok(Table { path, piece, fields })
     }
 
     fn add(&mut self, path: &[&str], condition: Value) -> Result<usize, Invalid> {
@@ -147,17 +155,19 @@ impl Teller<'_> {
                 Outline::Or { path, piece, branches } => told.push(Condition::Or {
                     within: path.join("."),
                     holds: self.holds[piece],
-                    branches: branches.into_iter().map(|branch| self.conditions(branch)).collect(),
+                    branches: branches.into_iter().map(|branch| self.together(branch)).collect(),
                 }),
-                Outline::Table { path, piece, fields } => {
-                    let fields = self.conditions(fields);
-                    let apart = !self.holds[piece] && fields.iter().all(Condition::holds);
-                    told.extend(fields);
-                    if apart {
-                        told.push(Condition::Together { within: path.join(".") });
-                    }
-                }
+                Outline::Table(table) => told.extend(self.together(table)),
             }
+        }
+        told
+    }
+
+    /// The conditions of a table, and where each holds and the table does not, that.
+    fn together(&self, Table { path, piece, fields }: Table<'_>) -> Vec<Condition> {
+        let mut told = self.conditions(fields);
+        if !self.holds[piece] && told.iter().all(Condition::holds) {
+            told.push(Condition::Together { within: path.join(".") });
         }
         told
     }

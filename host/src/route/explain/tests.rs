@@ -104,6 +104,15 @@ fn conditions_that_hold_of_different_elements_are_told_so() {
 }
 
 #[test]
+fn a_branch_whose_conditions_hold_of_different_elements_is_told_so() {
+    let pattern = json!({ "data": { "items": { "$or": [{ "sku": ["a"], "qty": [2] }, { "sku": ["c"] }] } } });
+    let told = explained(&pattern, r#"{"items": [{"sku": "a", "qty": 1}, {"sku": "b", "qty": 2}]}"#);
+    let [Condition::Or { branches, .. }] = &told.conditions[..] else { panic!("{told:?}") };
+    assert!(matches!(branches[0].last(), Some(Condition::Together { within }) if within == "data.items"), "{branches:?}");
+    assert!(matches!(branches[1][..], [Condition::Field { holds: false, .. }]), "{branches:?}");
+}
+
+#[test]
 fn each_branch_of_an_or_is_told() {
     let pattern = json!({ "$or": [{ "type": ["a"] }, { "source": ["shop"], "data": { "n": [1] } }] });
     let told = explained(&pattern, r#"{"n": 2}"#);

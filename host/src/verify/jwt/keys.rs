@@ -68,10 +68,11 @@ impl KeySet {
         Self(secrets.map(known).collect())
     }
 
-    /// Whether a key of this id is in the set; a set whose keys have no ids may have any.
+    /// Whether a key of this id is in the set; a set none of whose keys has an id may have any.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
-        self.0.iter().any(|key| key.id.as_deref().is_none_or(|known| known == id))
+        let mut ids = self.0.iter().filter_map(|key| key.id.as_deref()).peekable();
+        ids.peek().is_none() || ids.any(|known| known == id)
     }
 
     /// What a token may be signed by that names this key and algorithm.

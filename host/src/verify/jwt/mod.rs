@@ -52,8 +52,8 @@ pub(super) enum Keys {
 
 impl Jwt {
     /// The key that the request's token names, where it names one.
-    pub(super) fn key_id(&self, request: Request<'_>) -> Option<String> {
-        decode_header(self.token(request).ok()?.as_bytes()).ok()?.kid
+    pub(super) fn key_id(&self, request: Request<'_>) -> Result<Option<String>, Refusal> {
+        Ok(header_of(&self.token(request)?)?.kid)
     }
 
     /// Is the token good at `now`? `fetched` are the keys at the URL, where the keys are not here.
@@ -63,11 +63,7 @@ impl Jwt {
             (Keys::At(_), None) => return Err(Refusal::new(Reason::Mismatch, "the keys at `jwks_url` are not to be had")),
         };
         let token = &*self.token(request)?;
-        let header =
-            decode_header(token).map_err(|_| malformed("its header is not one of a JWS with an algorithm that is known"))?;
-        if header.crit.is_some() {
-            return Err(malformed("its header says `crit`, and no extension is known here"));
-        }
+        let header = header_of(token)?;
         let claims = self.claims(token, &header, keys)?;
         self.check_times(&claims, now)?;
         has(&claims, "iss", self.issuer.as_deref())?;
@@ -165,6 +161,14 @@ fn ms_of(value: &Value) -> Option<i128> {
 fn after_bearer(value: &str) -> Option<&str> {
     let (name, token) = value.split_at_checked("bearer ".len())?;
     name.eq_ignore_ascii_case("bearer ").then(|| token.trim_ascii_start())
+}
+
+fn header_of(token: &str) -> Result<Header, Refusal> {
+    let header = decode_header(token).map_err(|_| malformed("its header is not one of a JWS with an algorithm that is known"))?;
+    if header.crit.is_some() {
+        return Err(malformed("its header says `crit`, and no extension is known here"));
+    }
+    Ok(header)
 }
 
 fn malformed(told: &str) -> Refusal {

@@ -21,15 +21,27 @@ use crate::event::{Invalid, Name};
 /// The most headers that a source may name as credentials.
 const CREDENTIAL_HEADERS_MAX: usize = 16;
 
-/// Headers that carry credentials whatever the scheme: a proxy's, a browser's.
-const CREDENTIAL_HEADERS: [HeaderName; 3] =
-    [http::header::AUTHORIZATION, http::header::PROXY_AUTHORIZATION, http::header::COOKIE];
+/// Headers that carry credentials whatever the scheme: a proxy's, a browser's, and what authenticating proxies add.
+const CREDENTIAL_HEADERS: [HeaderName; 8] = [
+    http::header::AUTHORIZATION,
+    http::header::PROXY_AUTHORIZATION,
+    http::header::COOKIE,
+    HeaderName::from_static("cf-access-jwt-assertion"),
+    HeaderName::from_static("x-amzn-oidc-accesstoken"),
+    HeaderName::from_static("x-amzn-oidc-data"),
+    HeaderName::from_static("x-goog-iap-jwt-assertion"),
+    HeaderName::from_static("x-ms-token-aad-access-token"),
+];
+
+/// What every scheme takes.
+const OF_ALL: &str = "credential_headers";
 
 /// Checks the spec.
 pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
     let row = row(&spec.scheme)?;
     refuse_foreign_settings(spec, row)?;
     let mut credential_headers = CREDENTIAL_HEADERS.to_vec();
+    credential_headers.extend(named_credentials(spec)?);
     let proof = match row.method {
         Method::Nothing => nothing(spec)?,
         Method::Signature(layout) => signature(spec, layout)?,
@@ -41,10 +53,7 @@ pub(super) fn refine(spec: &Spec) -> Result<Scheme, Invalid> {
             if keys::are_signing(spec)? { signature(spec, layout)? } else { Proof::Token(token(spec, shown)?) }
         }
         Method::Jwt => Proof::Jwt(Box::new(jwt::refine(spec)?)),
-        Method::Plugin => {
-            credential_headers.extend(named_credentials(spec)?);
-            Proof::Plugin(plugin(spec)?)
-        }
+        Method::Plugin => Proof::Plugin(plugin(spec)?),
     };
     let shown = match &proof {
         Proof::Token(token) => Some(&token.place),
@@ -89,7 +98,7 @@ fn row(name: &str) -> Result<&'static Row, Invalid> {
 
 /// A setting that its scheme does not look at would be believed to work.
 fn refuse_foreign_settings(spec: &Spec, row: &Row) -> Result<(), Invalid> {
-    match spec.settings().into_iter().find(|(field, given)| *given && !row.settings.contains(field)) {
+    match spec.settings().into_iter().find(|(field, given)| *given && *field != OF_ALL && !row.settings.contains(field)) {
         None => Ok(()),
         Some((field, _)) => {
             Err(Invalid::at(format!("/{field}"), format!("the scheme `{}` does not take `{field}`; remove it", row.name)))
