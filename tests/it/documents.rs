@@ -53,6 +53,16 @@ async fn the_readmes_plugin_and_hub_file_work() {
     let received = receiver.wait_for("/hooks", 1).await;
     assert_eq!(received[0].body, "{\"text\":\"order 7 over 123 EUR\"}");
     assert_eq!(received.len(), 1);
+
+    let line = blocks(&page("README.md"), "sh").concat();
+    let line = line.lines().find_map(|line| line.strip_prefix("sluicebox trigger ")).expect("an event to try it with").to_owned();
+    let arguments = line.split('#').next().expect("a command").split_whitespace();
+    let mut trigger = Command::new(process::binary());
+    trigger.arg("trigger").args(arguments).args(["--url", host.url(), "--key", host.key()]).env("SHOP_SECRET", SECRET);
+    let output = trigger.output().expect("an end");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let received = receiver.wait_for("/hooks", 2).await;
+    assert!(String::from_utf8_lossy(&received[1].body).contains("over 123 EUR"), "{:?}", received[1].body);
     host.stop().await;
 }
 
@@ -79,8 +89,15 @@ async fn what_the_page_on_the_api_publishes_is_taken() {
     let bodies = blocks(&page, "json");
     assert!(!bodies.is_empty(), "the page has examples");
     for body in bodies {
-        let answer = host.send("/v1/events", &serde_json::from_str(&body).expect("JSON")).await;
-        assert_eq!(answer.status, 202, "{body}: {}", answer.json);
+        let document: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        // Of the two that are explained one names a rule and an event that are not there.
+        let (path, status) = match (document.get("match"), document.get("rule")) {
+            (Some(_), _) => ("/v1/explain", 200),
+            (None, Some(_)) => ("/v1/explain", 404),
+            (None, None) => ("/v1/events", 202),
+        };
+        let answer = host.send(path, &document).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.json);
     }
     host.stop().await;
 }

@@ -149,7 +149,15 @@ mod tests {
     fn a_clock_that_goes_back_lets_nobody_in_for_nothing() {
         let (mut rate, policy) = (Rate::default(), policy(json!({ "per_second": 1 })).expect("good"));
         assert_eq!(rate.take(&policy, Timestamp(10_000)), Ok(()));
-        assert_eq!(rate.take(&policy, Timestamp(9_000)), Err(2_000));
+        assert_eq!(rate.take(&policy, Timestamp(9_000)), Err(1_000));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_shuts_nobody_out_for_long() {
+        let (mut rate, policy) = (Rate::default(), policy(json!({ "per_second": 1 })).expect("good"));
+        assert_eq!(rate.take(&policy, Timestamp(10_000_000)), Ok(()));
+        assert_eq!(rate.take(&policy, Timestamp(6_400_000)), Err(1_000), "an hour earlier");
+        assert_eq!(rate.take(&policy, Timestamp(6_401_000)), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What HTTP/2 clients may do: frames are written by hand here, since no client does such things.
 
+use axum::body::Body;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
 use super::*;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -128,5 +131,25 @@ async fn requests_that_are_called_off_one_after_the_other_are_a_flood_too() {
     counted(&host, "reset-flood", 1).await;
     host.post("open", &[], "{}").await;
     assert_eq!(host.metric("sluicebox_ingest_body_bytes_in_flight").await, 0);
+    host.stop().await;
+}
+
+/// A sender that speaks HTTP/2 from the first byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_come_over_http2() {
+    let host = Host::start().await;
+    host.apply(OPEN_SOURCE).await;
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
+    let posts = (0..20).map(|n| {
+        let request =
+            http::Request::post(format!("{}/in/open", host.url())).header("x-type", "two").body(Body::from(n.to_string()));
+        client.request(request.expect("a request"))
+    });
+    for answer in posts.collect::<Vec<_>>() {
+        let answer = answer.await.expect("an answer");
+        assert_eq!((answer.version(), answer.status().as_u16()), (http::Version::HTTP_2, 202));
+    }
+    let events = host.get("/v1/events?type=two").await;
+    assert_eq!(events.json["items"].as_array().map(Vec::len), Some(20));
     host.stop().await;
 }

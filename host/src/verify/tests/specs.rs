@@ -91,13 +91,14 @@ fn a_plugins_source_names_the_plugin_and_its_credentials() {
     let named = json!({ "scheme": "plugin", "plugin": "shop", "credential_headers": ["X-Shop-Token"] });
     let kept_out = refine(named).expect("a scheme").credential_headers().to_vec();
     assert!(kept_out.contains(&http::header::AUTHORIZATION) && kept_out.contains(&HeaderName::from_static("x-shop-token")));
+    let more = refine(json!({ "scheme": "github", "secret": "s", "credential_headers": ["a"] })).expect("any scheme takes them");
+    assert!(more.credential_headers().contains(&HeaderName::from_static("a")));
     for (spec, pointer) in [
         (json!({ "scheme": "plugin" }), "/plugin"),
         (json!({ "scheme": "plugin", "plugin": "shop", "secret": "s" }), "/secret"),
         (json!({ "scheme": "plugin", "plugin": "shop", "credential_headers": ["a b"] }), "/credential_headers/0"),
         (json!({ "scheme": "plugin", "plugin": "shop", "credential_headers": vec!["a"; 17] }), "/credential_headers"),
         (json!({ "scheme": "none", "plugin": "shop" }), "/plugin"),
-        (json!({ "scheme": "github", "secret": "s", "credential_headers": ["a"] }), "/credential_headers"),
     ] {
         assert_eq!(refine(spec.clone()).expect_err("wrong").pointer, pointer, "{spec}");
     }
