@@ -49,6 +49,8 @@ async fn main() {
             percentile(&alone, 99),
             percentile(&slow, 99)
         );
+        let held_at_all = usize::try_from(held["held"].as_u64().expect("a number")).expect("small");
+        assert!(held_at_all * 100 >= CONNECTIONS * 99, "so few were held that it shows nothing");
         closed.push(held["longest_secs"].as_f64().expect("seconds"));
         without.push(alone);
         beside.push(slow);
