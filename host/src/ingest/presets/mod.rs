@@ -132,7 +132,15 @@ const PRESETS: &[(&str, Preset)] = &[
     ("x", Preset { subject: &[Json("for_user_id")], ..NOTHING }),
     // It tells who has changed something, and leaves it to the receiver to ask what.
     ("dropbox", NOTHING),
-    ("okta", Preset { event_type: &[Json("eventType")], id: &[Json("eventId")], time: &[Json("eventTime")], ..NOTHING }),
+    (
+        "okta",
+        Preset {
+            event_type: &[Json("data.events.0.eventType"), Json("eventType")],
+            id: &[Json("eventId")],
+            time: &[Json("eventTime")],
+            ..NOTHING
+        },
+    ),
     ("standard-webhooks", Preset { id: &[Header("webhook-id"), Header("svix-id")], ..ENVELOPE }),
     // The same under the names that it had before it was a standard.
     ("svix", Preset { id: &[Header("svix-id"), Header("webhook-id")], ..ENVELOPE }),
