@@ -1,6 +1,7 @@
 //! The short run of `cargo xtask soak patterns`: the engine and the reference matcher agree.
 
 mod page;
+mod quamina;
 
 use sluicebox_tests::patterns::{self, Plan};
 

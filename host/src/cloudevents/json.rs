@@ -21,7 +21,7 @@ const JSON: &str = "application/json";
 
 /// The event that this object is; `document` is what it stands in.
 pub(super) fn received(object: &[u8], document: &Bytes) -> Result<Received, Malformed> {
-    let members: Members<'_> = serde_json::from_slice(object).map_err(|error| Malformed(format!("no JSON object: {error}")))?;
+    let members: Members<'_> = serde_json::from_slice(object).map_err(|error| no_json("object", &error))?;
     let (mut context, mut json, mut base64) = (Context::default(), None, None);
     for (name, value) in members.0 {
         let before = match name.as_str() {
@@ -69,6 +69,15 @@ fn slice(written: &str, document: &Bytes) -> Bytes {
     let (whole, part) = (document.as_ptr_range(), written.as_bytes().as_ptr_range());
     let within = whole.start <= part.start && part.end <= whole.end;
     if within { document.slice_ref(written.as_bytes()) } else { Bytes::copy_from_slice(written.as_bytes()) }
+}
+
+/// The reader quotes a value that it did not expect, which may be as long as the body, and goes to the sender and the log.
+fn no_json(wanted: &str, error: &serde_json::Error) -> Malformed {
+    if error.is_data() {
+        Malformed(format!("no JSON {wanted}: another value stands at line {}, column {}", error.line(), error.column()))
+    } else {
+        Malformed(format!("no JSON {wanted}: {error}"))
+    }
 }
 
 fn binary(value: &RawValue) -> Result<Bytes, Malformed> {
@@ -124,7 +133,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 pub fn items(json: &[u8], max: usize) -> Result<Vec<&RawValue>, Malformed> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let items = Items { max }.deserialize(&mut reader).and_then(|items| reader.end().map(|()| items));
-    items.map_err(|error| Malformed(format!("no JSON array: {error}")))
+    items.map_err(|error| no_json("array", &error))
 }
 
 struct Items {
@@ -213,6 +222,8 @@ mod tests {
         for no_object in ["[]", "1", "", "{", "{} {}"] {
             assert!(received(no_object.as_bytes(), &Bytes::new()).is_err(), "{no_object}");
         }
+        let told = received(br#""hush""#, &Bytes::new()).expect_err("a text").0;
+        assert_eq!(told, "no JSON object: another value stands at line 1, column 6");
     }
 
     #[test]

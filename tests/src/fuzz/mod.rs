@@ -4,6 +4,7 @@
 //! fixtures, known by seed and index: `cargo xtask soak fuzz TARGET --seed N --from INDEX` feeds the same again. A run has a process for
 //! itself, since a stack that overflows takes the process with it, and memory is measured of all of it.
 
+mod cloudevents;
 mod corpus;
 mod hub_file;
 mod matcher;
@@ -74,10 +75,11 @@ trait Target: Default + Sync {
 type Feeding = fn(Plan) -> anyhow::Result<Tally>;
 
 /// All targets by name.
-pub const TARGETS: [(&str, Feeding); 4] = [
+pub const TARGETS: [(&str, Feeding); 5] = [
     ("pattern", drive::<pattern::Patterns>),
     ("matcher", drive::<matcher::Matcher>),
     ("signature", drive::<signature::Signatures>),
+    ("cloudevents", drive::<cloudevents::CloudEvents>),
     ("hub-file", drive::<hub_file::HubFiles>),
 ];
 

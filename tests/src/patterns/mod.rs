@@ -13,6 +13,7 @@ use std::fmt;
 
 use anyhow::bail;
 use serde_json::Value;
+use sluicebox::event::Event;
 
 pub use tally::Tally;
 
@@ -66,6 +67,14 @@ pub fn agree(plan: Plan) -> anyhow::Result<Tally> {
         }
     }
     Ok(tally)
+}
+
+/// A valid pattern, and an event that it matches or nearly does.
+#[must_use]
+pub fn pair(seed: u64, index: u64) -> (Value, Event) {
+    let chance = &mut Chance::of(seed, index);
+    let sample = Sample::draw(chance);
+    (pattern_for(chance, &sample), sample.event())
 }
 
 /// A valid pattern that matches the event or nearly does.

@@ -16,7 +16,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, pattern: &Value, matched: bool) {
+    /// Counts a pair in.
+    pub fn count(&mut self, pattern: &Value, matched: bool) {
         self.pairs += 1;
         self.matched += u64::from(matched);
         let mut names = Vec::new();

@@ -1,5 +1,7 @@
 //! Conditions for a value: most hold for it, the others nearly.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use serde_json::{Number, Value, json};
 
 use super::scalar;
@@ -49,6 +51,8 @@ fn for_text(chance: &mut Chance, text: &str) -> Value {
     match chance.below(10) {
         0 | 1 => json!(text),
         2 => json!({ "cidr": network(chance, &text) }),
+        // Few texts are addresses, so those that are have to serve.
+        4..=7 if text.parse::<IpAddr>().is_ok() => json!({ "cidr": network(chance, &text) }),
         3 => {
             let operator = *chance.pick(&["prefix", "suffix"]);
             let part = operand(chance, operator, &text);
@@ -154,8 +158,24 @@ fn network(chance: &mut Chance, text: &str) -> String {
         "fe80::/10",
         "::ffff:0:0/96",
     ];
-    match text.parse::<std::net::IpAddr>() {
-        Ok(address) if chance.below(3) == 0 => format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 }),
+    match text.parse::<IpAddr>() {
+        Ok(address) if chance.below(4) > 0 => network_around(chance, address),
         _ => (*chance.pick(NETWORKS)).to_owned(),
+    }
+}
+
+/// A network, mostly a small one, at whose edge the address lies: the last within or the first beyond. Its own address may have bits beyond
+/// its length.
+fn network_around(chance: &mut Chance, address: IpAddr) -> String {
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let length = if chance.below(4) == 0 { chance.below(bits + 1) } else { bits - chance.below(3) };
+    // Of the network's address this bit is another than the address has. The one behind the last is none.
+    let differs = if chance.below(2) == 0 { length } else { length.saturating_sub(1) };
+    let flipped = if differs < bits { 1_u128 << (bits - 1 - differs) } else { 0 };
+    match address {
+        IpAddr::V4(four) => {
+            format!("{}/{length}", Ipv4Addr::from_bits(four.to_bits() ^ u32::try_from(flipped).expect("a bit of 32")))
+        }
+        IpAddr::V6(six) => format!("{}/{length}", Ipv6Addr::from_bits(six.to_bits() ^ flipped)),
     }
 }

@@ -1,5 +1,7 @@
 //! Signatures: any scheme with any settings, and requests that are signed, nearly signed, or made of pieces of signatures.
 
+mod words;
+
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,115 +14,7 @@ use sluicebox::{
 
 use super::{Target, mutate, tree};
 use crate::soak::chance::Chance;
-
-const SCHEMES: &[&str] = &[
-    "none",
-    "github",
-    "gitlab",
-    "bitbucket",
-    "stripe",
-    "slack",
-    "shopify",
-    "twilio",
-    "square",
-    "zoom",
-    "discord",
-    "mailgun",
-    "sendgrid",
-    "standard-webhooks",
-    "svix",
-    "hmac",
-    "bearer",
-    "basic",
-    "api-key",
-    "jwt",
-    "plugin",
-];
-
-const HEADERS: &[&str] = &[
-    "x-hub-signature-256",
-    "x-hub-signature",
-    "x-gitlab-token",
-    "stripe-signature",
-    "x-slack-signature",
-    "x-slack-request-timestamp",
-    "x-zm-signature",
-    "x-zm-request-timestamp",
-    "x-shopify-hmac-sha256",
-    "x-square-hmacsha256-signature",
-    "x-twilio-signature",
-    "x-signature-ed25519",
-    "x-signature-timestamp",
-    "x-twilio-email-event-webhook-signature",
-    "x-twilio-email-event-webhook-timestamp",
-    "webhook-id",
-    "webhook-timestamp",
-    "webhook-signature",
-    "svix-id",
-    "svix-timestamp",
-    "svix-signature",
-    "authorization",
-    "x-api-key",
-    "x-signature",
-    "x-time",
-    "x-id",
-];
-
-const SETTINGS: &[&str] = &[
-    "secret",
-    "secrets",
-    "header",
-    "algorithm",
-    "encoding",
-    "prefix",
-    "signed",
-    "timestamp_header",
-    "id_header",
-    "tolerance",
-    "url",
-    "username",
-    "plugin",
-    "credential_headers",
-    "key",
-    "preset",
-    "timestamp",
-    "",
-    "x-signature",
-    "sha1",
-    "sha512",
-    "base64",
-    "{body}",
-    "{timestamp}.{body}",
-    "{id}.{timestamp}.{body}",
-    "{url}{body}",
-    "{",
-    "}",
-    "{body}{id}",
-    "5m",
-    "-1s",
-    "whsec_",
-    "v1,",
-    "t=",
-    "v1=",
-];
-
-const WORDS: &[&str] = &[
-    "v0=",
-    "v1=",
-    "v1,",
-    "v1a,",
-    "t=",
-    ",",
-    "sha256=",
-    "Bearer ",
-    "Basic ",
-    "==",
-    "\u{e9}",
-    "%",
-    ".",
-    "eyJhbGciOiJub25lIn0.",
-    "1700000000",
-];
+use words::{HEADERS, SCHEMES, SETTINGS, WORDS};
 
 /// By which all may be signed: text, and the form of Standard Webhooks.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
