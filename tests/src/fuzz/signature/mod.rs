@@ -9,20 +9,31 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use sluicebox::{
     event::Timestamp,
-    verify::{Request, Spec},
+    verify::{Algorithm, Preset, Request, Spec, make_pair, presets},
 };
 
 use super::{Target, mutate, tree};
 use crate::soak::chance::Chance;
-use words::{HEADERS, SCHEMES, SETTINGS, WORDS};
+use words::{HEADERS, SETTINGS, WORDS};
 
 /// By which all may be signed: text, and the form of Standard Webhooks.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+/// The public half of a pair that somebody has.
+const ED25519: &str = "d52880e28f61caa4c2a48a82e55f4751a92289a78009ea9f6532270c16ce8abe";
 const NOW_SECS: u64 = 1_700_000_000;
 
 /// Requests, and the specs of sources.
-#[derive(Default)]
-pub(super) struct Signatures;
+pub(super) struct Signatures {
+    schemes: Vec<Preset>,
+    /// A public key.
+    p256: String,
+}
+
+impl Default for Signatures {
+    fn default() -> Self {
+        Self { schemes: presets(), p256: make_pair(Algorithm::EcdsaP256).expect("a pair").public }
+    }
+}
 
 /// A source's spec, and a request to it.
 #[derive(Debug)]
@@ -40,7 +51,7 @@ impl Target for Signatures {
     fn make(&self, chance: &mut Chance) -> Sent {
         let mut body = chance.pick::<&[u8]>(&[b"{\"a\":1}", b"", b"a=1&b=%20", b"\xff\0"]).to_vec();
         let mut headers = HeaderMap::new();
-        let spec = spec(chance);
+        let spec = spec(chance, self);
         for _ in 0..1 + chance.below(5) {
             let name = *chance.pick(HEADERS);
             let value = value(chance, &body);
@@ -73,14 +84,19 @@ impl Target for Signatures {
     }
 }
 
-fn spec(chance: &mut Chance) -> Value {
-    let scheme = *chance.pick(SCHEMES);
+fn spec(chance: &mut Chance, known: &Signatures) -> Value {
+    let preset = chance.pick(&known.schemes);
+    let scheme = preset.name;
     let mut fields = Map::from_iter([("scheme".to_owned(), json!(scheme))]);
-    if scheme != "none" {
-        fields.insert("secret".to_owned(), json!(SECRET));
+    match scheme {
+        "none" => {}
+        "plugin" => drop(fields.insert("plugin".to_owned(), json!("shop"))),
+        "sendgrid" => drop(fields.insert("public_key".to_owned(), json!(known.p256))),
+        _ if preset.is_public => drop(fields.insert("public_key".to_owned(), json!(ED25519))),
+        _ => drop(fields.insert("secret".to_owned(), json!(SECRET))),
     }
     match scheme {
-        "hmac" => {
+        "hmac" | "signature" => {
             fields.insert("header".to_owned(), json!("x-signature"));
             for (name, values) in [
                 ("signed", ["{body}", "{timestamp}.{body}", "{id}.{timestamp}.{body}"]),
