@@ -120,3 +120,17 @@ async fn leave_to_send_is_granted_by_a_handshake() {
     assert_eq!(ask("other", "shop.example").await.0, 405, "it takes no CloudEvents");
     host.stop().await;
 }
+
+/// Leave is granted to nobody from elsewhere, and each answer is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn leave_is_granted_only_where_events_would_be_taken_from() {
+    let host = Host::start().await;
+    host.apply(&format!("{SOURCE}allowed_origins = [\"*\"]\nallow_from = [\"192.0.2.0/24\"]\n")).await;
+    let ask = host.request(Method::OPTIONS, "/in/shop").header("webhook-request-origin", "shop.example");
+    assert_eq!(ask.send().await.expect("an answer").status(), 403);
+    assert_eq!(host.metric("sluicebox_ingest_requests_total").await, 1);
+    host.apply(&format!("{SOURCE}allowed_origins = [\"*\"]\n")).await;
+    let ask = host.request(Method::OPTIONS, "/in/shop").header("webhook-request-origin", "shop.example");
+    assert_eq!(ask.send().await.expect("an answer").status(), 200);
+    host.stop().await;
+}

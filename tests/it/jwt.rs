@@ -94,6 +94,7 @@ async fn an_issuer_that_fails_is_not_its_senders_fault() {
     assert_eq!((answer.status, &answer.json["type"]), (503, &json!("urn:sluicebox:problem:keys-unavailable")));
     assert_eq!(post(&host, &key.token()).await.status, 503);
     assert_eq!(issuer.received("/keys").len(), 1, "it is not asked again at once");
+    assert_eq!(post(&host, "no token").await.status, 401, "no key would change that");
 
     published.lock().expect("no panic").push(key.public.clone());
     time.pass_ms(10_000);

@@ -128,6 +128,30 @@ async fn a_key_that_comes_twice_stores_one_event_also_within_a_batch() {
     host.stop().await;
 }
 
+/// Two that are told apart by their ids are two, though the provider's place for ids says the same of both.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_that_is_told_counts_before_the_providers() {
+    let host = Host::start().await;
+    host.apply("[sources.stripe]\nverify = { scheme = \"stripe\", secret = \"s\" }\nidempotency = {}\n").await;
+    let entry = |id: &str| json!({ "source": "stripe", "id": id, "data": { "id": "order-7" } });
+    let first = host.send("/v1/events", &entry("7-paid")).await;
+    let second = host.send("/v1/events", &entry("7-refunded")).await;
+    assert_eq!((&first.json["duplicate"], &second.json["duplicate"]), (&Value::Null, &Value::Null), "{}", second.json);
+    assert_eq!(host.send("/v1/events", &entry("7-paid")).await.json, json!({ "id": first.json["id"], "duplicate": true }));
+    host.stop().await;
+}
+
+/// Only the host says by which method an event came.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_method_is_told_of_what_is_published() {
+    let host = Host::start().await;
+    host.apply(SOURCES).await;
+    let entry = json!({ "source": "shop", "data": 1, "headers": { "sluicebox-method": "DELETE", "x-kept": "1" } });
+    let id = host.send("/v1/events", &entry).await.json["id"].as_str().expect("an id").to_owned();
+    assert_eq!(host.event(&id).await["headers"], json!([["x-kept", "1"]]));
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cloud_events_are_published_in_every_mode() {
     let host = Host::start().await;

@@ -260,6 +260,23 @@ mod tests {
         assert_eq!(read(&bodies, unknown).await.expect_err("eight are needed and seven are left"), "busy");
     }
 
+    /// Who says much and sends nothing sets aside next to nothing.
+    #[tokio::test]
+    async fn a_share_grows_with_what_has_come() {
+        let bodies = Bodies::new(&Options { body_bytes_in_flight_max: 1 << 20, ..Options::default() }, &mut Registry::default());
+        let most = 1 << 19;
+        let mut share = bodies.share(most.min(SHARE_BYTES_MIN)).expect("there is space");
+        assert_eq!(share.bytes(), 1024);
+        for (came, has) in [(1024, 1024), (1025, 2048), (10_000, 10_000), (10_001, 20_000), (most - 1, most - 1), (most, most)] {
+            bodies.extend(&mut share, came, most).expect("there is space");
+            assert_eq!((share.bytes(), bodies.held.get()), (has, i64::try_from(has).expect("small")), "{came}");
+        }
+        let _others = bodies.share(1 << 19).expect("what is left");
+        assert_eq!(bodies.extend(&mut share, most + 1, most).expect_err("none is left").kind, "busy");
+        drop(share);
+        assert_eq!(bodies.held.get(), 1 << 19);
+    }
+
     #[tokio::test]
     async fn a_body_keeps_only_what_it_came_to() {
         let bodies = bodies();

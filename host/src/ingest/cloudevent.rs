@@ -214,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn the_events_of_a_batch_do_not_have_its_requests_headers_each() {
+        let batch = [("content-type", "application/cloudevents-batch+json"), ("x-filler", "much")];
+        let two = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t"},{"specversion":"1.0","id":"2","source":"/s","type":"t"}]"#;
+        let names = |event: &Event| event.headers.iter().map(|header| header.name.clone()).collect::<Vec<_>>();
+        for event in events(&batch, two).expect("two events") {
+            assert!(names(&event).iter().all(|name| name.starts_with("ce-")), "{:?}", event.headers);
+        }
+        let structured = [("content-type", "application/cloudevents+json"), ("x-filler", "much")];
+        assert!(names(&events(&structured, EVENT).expect("one")[0]).contains(&"x-filler".to_owned()));
+    }
+
+    #[test]
     fn a_batch_with_one_that_is_wrong_says_which() {
         let batch = [("content-type", "application/cloudevents-batch+json")];
         let problem = events(&batch, "[{}]").expect_err("it is none");

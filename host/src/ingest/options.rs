@@ -37,8 +37,8 @@ pub struct Options {
     pub body_bytes_per_second_min: u64,
     /// From the end of the headers to the answer; longer is answered for with 503.
     pub request_timeout_ms: u64,
-    /// The bodies of all requests that are not stored yet, by the length they declare or, without one, by what their source allows. Less
-    /// than a source's largest body keeps that one out for good.
+    /// The bodies of all requests that are not stored yet, by what has come of them: a share is at most twice that. Less than a source's
+    /// largest body keeps that one out for good.
     pub body_bytes_in_flight_max: usize,
     /// A compressed body may come to so many times its size.
     pub decode_ratio_max: usize,

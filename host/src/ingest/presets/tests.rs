@@ -148,6 +148,21 @@ const SAMPLES: &[Sample] = &[
         time: Some(1_553_791_677_094),
     },
     Sample { scheme: "sendgrid", headers: &[], body: r#"[{"event":"open"}]"#, texts: [None; 3], time: None },
+    // Under the names that verifying takes as well: a request that is sent again with others is the same event.
+    Sample {
+        scheme: "standard-webhooks",
+        headers: &[("svix-id", "msg_1")],
+        body: r#"{"type":"user.created"}"#,
+        texts: [Some("user.created"), None, Some("msg_1")],
+        time: None,
+    },
+    Sample {
+        scheme: "svix",
+        headers: &[("webhook-id", "msg_1")],
+        body: r#"{"type":"user.created"}"#,
+        texts: [Some("user.created"), None, Some("msg_1")],
+        time: None,
+    },
     Sample {
         scheme: "standard-webhooks",
         headers: &[("webhook-id", "msg_1")],

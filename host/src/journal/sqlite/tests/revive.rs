@@ -100,6 +100,19 @@ fn a_batch_is_folded_again_as_a_whole() {
     );
 }
 
+/// Else a circle of rules through a batch would have no end.
+#[test]
+fn what_is_taken_apart_has_come_as_far_as_its_event() {
+    let world = World::new();
+    dead_batch(&world, &["a", "b"]);
+    let file = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
+    file.execute("UPDATE events SET hops = seq + 2", []).expect("a test's own change");
+    assert_eq!(revive(&world, Revival::Batch { seq: place(&world), singly: true }).batches, 2);
+    let mut told = file.prepare("SELECT hops FROM batches WHERE state = 1 ORDER BY seq").expect("a query");
+    let hops: Vec<u32> = told.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("numbers");
+    assert_eq!(hops, [3, 4]);
+}
+
 #[test]
 fn a_batch_is_taken_apart_into_batches_of_one() {
     let world = World::new();
