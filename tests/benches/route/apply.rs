@@ -3,12 +3,9 @@
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use sluicebox_tests::{
-    Host,
-    figures::{Figures, Spread},
-};
+use sluicebox_tests::{Host, figures::Figures};
 
-use super::{ms, table::Table};
+use super::{ms, spread_row, table::Table};
 
 const RULES: usize = 100_000;
 /// Rules in one hub file, whose bytes have a limit.
@@ -33,14 +30,7 @@ pub(super) async fn to_many(figures: &mut Figures) -> Table {
     host.stop().await;
     let mut table = Table::new("One rule more, through the API", &["standing", "ms, median", "min", "max"]);
     for (name, told, measured) in [("apply_to_none", "0", &few), ("apply_to_100000", "100,000", &many)] {
-        let spread = Spread::of(measured);
-        figures.row(name, "ms", spread);
-        table.row(vec![
-            told.to_owned(),
-            format!("{:.1}", spread.median),
-            format!("{:.1}", spread.min),
-            format!("{:.1}", spread.max),
-        ]);
+        spread_row(figures, &mut table, name, told, measured);
     }
     table
 }

@@ -120,16 +120,17 @@ fn building(figures: &mut Figures) -> Table {
         ("add_one", "one rule more", &one),
         ("compact_120000", "joining 20,000 to them, in the background", &joined),
     ] {
-        let spread = Spread::of(measured);
-        figures.row(name, "ms", spread);
-        table.row(vec![
-            told.to_owned(),
-            format!("{:.2}", spread.median),
-            format!("{:.2}", spread.min),
-            format!("{:.2}", spread.max),
-        ]);
+        spread_row(figures, &mut table, name, told, measured);
     }
     table
+}
+
+/// A row of milliseconds: median, least and most.
+fn spread_row(figures: &mut Figures, table: &mut Table, name: &str, told: &str, measured: &[f64]) {
+    let spread = Spread::of(measured);
+    figures.row(name, "ms", spread);
+    let cells = [spread.median, spread.min, spread.max].map(|ms| format!("{ms:.2}"));
+    table.row([told.to_owned()].into_iter().chain(cells).collect());
 }
 
 fn ms(since: Instant) -> f64 {
