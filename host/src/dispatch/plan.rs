@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::{
         dispatch::Wants,
-        event::{EventId, Name, Timestamp},
+        event::{Name, Timestamp},
         journal::{BatchLimits, FlushReason, Lane},
     };
 
@@ -165,20 +165,7 @@ mod tests {
 
     fn event() -> Event {
         let header = |n: &str| Header { name: n.into(), value: "v".into() };
-        Event {
-            workspace: Name::default_workspace(),
-            id: EventId::new(Timestamp(0), [0; 10]),
-            source: name("s"),
-            event_type: "t".into(),
-            subject: None,
-            received_at: Timestamp(0),
-            time: None,
-            external_id: None,
-            content_type: None,
-            headers: vec![header("x-event"), header("x-other")],
-            body: Bytes::from_static(b"1"),
-            attributes: Vec::new(),
-        }
+        Event { headers: vec![header("x-event"), header("x-other")], ..Event::bare("t", "1") }
     }
 
     fn run(rule: &Rule, message: Message) -> Outcome {

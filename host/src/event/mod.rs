@@ -122,6 +122,27 @@ pub struct Event {
     pub attributes: Vec<Attribute>,
 }
 
+#[cfg(test)]
+impl Event {
+    /// An event of source `shop` at the beginning of time, with nothing else to it.
+    pub(crate) fn bare(event_type: &str, body: impl Into<Bytes>) -> Self {
+        Self {
+            workspace: Name::default_workspace(),
+            id: EventId::new(Timestamp(0), [0; 10]),
+            source: "shop".parse().expect("a name"),
+            event_type: event_type.to_owned(),
+            subject: None,
+            received_at: Timestamp(0),
+            time: None,
+            external_id: None,
+            content_type: None,
+            headers: Vec::new(),
+            body: body.into(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
 /// What a rule sends: an event as its plugins left it. The one place where "unchanged" is kept apart from "changed to the same".
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {

@@ -1,12 +1,7 @@
 //! The rules of a workspace and their index, as drafts change them.
 
-use bytes::Bytes;
-
 use super::*;
-use crate::{
-    dispatch::Rules,
-    event::{Event, EventId},
-};
+use crate::{dispatch::Rules, event::Event};
 
 /// More than are compiled again with each change.
 const MANY: usize = 600;
@@ -20,20 +15,7 @@ impl World {
     fn found(&self, event_type: &str) -> Vec<String> {
         let rules = self.rules();
         assert!(rules.rules.is_sorted_by(|a, b| a.name < b.name) && rules.rules.len() == rules.index.len());
-        let event = Event {
-            workspace: Name::default_workspace(),
-            id: EventId::from_bytes([0; 16]),
-            source: name("shop"),
-            event_type: event_type.to_owned(),
-            subject: None,
-            received_at: Timestamp(0),
-            time: None,
-            external_id: None,
-            content_type: None,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            attributes: Vec::new(),
-        };
+        let event = Event::bare(event_type, "");
         rules.index.matches(&event).into_iter().map(|number| rules.rules[number].name.to_string()).collect()
     }
 }

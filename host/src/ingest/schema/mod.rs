@@ -140,11 +140,9 @@ impl fmt::Debug for Schemas {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use serde_json::json;
 
     use super::*;
-    use crate::event::{EventId, Name, Timestamp};
 
     fn schemas(more: &Value) -> Result<Option<Schemas>, Invalid> {
         let mut spec = json!({ "verify": { "scheme": "none" } });
@@ -153,20 +151,7 @@ mod tests {
     }
 
     fn arrival(event_type: &str, body: &str) -> Arrival {
-        Arrival::of(Event {
-            workspace: Name::default_workspace(),
-            id: EventId::new(Timestamp(0), [0; 10]),
-            source: "shop".parse().expect("a name"),
-            event_type: event_type.to_owned(),
-            subject: None,
-            received_at: Timestamp(0),
-            time: None,
-            external_id: None,
-            content_type: None,
-            headers: Vec::new(),
-            body: Bytes::from(body.to_owned()),
-            attributes: Vec::new(),
-        })
+        Arrival::of(Event::bare(event_type, body.to_owned()))
     }
 
     fn order() -> Value {

@@ -1,22 +1,11 @@
-use bytes::Bytes;
-
 use super::*;
-use crate::event::{EventId, Header, Name, Timestamp};
+use crate::event::Header;
 
 fn event(body: &str) -> Event {
     Event {
-        workspace: Name::default_workspace(),
-        id: EventId::from_bytes([0; 16]),
-        source: "shop".parse().expect("a name"),
-        event_type: "order.paid".into(),
-        subject: None,
-        received_at: Timestamp(0),
-        time: None,
-        external_id: None,
         content_type: Some("text/plain".into()),
         headers: vec![Header { name: "x-shop-region".into(), value: "eu".into() }],
-        body: Bytes::copy_from_slice(body.as_bytes()),
-        attributes: Vec::new(),
+        ..Event::bare("order.paid", body.to_owned())
     }
 }
 

@@ -2,30 +2,16 @@
 
 mod index;
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{pattern::*, *};
-use crate::event::{Event, EventId, Header, Invalid, Name, Timestamp};
+use crate::event::{Event, Header, Invalid};
 
 /// An event of source `shop` and type `order.paid` with this body.
 fn event(body: &[u8]) -> Event {
     let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
-    Event {
-        workspace: Name::default_workspace(),
-        id: EventId::from_bytes([0; 16]),
-        source: "shop".parse().expect("a name"),
-        event_type: "order.paid".into(),
-        subject: None,
-        received_at: Timestamp(0),
-        time: None,
-        external_id: None,
-        content_type: None,
-        headers: vec![header("x-tag", "red"), header("x-tag", "blue")],
-        body: Bytes::copy_from_slice(body),
-        attributes: Vec::new(),
-    }
+    Event { headers: vec![header("x-tag", "red"), header("x-tag", "blue")], ..Event::bare("order.paid", body.to_owned()) }
 }
 
 fn parse(pattern: &Value) -> Pattern {
