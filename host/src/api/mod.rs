@@ -129,7 +129,7 @@ async fn unknown_route() -> Problem {
 async fn authorize(State(parts): State<Parts>, request: Request, next: Next) -> Response {
     let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match presented.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(key) if parts.hub.authorize(key) => next.run(request).await,
+        Some(key) if parts.hub.authenticate(key).is_some() => next.run(request).await,
         _ => {
             let detail = "send the admin key as `Authorization: Bearer ...`; it is in admin.key in the data folder";
             let mut response = Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail).into_response();

@@ -9,12 +9,14 @@
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `access` | who calls, and what their key allows |
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
 
+mod access;
 mod apply;
 mod check;
 mod compaction;
@@ -40,6 +42,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Caller, Scope, ScopeError};
 pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
@@ -239,12 +242,6 @@ impl Hub {
         let standing = self.inner.state.load().workspace(workspace);
         let of_kind = standing.iter().filter(|(key, _)| key.0 == kind);
         of_kind.map(|(key, item)| (key.1.clone(), seal::shown(&Entry::new(workspace, key), &item.document))).collect()
-    }
-
-    /// Whether this is the admin key; takes the same time whichever letter is wrong.
-    #[must_use]
-    pub fn authorize(&self, presented: &str) -> bool {
-        self.inner.keys.is_admin(presented)
     }
 
     /// A key of this data folder for another purpose, which tells nothing of the main key.
