@@ -58,6 +58,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["ingest/coding.rs"]),
     // `lib.rs` joins the routers of both.
     ("axum", &["ingest/", "api/", "lib.rs"]),
+    ("aide", &["api/"]),
     ("clap", &["cli/"]),
 ];
 

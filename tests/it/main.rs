@@ -32,6 +32,7 @@ mod kill;
 mod lanes;
 mod listen;
 mod official;
+mod openapi;
 mod order;
 mod pace;
 mod path;

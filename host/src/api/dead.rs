@@ -5,24 +5,23 @@
 
 use std::time::{Duration, Instant};
 
-use axum::{
-    Json, Router,
-    extract::State,
-    routing::{get, post},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Parts,
-    documents::Wishes,
-    query::{Checked, Moment, bad_query, page_size},
+    access::Workspace,
+    openapi::{Checked, Json, Routes, Wishes, get, post},
+    query::{Moment, bad_query, page_size},
     retry::rule_is_there,
     store_problem,
     wire::{self, KindName, RetryAll, TakenUp, Through},
 };
 use crate::{
     event::{Name, Timestamp},
+    hub::Scope,
     ingest::Problem,
     journal::{DeadFilter, DeadKind, DeadPlace, DeadSlice, Narrow, Revival},
 };
@@ -36,11 +35,18 @@ pub(super) const CALL_MAX: usize = 5_000;
 /// A call that has taken longer ends with the transaction at hand.
 pub(super) const CALL_TIME: Duration = Duration::from_secs(5);
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/dead-letters", get(list)).route("/v1/dead-letters/retry", post(retry))
+pub(super) fn routes() -> Routes {
+    let list = get("/v1/dead-letters", Scope::Read, list)
+        .named("listDeadLetters", "List dead letters")
+        .refuses(&["query-too-slow", "storage-unavailable"]);
+    let retry = post("/v1/dead-letters/retry", Scope::Replay, retry)
+        .named("retryDeadLetters", "Try again all dead letters that a query finds")
+        .told("A call takes up so many, oldest first; where its answer has `next`, the next call goes on there.")
+        .refuses(&["query-too-slow", "storage-unavailable"]);
+    Routes::tagged("Dead letters").add(list).add(retry)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DeadQuery {
     kind: Option<KindName>,
@@ -58,13 +64,13 @@ struct DeadQuery {
 }
 
 impl DeadQuery {
-    fn filter(self) -> Result<DeadFilter, Problem> {
+    fn filter(self, workspace: Name) -> Result<DeadFilter, Problem> {
         let kind = self.kind.map(DeadKind::from);
         if self.destination.is_some() && kind.is_some_and(|kind| kind != DeadKind::Delivery) {
             return Err(bad_query("destination: only deliveries have one"));
         }
         Ok(DeadFilter {
-            workspace: Name::default_workspace(),
+            workspace,
             kind,
             rule: self.rule,
             destination: self.destination,
@@ -80,24 +86,29 @@ impl DeadQuery {
     }
 }
 
-async fn list(State(parts): State<Parts>, Checked(query): Checked<DeadQuery>) -> Result<Json<Value>, Problem> {
+async fn list(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Checked(query): Checked<DeadQuery>,
+) -> Result<Json<Value>, Problem> {
     let limit = page_size(query.limit)?;
     let beyond =
         query.before.as_deref().map(|text| wire::place_of(text).ok_or_else(|| bad_query("before: no cursor of this listing")));
     let slice = DeadSlice { oldest_first: false, beyond: beyond.transpose()?, limit, attempts_max: ATTEMPTS_SHOWN };
-    let page = parts.journal.dead_letters(query.filter()?, slice).await.map_err(|error| store_problem(&error))?;
+    let page = parts.journal.dead_letters(query.filter(workspace)?, slice).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::dead_letters(&page)))
 }
 
 async fn retry(
     State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
     Checked(query): Checked<DeadQuery>,
     Wishes(wishes): Wishes<RetryAll>,
 ) -> Result<Json<Value>, Problem> {
     if query.before.is_some() || query.limit.is_some() {
         return Err(bad_query("before, limit: all that the query finds is taken up; `next` in the body goes on after an answer"));
     }
-    let mut filter = query.filter()?;
+    let mut filter = query.filter(workspace)?;
     if wishes.dry_run {
         let counts = parts.journal.count_dead_letters(filter).await.map_err(|error| store_problem(&error))?;
         let total: u64 = counts.iter().map(|count| count.count).sum();
@@ -136,7 +147,8 @@ async fn take_up(parts: &Parts, filter: &DeadFilter, wishes: &RetryAll, begun: P
         let page = parts.journal.dead_letters(filter.clone(), slice).await.map_err(|error| store_problem(&error))?;
         seen += page.items.len();
         let (can, cannot): (Vec<_>, Vec<_>) = page.items.iter().partition(|letter| {
-            wishes.through == Through::AsItWas || letter.record.rule().is_none_or(|rule| rule_is_there(parts, rule))
+            wishes.through == Through::AsItWas
+                || letter.record.rule().is_none_or(|rule| rule_is_there(parts, &filter.workspace, rule))
         });
         taken_up.skipped += cannot.len() as u64;
         for chunk in chunks(can.iter().map(|letter| revival(letter.place, wishes))) {

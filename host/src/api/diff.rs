@@ -2,24 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::post,
-};
+use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Parts,
-    documents::{Document, hub_problem},
-    parsed, store_problem, wire,
+    access::Workspace,
+    documents::hub_problem,
+    openapi::{Document, Json, Path, Routes, post},
+    parsed,
+    paths::ByName,
+    store_problem, wire,
 };
 use crate::{
     dispatch,
     event::{Event, Name},
-    hub::{Trial, Tried},
+    hub::{Scope, Trial, Tried},
     ingest::Problem,
     journal::EventFilter,
 };
@@ -39,12 +40,16 @@ const SHOWN_BYTES_MAX: usize = 4 << 20;
 /// A longer body is left out of what is shown, in bytes of JSON.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/plugins/{name}/diff", post(diff))
+pub(super) fn routes() -> Routes {
+    let diff = post("/v1/plugins/{name}/diff", Scope::Plugins, diff)
+        .named("diffPlugin", "Compare two versions of a plugin on stored events")
+        .told("Nothing is stored, and nothing is sent.")
+        .refuses(&["query-too-slow", "storage-unavailable", "unknown-name", "unknown-version", "version-not-ready"]);
+    Routes::tagged("Plugins").add(diff)
 }
 
 /// What `POST /v1/plugins/{name}/diff` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DiffRequest {
     digest: String,
@@ -54,7 +59,8 @@ struct DiffRequest {
 }
 
 /// As of `GET /v1/events`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "EventFilter")]
 #[serde(deny_unknown_fields)]
 struct Filter {
     source: Option<Name>,
@@ -66,21 +72,22 @@ struct Filter {
 
 async fn diff(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
     Document(request): Document<DiffRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let (plugin, pin) = (parsed("name", &name)?, parsed("digest", &request.digest)?);
-    let trial = parts.hub.trial(&Name::default_workspace(), &plugin, &pin, request.rule.as_ref()).await;
+    let pin = parsed("digest", &request.digest)?;
+    let trial = parts.hub.trial(&workspace, &plugin, &pin, request.rule.as_ref()).await;
     let trial = trial.map_err(|error| hub_problem(&error))?;
-    let (mut tally, state) = (Tally::default(), dispatch::stored_state(&parts.journal, &Name::default_workspace()));
+    let (mut tally, state) = (Tally::default(), dispatch::stored_state(&parts.journal, &workspace));
     let begun = Instant::now();
-    let events = chosen(&parts, request.events).await?;
+    let events = chosen(&parts, &workspace, request.events).await?;
     for id in &events {
         if begun.elapsed() >= TIME_MAX {
             tally.out_of_time = true;
             break;
         }
-        let found = parts.journal.event(Name::default_workspace(), *id).await.map_err(|error| store_problem(&error))?;
+        let found = parts.journal.event(workspace.clone(), *id).await.map_err(|error| store_problem(&error))?;
         // One that is gone meanwhile has nothing to be compared.
         let Some((record, ..)) = found else { continue };
         tally.out_of_time =
@@ -92,14 +99,14 @@ async fn diff(
     Ok(Json(tally.told(&trial, events.len())))
 }
 
-async fn chosen(parts: &Parts, filter: Filter) -> Result<Vec<crate::event::EventId>, Problem> {
+async fn chosen(parts: &Parts, workspace: &Name, filter: Filter) -> Result<Vec<crate::event::EventId>, Problem> {
     let Filter { source, event_type, before, limit } = filter;
     let limit = limit.unwrap_or(EVENTS_DEFAULT);
     if !(1..=EVENTS_MAX).contains(&limit) {
         let detail = format!("events.limit: {limit} is outside of 1 to {EVENTS_MAX}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
     }
-    let filter = EventFilter { source, event_type, before, ..EventFilter::newest(Name::default_workspace(), limit) };
+    let filter = EventFilter { source, event_type, before, ..EventFilter::newest(workspace.clone(), limit) };
     let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
     Ok(page.items.iter().map(|record| record.event.id).collect())
 }

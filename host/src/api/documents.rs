@@ -2,48 +2,114 @@
 
 use std::collections::BTreeMap;
 
+use aide::openapi::Operation;
 use axum::{
-    Json, Router,
-    extract::{DefaultBodyLimit, FromRequest, Path, Request, State},
+    extract::State,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use bytes::Bytes;
-use http::{StatusCode, header};
-use serde::{Deserialize, de::DeserializeOwned};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Parts, destinations, parsed,
-    query::Checked,
+    Parts,
+    access::{Call, Workspace},
+    destinations,
+    openapi::{
+        Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Json, Path, Routes, delete, describe_body, get,
+        post, put,
+    },
+    paths::ByName,
     versions,
-    wire::{self, Applied, ApplyRequest, ComponentStored, SpecProblem},
+    wire::{self, Applied, ApplyRequest, ComponentStored, Documents, SpecProblem, VersionTold},
 };
 use crate::{
     event::Name,
-    hub::{self, Draft, HubError, Kind, KindError},
+    hub::{self, Draft, HubError, Kind, Scope},
     ingest::Problem,
 };
 
-/// The largest hub file or document, in bytes.
-const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The largest component, in bytes; the plugin machine has a limit of its own below it.
 const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-pub(super) fn routes() -> Router<Parts> {
-    let documents = Router::new()
-        .route("/v1/apply", post(apply))
-        .route("/v1/{kind}", get(list))
-        .layer(DefaultBodyLimit::max(DOCUMENT_BYTES_MAX));
-    // A plugin is put as a document or as its bytes; documents are measured when they are read.
-    let components = Router::new()
-        .route("/v1/components", post(store))
-        .route("/v1/{kind}/{name}", get(one).put(put).delete(delete))
-        .layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX));
-    documents.merge(components)
+/// What a change of documents may be refused for.
+const REFUSALS: &[&str] = &[
+    "bad-query",
+    "compiling",
+    "component-refused",
+    "in-use",
+    "invalid-document",
+    "limit-reached",
+    "not-compiled",
+    "storage-unavailable",
+    "unknown-name",
+    "unknown-version",
+    "version-not-ready",
+];
+
+pub(super) fn routes() -> Routes {
+    let apply = post("/v1/apply", Scope::Rules, apply)
+        .named("apply", "Apply a hub file: all of it or, where anything is wrong, nothing")
+        .told("Where it changes plugins, the key needs the scope `plugins` too.")
+        .body_bytes_max(DOCUMENT_BYTES_MAX)
+        .refuses(REFUSALS);
+    let components = post("/v1/components", Scope::Plugins, store)
+        .named("storeComponent", "Store a component's bytes, for documents to name by digest")
+        .body_bytes_max(COMPONENT_BYTES_MAX)
+        .refuses(&["compiling", "component-refused", "not-compiled", "storage-unavailable"]);
+    Kind::ALL.into_iter().fold(Routes::tagged("Documents").add(apply).add(components), of_kind)
 }
 
-#[derive(Default, Deserialize)]
+/// The routes of one kind of documents.
+fn of_kind(routes: Routes, kind: Kind) -> Routes {
+    let (folder, one_path) = (format!("/v1/{kind}"), format!("/v1/{kind}/{{name}}"));
+    let (plural, singular) = (capitalized(kind.as_str()), capitalized(kind.singular()));
+    let changes = if kind == Kind::Plugin { Scope::Plugins } else { Scope::Rules };
+    let list = get(&folder, Scope::Read, async move |state, workspace| list(kind, state, workspace).await)
+        .named(&format!("list{plural}"), &format!("List {kind}"));
+    let one = get(&one_path, Scope::Read, async move |state, workspace, path| one(kind, state, workspace, path).await)
+        .named(&format!("get{singular}"), &format!("Get a {}", kind.singular()))
+        .refuses(&["unknown-name"]);
+    let delete = delete(&one_path, changes, async move |state, workspace, path| remove(kind, state, workspace, path).await)
+        .named(&format!("delete{singular}"), &format!("Delete a {}", kind.singular()))
+        .refuses(REFUSALS);
+    let routes = routes.add(list).add(one).add(delete);
+    let put = match kind {
+        Kind::Plugin => put(&one_path, changes, put_plugin)
+            .told("Sent as application/wasm, the body is the component of a new version; else it is the document.")
+            .answers::<VersionTold>(
+                202,
+                "A version that is compiled, or becomes active, when it is its turn; `Location` says where to look.",
+            )
+            .body_bytes_max(COMPONENT_BYTES_MAX),
+        Kind::Source | Kind::Destination | Kind::Rule => {
+            put(&one_path, changes, async move |state, workspace, path, document| {
+                put_one(kind, state, workspace, path, document).await
+            })
+            .body_bytes_max(DOCUMENT_BYTES_MAX)
+        }
+    };
+    routes.add(
+        put.named(&format!("put{singular}"), &format!("Create or replace a {}", kind.singular()))
+            .with(move |operation: &mut Operation| {
+                describe_body(operation, &format!("{singular}Document"), document_schema(kind))
+            })
+            .refuses(REFUSALS),
+    )
+}
+
+fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_ascii_uppercase() + rest
+}
+
+/// What a document of this kind has to be.
+fn document_schema(kind: Kind) -> Value {
+    json!({ "type": "object", "description": format!("A {}, as the hub file has it.", kind.singular()) })
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ApplyQuery {
     /// Whether what the file does not name goes.
@@ -53,29 +119,44 @@ struct ApplyQuery {
 
 async fn apply(
     State(parts): State<Parts>,
+    call: Call,
     Checked(query): Checked<ApplyQuery>,
     Document(request): Document<ApplyRequest>,
 ) -> Result<Json<Applied>, Problem> {
     let entries = request.into_entries().map(|(key, document)| (key, Some(document)));
-    commit(&parts, Draft { entries: entries.collect(), prune: query.prune }).await
+    let draft = Draft { entries: entries.collect(), prune: query.prune };
+    if changes_plugins(&parts, &call.workspace, &draft) {
+        call.needs(Scope::Plugins)?;
+    }
+    commit(&parts, &call.workspace, draft).await
 }
 
-async fn list(State(parts): State<Parts>, Path(kind): Path<String>) -> Result<Json<Value>, Problem> {
-    let kind = self::kind(&kind)?;
-    let documents = parts.hub.list(&Name::default_workspace(), kind);
-    let items = documents.into_iter().map(|(name, document)| {
-        let mut item = json!({ "name": name, "document": document });
-        if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
-            item["runtime"] = runtime;
-        }
-        item
+/// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.
+fn changes_plugins(parts: &Parts, workspace: &Name, draft: &Draft) -> bool {
+    let stands = parts.hub.list(workspace, Kind::Plugin);
+    let named = |name: &Name| draft.entries.contains_key(&(Kind::Plugin, name.clone()));
+    let changed = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin).any(|((_, name), document)| {
+        let standing = stands.iter().find(|(other, _)| other == name).map(|(_, document)| document);
+        standing != document.as_ref()
     });
-    Ok(Json(json!({ "items": items.collect::<Value>() })))
+    changed || (draft.prune && stands.iter().any(|(name, _)| !named(name)))
 }
 
-async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
-    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
-    let workspace = Name::default_workspace();
+async fn list(kind: Kind, State(parts): State<Parts>, Workspace(workspace): Workspace) -> Result<Json<Documents>, Problem> {
+    let documents = parts.hub.list(&workspace, kind);
+    let items = documents.into_iter().map(|(name, document)| {
+        let runtime = if kind == Kind::Destination { destinations::runtime(&parts.paces, &workspace, &name) } else { None };
+        wire::Listed { name, document, runtime }
+    });
+    Ok(Json(Documents { items: items.collect() }))
+}
+
+async fn one(
+    kind: Kind,
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
+) -> Result<Json<Map<String, Value>>, Problem> {
     let found = parts.hub.get(&workspace, kind, &name);
     let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
     if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
@@ -85,29 +166,19 @@ async fn one(State(parts): State<Parts>, Path((kind, name)): Path<(String, Strin
     if !public_keys.is_empty() {
         document["public_keys"] = json!(public_keys);
     }
-    if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &name)) {
+    if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &workspace, &name)) {
         document["runtime"] = runtime;
     }
-    Ok(Json(document))
+    Ok(Json(document.as_object().cloned().unwrap_or_default()))
 }
 
-async fn put(
+async fn put_one(
+    kind: Kind,
     State(parts): State<Parts>,
-    Path((kind, name)): Path<(String, String)>,
-    Checked(query): Checked<PutQuery>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
-    let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/wasm");
-    if kind == Kind::Plugin && is_wasm {
-        let component = read(request, &parts).await?;
-        return versions::upload(parts, name, query.activate, component).await;
-    }
-    if query.activate {
-        let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
-    }
-    let mut document = Document::<Map<String, Value>>::from_request(request, &parts).await?.0;
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
+    Document(mut document): Document<Map<String, Value>>,
+) -> Result<Json<Applied>, Problem> {
     // Shown by GET, and not the document's: what was shown may be put back.
     match kind {
         Kind::Plugin => drop(document.remove("breaker")),
@@ -115,15 +186,58 @@ async fn put(
         Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
-    Ok(commit(&parts, Draft { entries, prune: false }).await?.into_response())
+    commit(&parts, &workspace, Draft { entries, prune: false }).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PutQuery {
     /// Whether an uploaded version becomes the active one when it is ready.
     #[serde(default)]
     activate: bool,
+}
+
+async fn put_plugin(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
+    Checked(query): Checked<PutQuery>,
+    body: DocumentOrComponent,
+) -> Result<Response, Problem> {
+    match body {
+        DocumentOrComponent::Component(bytes) => versions::upload(parts, workspace, name, query.activate, bytes).await,
+        DocumentOrComponent::Document(_) if query.activate => {
+            let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail))
+        }
+        DocumentOrComponent::Document(document) => {
+            let path = Path(ByName { name });
+            put_one(Kind::Plugin, State(parts), Workspace(workspace), path, Document(document))
+                .await
+                .map(IntoResponse::into_response)
+        }
+    }
+}
+
+async fn remove(
+    kind: Kind,
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
+) -> Result<Json<Applied>, Problem> {
+    commit(&parts, &workspace, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
+}
+
+async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {
+    let (digest, exports) = to_its_end(async move { parts.hub.put_component(bytes).await }).await?;
+    let exports = exports.names().into_iter().map(str::to_owned).collect();
+    Ok(Json(ComponentStored { digest: digest.to_string(), exports }))
+}
+
+async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Result<Json<Applied>, Problem> {
+    let applied = parts.hub.apply(workspace, draft).await;
+    parts.paces.forget_deleted();
+    Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 
 /// Whoever asked may go away meanwhile: what is begun is done all the same.
@@ -137,71 +251,12 @@ pub(super) async fn to_its_end<T: Send + 'static>(
     done.map_err(|error| hub_problem(&error))
 }
 
-async fn delete(State(parts): State<Parts>, Path((kind, name)): Path<(String, String)>) -> Result<Json<Applied>, Problem> {
-    let (kind, name) = (self::kind(&kind)?, parsed("name", &name)?);
-    commit(&parts, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
-}
-
-async fn store(State(parts): State<Parts>, request: Request) -> Result<Json<ComponentStored>, Problem> {
-    let bytes = read(request, &parts).await?;
-    let (digest, exports) = to_its_end(async move { parts.hub.put_component(bytes).await }).await?;
-    let exports = exports.names().into_iter().map(str::to_owned).collect();
-    Ok(Json(ComponentStored { digest: digest.to_string(), exports }))
-}
-
-async fn commit(parts: &Parts, draft: Draft) -> Result<Json<Applied>, Problem> {
-    let applied = parts.hub.apply(&Name::default_workspace(), draft).await;
-    parts.paces.forget_deleted();
-    Ok(told(applied.map_err(|error| hub_problem(&error))?))
-}
-
 pub(super) fn told(applied: hub::Applied) -> Json<Applied> {
     Json(Applied {
         revision: applied.revision,
         changes: applied.changes.iter().map(ToString::to_string).collect(),
         generated_secrets: applied.generated.into_iter().map(|made| (made.destination, made.secret)).collect(),
     })
-}
-
-fn kind(text: &str) -> Result<Kind, Problem> {
-    text.parse().map_err(|error: KindError| Problem::new(StatusCode::NOT_FOUND, "unknown-route", error.to_string()))
-}
-
-/// A JSON body, refused with a problem that says where it is wrong.
-pub(super) struct Document<T>(pub(super) T);
-
-impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
-        document(&read(request, parts).await?).map(Self)
-    }
-}
-
-fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    if bytes.len() > DOCUMENT_BYTES_MAX {
-        let detail = format!("a document has at most {DOCUMENT_BYTES_MAX} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
-    }
-    let text = &mut serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(text)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-document", format!("{}: {}", error.path(), error.inner())))
-}
-
-/// A JSON body that may be left out.
-pub(super) struct Wishes<T>(pub(super) T);
-
-impl<T: DeserializeOwned + Default> FromRequest<Parts> for Wishes<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
-        let bytes = read(request, parts).await?;
-        if bytes.is_empty() { Ok(Self(T::default())) } else { Ok(Self(document(&bytes)?)) }
-    }
-}
-
-async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, parts).await.map_err(|error| Problem::new(error.status(), "bad-body", error.body_text()))
 }
 
 pub(super) fn hub_problem(error: &HubError) -> Problem {

@@ -1,45 +1,91 @@
 //! What came in: events, each with its runs and deliveries.
 
 use axum::{
-    Json, Router,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     response::Response,
-    routing::get,
 };
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Parts, parsed,
-    query::{Checked, Moment, page_size},
-    store_problem, wire,
+    Parts,
+    access::Workspace,
+    openapi::{Checked, Json, Path, Route, Routes, describe_contents, get, post},
+    paths::{ById, ByRule},
+    query::{Moment, page_size},
+    store_problem,
+    wire::{self, Publish, Published},
 };
 use crate::{
     event::{EventId, Name, Timestamp},
+    hub::Scope,
     ingest::Problem,
     journal::{EventFilter, EventHistory},
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new()
-        .route("/v1/events", get(list).post(publish))
-        .route("/v1/events/{id}", get(one))
-        .route("/v1/events/{id}/runs/{rule}/saw", get(saw))
+pub(super) fn routes() -> Routes {
+    let list = get("/v1/events", Scope::Read, list)
+        .named("listEvents", "List events")
+        .refuses(&["query-too-slow", "storage-unavailable"]);
+    let one = get("/v1/events/{id}", Scope::Read, one)
+        .named("getEvent", "Get an event with its runs and deliveries")
+        .refuses(&["storage-unavailable", "unknown-event"]);
+    let saw = get("/v1/events/{id}/runs/{rule}/saw", Scope::Read, saw)
+        .named("getWhatRunSaw", "Get what the plugins of a failed run were told")
+        .refuses(&["no-failed-run", "storage-unavailable"]);
+    Routes::tagged("Events").add(list).add(publishing()).add(one).add(saw)
 }
 
-#[derive(Deserialize)]
+/// CloudEvents in structured and batched mode; in binary mode the body is of any type.
+const PUBLISHED_AS: &[&str] = &["application/cloudevents+json", "application/cloudevents-batch+json", "*/*"];
+
+fn publishing() -> Route {
+    post("/v1/events", Scope::Ingest, publish)
+        .named("publishEvents", "Publish events")
+        .told("One event, an array of them, or CloudEvents in any mode, told by the content type; see docs/api.md.")
+        .with(describe_contents::<Publish>(PUBLISHED_AS))
+        .answers::<Published>(202, "All are stored.")
+        .answers::<Published>(207, "Some are stored; `events` has what became of each.")
+        .refuses(&[
+            "bad-body",
+            "bad-event",
+            "body-broken",
+            "body-rate",
+            "body-too-large",
+            "body-too-slow",
+            "busy",
+            "cloudevents-format",
+            "content-encoding",
+            "no-randomness",
+            "not-a-cloudevent",
+            "schema",
+            "storage-full",
+            "storage-slow",
+            "storage-unavailable",
+            "too-many-events",
+            "unknown-source",
+        ])
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PublishQuery {
-    /// Of CloudEvents.
+    /// Of CloudEvents, which name none.
     source: Option<String>,
 }
 
-async fn publish(State(parts): State<Parts>, Checked(query): Checked<PublishQuery>, request: Request) -> Response {
-    parts.publisher.publish(Name::default_workspace(), query.source, request).await
+async fn publish(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Checked(query): Checked<PublishQuery>,
+    request: Request,
+) -> Response {
+    parts.publisher.publish(workspace, query.source, request).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
     source: Option<Name>,
@@ -65,7 +111,7 @@ impl EventQuery {
         self.before.is_some() || self.limit.is_some()
     }
 
-    pub(super) fn filter(self, limit: usize) -> EventFilter {
+    pub(super) fn filter(self, workspace: Name, limit: usize) -> EventFilter {
         EventFilter {
             source: self.source,
             event_type: self.event_type,
@@ -74,33 +120,43 @@ impl EventQuery {
             since: self.since.map(Timestamp::from),
             until: self.until.map(Timestamp::from),
             before: self.before,
-            ..EventFilter::newest(Name::default_workspace(), limit)
+            ..EventFilter::newest(workspace, limit)
         }
     }
 }
 
-async fn list(State(parts): State<Parts>, Checked(query): Checked<EventQuery>) -> Result<Json<Value>, Problem> {
+async fn list(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Checked(query): Checked<EventQuery>,
+) -> Result<Json<Value>, Problem> {
     let limit = page_size(query.limit)?;
-    let page = parts.journal.events(query.filter(limit)).await.map_err(|error| store_problem(&error))?;
+    let page = parts.journal.events(query.filter(workspace, limit)).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::event)))
 }
 
-async fn one(State(parts): State<Parts>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id: EventId = parsed("id", &id)?;
-    let (record, runs, deliveries) = find(&parts, id).await?;
+async fn one(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ById { id }): Path<ById<EventId>>,
+) -> Result<Json<Value>, Problem> {
+    let (record, runs, deliveries) = find(&parts, &workspace, id).await?;
     Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
 }
 
 /// An event with its runs and deliveries.
-pub(super) async fn find(parts: &Parts, id: EventId) -> Result<EventHistory, Problem> {
-    let found = parts.journal.event(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+pub(super) async fn find(parts: &Parts, workspace: &Name, id: EventId) -> Result<EventHistory, Problem> {
+    let found = parts.journal.event(workspace.clone(), id).await.map_err(|error| store_problem(&error))?;
     found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-event", format!("there is no event {id}")))
 }
 
 /// What the plugins of a failed run were told, so that their calls can be repeated.
-async fn saw(State(parts): State<Parts>, Path((id, rule)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
-    let (id, rule): (EventId, Name) = (parsed("id", &id)?, parsed("rule", &rule)?);
-    let found = parts.journal.saw(Name::default_workspace(), id, rule.clone()).await.map_err(|error| store_problem(&error))?;
+async fn saw(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByRule { id, rule }): Path<ByRule>,
+) -> Result<Json<Value>, Problem> {
+    let found = parts.journal.saw(workspace, id, rule.clone()).await.map_err(|error| store_problem(&error))?;
     let saw = found.ok_or_else(|| {
         let text = format!("no run of rule `{rule}` on event {id} has failed last: only of those is kept what they saw");
         Problem::new(StatusCode::NOT_FOUND, "no-failed-run", text)

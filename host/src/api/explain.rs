@@ -2,26 +2,37 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::post};
+use axum::extract::State;
 use bytes::Bytes;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{Parts, documents::Document, events, parsed};
+use super::{
+    Parts,
+    access::Workspace,
+    events,
+    openapi::{Document, Json, Routes, post},
+    parsed,
+};
 use crate::{
     event::{Clock, Event, EventId, Header, Name},
-    hub::Kind,
+    hub::{Kind, Scope},
     ingest::Problem,
     route::{Condition, Explanation, explain},
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/explain", post(answer))
+pub(super) fn routes() -> Routes {
+    let explain = post("/v1/explain", Scope::Read, answer)
+        .named("explain", "Tell why a rule matches an event, or not")
+        .told("Nothing is stored, and no plugin runs.")
+        .refuses(&["invalid", "storage-unavailable", "unknown-event", "unknown-name"]);
+    Routes::tagged("Documents").add(explain)
 }
 
 /// What is to be explained: a rule that stands, or a pattern; on an event that is stored, or one that is given.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Explain {
     /// The name of a rule.
@@ -30,7 +41,7 @@ pub struct Explain {
     /// Instead: a pattern, as a rule has it.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub pattern: Option<Value>,
-    /// The id of an event, or an event as [`GivenEvent`].
+    /// The id of an event, or an event: `source`, `type`, `subject`, `headers`, and `data` (JSON) or `body` (a text).
     pub event: Value,
 }
 
@@ -51,11 +62,15 @@ struct GivenEvent {
     body: Option<String>,
 }
 
-async fn answer(State(parts): State<Parts>, Document(request): Document<Explain>) -> Result<Json<Value>, Problem> {
-    let pattern = pattern(&parts, &request)?;
+async fn answer(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Document(request): Document<Explain>,
+) -> Result<Json<Value>, Problem> {
+    let pattern = pattern(&parts, &workspace, &request)?;
     let event = match &request.event {
-        Value::String(id) => Arc::clone(&events::find(&parts, parsed("event", id)?).await?.0.event),
-        given => Arc::new(given_event(given, &parts.clock)?),
+        Value::String(id) => Arc::clone(&events::find(&parts, &workspace, parsed("event", id)?).await?.0.event),
+        given => Arc::new(given_event(given, workspace, &parts.clock)?),
     };
     // A body may be large, and other requests wait on this thread.
     let explained = tokio::task::spawn_blocking(move || explain(&pattern, &event)).await;
@@ -69,10 +84,10 @@ async fn answer(State(parts): State<Parts>, Document(request): Document<Explain>
     Ok(Json(told))
 }
 
-fn pattern(parts: &Parts, request: &Explain) -> Result<Value, Problem> {
+fn pattern(parts: &Parts, workspace: &Name, request: &Explain) -> Result<Value, Problem> {
     match (&request.rule, &request.pattern) {
         (None, Some(pattern)) => Ok(pattern.clone()),
-        (Some(rule), None) => match parts.hub.get(&Name::default_workspace(), Kind::Rule, rule) {
+        (Some(rule), None) => match parts.hub.get(workspace, Kind::Rule, rule) {
             Some(document) => Ok(document["match"].clone()),
             None => Err(Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("no rule is called `{rule}`"))),
         },
@@ -80,7 +95,7 @@ fn pattern(parts: &Parts, request: &Explain) -> Result<Value, Problem> {
     }
 }
 
-fn given_event(given: &Value, clock: &Clock) -> Result<Event, Problem> {
+fn given_event(given: &Value, workspace: Name, clock: &Clock) -> Result<Event, Problem> {
     let GivenEvent { source, event_type, subject, headers, data, body } = typed(given)?;
     let body = match (data, body) {
         (Some(_), Some(_)) => return Err(refused("event: it has either `data`, which is JSON, or a `body`")),
@@ -88,7 +103,7 @@ fn given_event(given: &Value, clock: &Clock) -> Result<Event, Problem> {
         (None, body) => Bytes::from(body.unwrap_or_default()),
     };
     let header = |(name, value): (String, String)| Header { name: name.to_ascii_lowercase(), value };
-    let (now, workspace) = (clock(), Name::default_workspace());
+    let now = clock();
     let headers = headers.into_iter().map(header).collect();
     let id = EventId::new(now, [0; 10]);
     let (time, external_id, content_type, attributes) = (None, None, None, Vec::new());

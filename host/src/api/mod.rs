@@ -1,9 +1,15 @@
-//! The REST API: what operators and the command line speak to. Every route but `/healthz`, `/readyz` and `/confirm/{token}` needs the admin
-//! key.
+//! The REST API: what operators and the command line speak to.
+//!
+//! To add a route: write its handler with the extractors of [`openapi`] ([`openapi::Path`], [`openapi::Checked`] for queries,
+//! [`openapi::Document`] for bodies) and [`access::Workspace`], which is the only workspace that it may look into; let it answer
+//! [`openapi::Json`] of a type of [`wire`]; and add it in its file's `routes()` by `get`, `post`, `put` or `delete`, which take the path and the
+//! [`Scope`](crate::hub::Scope) that a key needs. `named` and `refuses` say the rest. Both the check of keys and the OpenAPI document come from
+//! that one declaration. A new type of problem goes into [`crate::ingest::PROBLEM_TYPES`] and the table of docs/api.md.
 //!
 //! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
+mod access;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -12,7 +18,10 @@ mod diff;
 mod documents;
 mod events;
 mod explain;
+mod host;
 mod message;
+mod openapi;
+mod paths;
 mod plugins;
 mod pull;
 mod query;
@@ -28,21 +37,19 @@ mod wire;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through,
-    VersionTold, VersionsTold,
+    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
+    TakenUp, Through, VersionTold, VersionsTold,
 };
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use http::{StatusCode, header};
-use prometheus_client::{encoding::text, registry::Registry};
+use axum::{Router, middleware};
+use http::StatusCode;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+
+use access::authorize;
+use openapi::Routes;
 
 use crate::{
     deliver::{self, Paces},
@@ -50,7 +57,7 @@ use crate::{
     event::Clock,
     hub::Hub,
     ingest::{Problem, Publisher, method_not_allowed},
-    journal::{Journal, JournalError, Space},
+    journal::{Journal, JournalError},
 };
 
 /// What this part works with.
@@ -78,73 +85,45 @@ pub struct Parts {
 
 /// The routes of operators.
 pub fn router(parts: Parts) -> Router {
-    let closed = Router::new()
-        .merge(documents::routes())
-        .merge(versions::routes())
-        .merge(diff::routes())
-        .merge(events::routes())
-        .merge(stream::routes())
-        .merge(explain::routes())
-        .merge(repeat::routes())
-        .merge(plugins::routes())
-        .merge(rotation::routes())
-        .merge(deliveries::routes())
-        .merge(dead::routes())
-        .merge(retry::routes())
-        .merge(replay::routes())
-        .merge(pull::routes())
-        .merge(destinations::routes())
-        .route("/metrics", get(metrics))
-        // Below the key: without it nobody is told which methods there are.
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(parts.clone(), authorize));
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        // Whoever has the URL may call it.
-        .merge(confirm::routes())
-        .method_not_allowed_fallback(method_not_allowed)
-        .merge(closed)
-        .fallback(unknown_route)
-        .with_state(parts)
+    let (routes, access) = routes().into_router();
+    let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
+    // Below the key: without it nobody is told which methods there are.
+    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(authorize);
+    routes.fallback(unknown_route).with_state(parts)
 }
 
-/// Whether senders are taken in: a balancer in front sends them elsewhere, or holds them, where there is no space for events.
-async fn ready(State(parts): State<Parts>) -> (StatusCode, String) {
-    match parts.journal.space() {
-        Space::Full(short) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: new events are refused, because {short}\n")),
-        Space::Ample | Space::Scarce => (StatusCode::OK, "ready\n".to_owned()),
-    }
+/// The OpenAPI document, which `GET /openapi.json` answers.
+#[must_use]
+pub fn openapi() -> Value {
+    routes().into_document()
+}
+
+fn routes() -> Routes {
+    let parts = [
+        confirm::routes(),
+        events::routes(),
+        stream::routes(),
+        repeat::routes(),
+        replay::routes(),
+        deliveries::routes(),
+        retry::routes(),
+        dead::routes(),
+        documents::routes(),
+        explain::routes(),
+        rotation::routes(),
+        destinations::routes(),
+        versions::routes(),
+        diff::routes(),
+        plugins::routes(),
+        pull::routes(),
+        host::routes(),
+    ];
+    parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown-route",
-        "there is nothing here; sources are at /in/{source}, the API is under /v1",
-    )
-}
-
-/// Lets through who presents the admin key as a bearer token (RFC 6750).
-async fn authorize(State(parts): State<Parts>, request: Request, next: Next) -> Response {
-    let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match presented.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(key) if parts.hub.authenticate(key).is_some() => next.run(request).await,
-        _ => {
-            let detail = "send the admin key as `Authorization: Bearer ...`; it is in admin.key in the data folder";
-            let mut response = Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail).into_response();
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
-            response
-        }
-    }
-}
-
-async fn metrics(State(parts): State<Parts>) -> Result<Response, Problem> {
-    let mut page = String::new();
-    text::encode(&mut page, &parts.registry)
-        .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the metrics could not be written"))?;
-    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    Ok((kind, page).into_response())
+    let detail = "there is nothing here; sources are at /in/{source}, the API is under /v1, its description is at /openapi.json";
+    Problem::new(StatusCode::NOT_FOUND, "unknown-route", detail)
 }
 
 /// A store that does not answer is nobody's fault outside; a question that takes it too long is.

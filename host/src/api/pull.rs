@@ -3,32 +3,43 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Parts, documents::Document, message, parsed, query::Checked, store_problem, wire};
+use super::{
+    Parts,
+    access::Workspace,
+    message,
+    openapi::{Checked, Document, Json, Path, Routes, get, post},
+    paths::ByName,
+    store_problem, wire,
+};
 use crate::{
     deliver::{Nack, Poll, QueueError, Queues, Word},
-    event::{Duration, Failure, Name},
+    event::{Duration, Failure},
+    hub::Scope,
     ingest::Problem,
     journal::Lane,
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new()
-        .route("/v1/destinations/{name}/messages", get(poll))
-        .route("/v1/destinations/{name}/messages/ack", post(ack))
-        .route("/v1/destinations/{name}/messages/nack", post(nack))
-        .route("/v1/destinations/{name}/messages/extend", post(extend))
+const REFUSALS: &[&str] = &["bad-query", "disabled", "not-pull", "storage-unavailable", "too-many-polls", "unknown-name"];
+
+pub(super) fn routes() -> Routes {
+    let poll = get("/v1/destinations/{name}/messages", Scope::Pull, poll)
+        .named("fetchMessages", "Fetch messages")
+        .told("Each is given under a lease. Where there is none, the call waits for as long as `wait` says.");
+    let ack = post("/v1/destinations/{name}/messages/ack", Scope::Pull, ack).named("ackMessages", "Say that messages are done");
+    let nack = post("/v1/destinations/{name}/messages/nack", Scope::Pull, nack).named("nackMessages", "Give messages back");
+    let extend =
+        post("/v1/destinations/{name}/messages/extend", Scope::Pull, extend).named("extendLeases", "Keep messages for longer");
+    let all = [poll, ack, nack, extend].map(|route| route.refuses(REFUSALS));
+    all.into_iter().fold(Routes::tagged("Queues"), Routes::add)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PollQuery {
     max: Option<usize>,
@@ -36,13 +47,13 @@ struct PollQuery {
     lease: Option<Duration>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AckRequest {
     receipts: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NackRequest {
     receipts: Vec<String>,
@@ -50,7 +61,7 @@ struct NackRequest {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExtendRequest {
     receipts: Vec<String>,
@@ -59,19 +70,26 @@ struct ExtendRequest {
 
 async fn poll(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
     Checked(PollQuery { max, wait, lease }): Checked<PollQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let given = parts.delivering.queues.poll(lane(&name)?, Poll { max, wait, lease }).await.map_err(|error| problem(&error))?;
+    let given = parts
+        .delivering
+        .queues
+        .poll(Lane { workspace, name }, Poll { max, wait, lease })
+        .await
+        .map_err(|error| problem(&error))?;
     Ok(Json(json!({ "items": given.iter().map(message::given).collect::<Value>() })))
 }
 
 async fn ack(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
     Document(AckRequest { receipts }): Document<AckRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let (queues, lane) = (parts.delivering.queues, lane(&name)?);
+    let (queues, lane) = (parts.delivering.queues, Lane { workspace, name });
     let words =
         to_its_end(queues, move |queues| async move { queues.ack(&lane, &receipts).await.map(|words| (receipts, words)) });
     let (receipts, words) = words.await?;
@@ -80,10 +98,11 @@ async fn ack(
 
 async fn nack(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
     Document(NackRequest { receipts, delay, reason }): Document<NackRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let (queues, lane, nack) = (parts.delivering.queues, lane(&name)?, Nack { delay, reason });
+    let (queues, lane, nack) = (parts.delivering.queues, Lane { workspace, name }, Nack { delay, reason });
     let words =
         to_its_end(
             queues,
@@ -95,10 +114,11 @@ async fn nack(
 
 async fn extend(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
     Document(ExtendRequest { receipts, lease }): Document<ExtendRequest>,
 ) -> Result<Json<Value>, Problem> {
-    let ends = parts.delivering.queues.extend(&lane(&name)?, &receipts, lease).map_err(|error| problem(&error))?;
+    let ends = parts.delivering.queues.extend(&Lane { workspace, name }, &receipts, lease).map_err(|error| problem(&error))?;
     Ok(told("extended", &receipts, &ends, |until| json!({ "lease_until": wire::time(*until) })))
 }
 
@@ -125,10 +145,6 @@ fn told<T>(done: &str, receipts: &[String], words: &[Word<T>], shown: impl Fn(&T
     let taken = words.iter().filter(|word| word.is_ok()).count();
     let items: Value = receipts.iter().zip(words).map(item).collect();
     Json(json!({ done: taken, "items": items }))
-}
-
-fn lane(name: &str) -> Result<Lane, Problem> {
-    Ok(Lane { workspace: Name::default_workspace(), name: parsed("name", name)? })
 }
 
 fn problem(error: &QueueError) -> Problem {

@@ -1,26 +1,12 @@
-//! Query strings, refused with a problem that says what is wrong with them.
+//! What queries have in common: times and pages.
 
-use axum::extract::{FromRequestParts, Query};
-use http::{StatusCode, request};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
-};
+use std::borrow::Cow;
+
+use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{event::Timestamp, ingest::Problem};
-
-/// A query string of this shape.
-pub(super) struct Checked<T>(pub(super) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Checked<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut request::Parts, _state: &S) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri)
-            .map(|Query(query)| Self(query))
-            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-query", error.body_text()))
-    }
-}
 
 /// The refusal of a query.
 pub(super) fn bad_query(detail: impl Into<String>) -> Problem {
@@ -34,6 +20,20 @@ pub(super) struct Moment(Timestamp);
 impl From<Moment> for Timestamp {
     fn from(Moment(at): Moment) -> Self {
         at
+    }
+}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

@@ -1,27 +1,45 @@
 //! A run of an event once more, as it was. Nothing is stored.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::post,
-};
+use axum::extract::State;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{Parts, events, parsed, store_problem, wire};
+use super::{
+    Parts,
+    access::Workspace,
+    events,
+    openapi::{Json, Path, Routes, post},
+    paths::ByRule,
+    store_problem, wire,
+};
 use crate::{
     dispatch::NotRepeated,
     event::{EventId, Name},
+    hub::Scope,
     ingest::Problem,
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/events/{id}/runs/{rule}/repeat", post(repeat))
+pub(super) fn routes() -> Routes {
+    let repeat = post("/v1/events/{id}/runs/{rule}/repeat", Scope::Replay, repeat)
+        .named("repeatRun", "Run a rule's plugins on an event once more, as it was")
+        .told("Nothing is stored, and nothing is sent.")
+        .refuses(&[
+            "revision-gone",
+            "revision-unavailable",
+            "storage-unavailable",
+            "unknown-event",
+            "unknown-run",
+            "versions-gone",
+        ]);
+    Routes::tagged("Events").add(repeat)
 }
 
-async fn repeat(State(parts): State<Parts>, Path((id, rule)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
-    let (id, rule): (EventId, Name) = (parsed("id", &id)?, parsed("rule", &rule)?);
-    let (record, runs, _) = events::find(&parts, id).await?;
+async fn repeat(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByRule { id, rule }): Path<ByRule>,
+) -> Result<Json<Value>, Problem> {
+    let (record, runs, _) = events::find(&parts, &workspace, id).await?;
     // Of several, through newer rules, the newest.
     let run = runs.iter().rfind(|run| run.rule == rule).ok_or_else(|| no_run(id, &rule))?;
     let repeated = parts.repeater.repeat(&record.event, run).await.map_err(|error| problem(&error))?;

@@ -2,27 +2,25 @@
 
 use std::time::Instant;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::post,
-};
+use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
     Parts,
+    access::Workspace,
     dead::{CALL_MAX, CALL_TIME, chunks},
-    documents::Wishes,
     events::{self, EventQuery},
-    parsed,
-    query::{Checked, bad_query},
+    openapi::{Checked, Json, Path, Routes, Wishes, post},
+    paths::ById,
+    query::bad_query,
     retry::{rule_gone, rule_is_there},
     store_problem,
     wire::{Replay, ReplayAll, TakenUp, Through},
 };
 use crate::{
-    event::{EventId, Timestamp},
+    event::{EventId, Name, Timestamp},
+    hub::Scope,
     ingest::Problem,
     journal::{EventFilter, Revival},
 };
@@ -30,18 +28,27 @@ use crate::{
 /// Events that are taken up in one transaction.
 const CHUNK_EVENTS: usize = 200;
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/events/replay", post(all)).route("/v1/events/{id}/replay", post(one))
+pub(super) fn routes() -> Routes {
+    let all = post("/v1/events/replay", Scope::Replay, all)
+        .named("replayEvents", "Send again all events that a query finds")
+        .told("A call takes up so many, oldest first; where its answer has `next`, the next call goes on there.")
+        .refuses(&["query-too-slow", "rule-gone", "storage-unavailable"]);
+    let one = post("/v1/events/{id}/replay", Scope::Replay, one).named("replayEvent", "Send an event again").refuses(&[
+        "rule-gone",
+        "storage-unavailable",
+        "unknown-event",
+    ]);
+    Routes::tagged("Events").add(all).add(one)
 }
 
 async fn one(
     State(parts): State<Parts>,
-    Path(id): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ById { id }): Path<ById<EventId>>,
     Wishes(wishes): Wishes<Replay>,
 ) -> Result<Json<TakenUp>, Problem> {
-    let id: EventId = parsed("id", &id)?;
-    check(&parts, &wishes)?;
-    let (record, ..) = events::find(&parts, id).await?;
+    check(&parts, &workspace, &wishes)?;
+    let (record, ..) = events::find(&parts, &workspace, id).await?;
     let revived = parts.journal.revive(vec![revival(record.seq, &wishes)]).await.map_err(|error| store_problem(&error))?;
     let mut taken_up = TakenUp::default();
     taken_up.add(revived);
@@ -50,19 +57,20 @@ async fn one(
 
 async fn all(
     State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
     Checked(query): Checked<EventQuery>,
     Wishes(wishes): Wishes<ReplayAll>,
 ) -> Result<Json<Value>, Problem> {
     let ReplayAll { through, rule, destination, dry_run, next } = wishes;
     let wishes = Replay { through, rule, destination };
-    check(&parts, &wishes)?;
+    check(&parts, &workspace, &wishes)?;
     if !query.chooses() {
         return Err(bad_query("say which events: by source, type, subject, external_id, since or until"));
     }
     if query.is_paged() {
         return Err(bad_query("before, limit: all that the query finds is replayed; `next` in the body goes on after an answer"));
     }
-    let mut filter = query.filter(CHUNK_EVENTS);
+    let mut filter = query.filter(workspace, CHUNK_EVENTS);
     if dry_run {
         let counts = parts.journal.count_events(filter).await.map_err(|error| store_problem(&error))?;
         let total: u64 = counts.iter().map(|(.., count)| count).sum();
@@ -114,7 +122,7 @@ fn revival(seq: u64, wishes: &Replay) -> Revival {
 }
 
 /// Through the rules of today a rule says where it goes to.
-fn check(parts: &Parts, wishes: &Replay) -> Result<(), Problem> {
+fn check(parts: &Parts, workspace: &Name, wishes: &Replay) -> Result<(), Problem> {
     if wishes.through == Through::AsItWas {
         return Ok(());
     }
@@ -123,7 +131,7 @@ fn check(parts: &Parts, wishes: &Replay) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
     }
     match &wishes.rule {
-        Some(rule) if !rule_is_there(parts, rule) => Err(rule_gone(rule)),
+        Some(rule) if !rule_is_there(parts, workspace, rule) => Err(rule_gone(rule)),
         _ => Ok(()),
     }
 }

@@ -1,35 +1,43 @@
 //! One delivery, run or batch once more: at once, whatever its schedule said.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::post,
-};
+use axum::extract::State;
 use http::StatusCode;
 
 use super::{
     Parts,
-    documents::Wishes,
-    parsed, store_problem,
+    access::Workspace,
+    openapi::{Json, Path, Routes, Wishes, post},
+    paths::ById,
+    store_problem,
     wire::{Retry, TakenUp, Through},
 };
 use crate::{
     event::{BatchId, MessageId, Name, RunId},
-    hub,
+    hub::{self, Scope},
     ingest::Problem,
     journal::{BatchState, DeadKind, DeliveryState, Revival, Revived, RunState},
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new()
-        .route("/v1/deliveries/{id}/retry", post(delivery))
-        .route("/v1/runs/{id}/retry", post(run))
-        .route("/v1/batches/{id}/retry", post(batch))
+pub(super) fn routes() -> Routes {
+    let delivery = post("/v1/deliveries/{id}/retry", Scope::Replay, delivery)
+        .named("retryDelivery", "Try a delivery again")
+        .refuses(&["already-delivered", "not-dead", "nothing-left", "rule-gone", "storage-unavailable", "unknown-delivery"]);
+    let run = post("/v1/runs/{id}/retry", Scope::Replay, run).named("retryRun", "Try a run again that was given up").refuses(&[
+        "not-dead",
+        "nothing-left",
+        "rule-gone",
+        "storage-unavailable",
+        "unknown-run",
+    ]);
+    let batch = post("/v1/batches/{id}/retry", Scope::Replay, batch)
+        .named("retryBatch", "Try a batch again that was given up")
+        .refuses(&["not-dead", "nothing-left", "rule-gone", "storage-unavailable", "unknown-batch"]);
+    Routes::tagged("Deliveries").add(delivery).add(run).add(batch)
 }
 
 /// Where a letter goes through its rule as it is today there has to be one: else it would be lost.
-pub(super) fn rule_is_there(parts: &Parts, rule: &Name) -> bool {
-    parts.hub.get(&Name::default_workspace(), hub::Kind::Rule, rule).is_some()
+pub(super) fn rule_is_there(parts: &Parts, workspace: &Name, rule: &Name) -> bool {
+    parts.hub.get(workspace, hub::Kind::Rule, rule).is_some()
 }
 
 /// The refusal where there is none.
@@ -40,11 +48,11 @@ pub(super) fn rule_gone(rule: &Name) -> Problem {
 
 async fn delivery(
     State(parts): State<Parts>,
-    Path(id): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ById { id }): Path<ById<MessageId>>,
     Wishes(wishes): Wishes<Retry>,
 ) -> Result<Json<TakenUp>, Problem> {
-    let id: MessageId = parsed("id", &id)?;
-    let found = parts.journal.delivery(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    let found = parts.journal.delivery(workspace.clone(), id).await.map_err(|error| store_problem(&error))?;
     let (_, record, _) = found.ok_or_else(|| unknown("delivery", &id))?;
     match record.state {
         DeliveryState::Dead => {}
@@ -61,16 +69,16 @@ async fn delivery(
         DeliveryState::Waiting | DeliveryState::Delivered => {}
     }
     let as_it_was = Revival::Delivery { seq: record.seq, delivered: wishes.delivered };
-    take_up(&parts, &wishes, &record.rule, as_it_was, (DeadKind::Delivery, record.seq)).await
+    take_up(&parts, &wishes, (&workspace, &record.rule), as_it_was, (DeadKind::Delivery, record.seq)).await
 }
 
 async fn run(
     State(parts): State<Parts>,
-    Path(id): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ById { id }): Path<ById<RunId>>,
     Wishes(wishes): Wishes<Retry>,
 ) -> Result<Json<TakenUp>, Problem> {
-    let id: RunId = parsed("id", &id)?;
-    let found = parts.journal.run_given_up(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    let found = parts.journal.run_given_up(workspace.clone(), id).await.map_err(|error| store_problem(&error))?;
     let (seq, record) = found.ok_or_else(|| {
         let detail = format!("no run {id} was given up; POST /v1/events/{{id}}/replay runs the rules on an event again");
         Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
@@ -78,34 +86,34 @@ async fn run(
     if record.state != RunState::Dead {
         return Err(not_dead("run", &id));
     }
-    take_up(&parts, &wishes, &record.rule, Revival::Run { seq }, (DeadKind::Run, seq)).await
+    take_up(&parts, &wishes, (&workspace, &record.rule), Revival::Run { seq }, (DeadKind::Run, seq)).await
 }
 
 async fn batch(
     State(parts): State<Parts>,
-    Path(id): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ById { id }): Path<ById<BatchId>>,
     Wishes(wishes): Wishes<Retry>,
 ) -> Result<Json<TakenUp>, Problem> {
-    let id: BatchId = parsed("id", &id)?;
-    let found = parts.journal.batch(Name::default_workspace(), id).await.map_err(|error| store_problem(&error))?;
+    let found = parts.journal.batch(workspace.clone(), id).await.map_err(|error| store_problem(&error))?;
     let record = found.ok_or_else(|| unknown("batch", &id))?;
     if record.state != BatchState::Dead {
         return Err(not_dead("batch", &id));
     }
     let as_it_was = Revival::Batch { seq: record.seq, singly: wishes.singly };
-    take_up(&parts, &wishes, &record.rule, as_it_was, (DeadKind::Batch, record.seq)).await
+    take_up(&parts, &wishes, (&workspace, &record.rule), as_it_was, (DeadKind::Batch, record.seq)).await
 }
 
 async fn take_up(
     parts: &Parts,
     wishes: &Retry,
-    rule: &Name,
+    (workspace, rule): (&Name, &Name),
     as_it_was: Revival,
     (kind, seq): (DeadKind, u64),
 ) -> Result<Json<TakenUp>, Problem> {
     let revival = match wishes.through {
         Through::AsItWas => as_it_was,
-        Through::Today if !rule_is_there(parts, rule) => return Err(rule_gone(rule)),
+        Through::Today if !rule_is_there(parts, workspace, rule) => return Err(rule_gone(rule)),
         Through::Today => Revival::Letter { kind, seq },
     };
     // A delivery that waits may be under way already: then there is nothing to do, and nothing wrong.

@@ -1,23 +1,21 @@
 //! A destination's signing secret: a new one in the old one's place.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::post,
-};
+use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     Parts,
+    access::Workspace,
     documents::{to_its_end, told},
-    parsed,
-    query::Checked,
+    openapi::{Checked, Json, Path, Routes, post},
+    paths::ByName,
     wire::Applied,
 };
 use crate::{
-    event::{Duration, Name},
-    hub::{KeyVersion, Rotation},
+    event::Duration,
+    hub::{KeyVersion, Rotation, Scope},
     ingest::Problem,
 };
 
@@ -25,31 +23,36 @@ use crate::{
 const OVERLAP_MS_DEFAULT: u64 = 24 * 60 * 60 * 1000;
 const OVERLAP_MS_MAX: u64 = 30 * OVERLAP_MS_DEFAULT;
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/destinations/{name}/rotate-secret", post(rotate))
+pub(super) fn routes() -> Routes {
+    let rotate = post("/v1/destinations/{name}/rotate-secret", Scope::Rules, rotate)
+        .named("rotateSecret", "Give a destination a new signing secret")
+        .told("The answer is the only place where the new secret is shown. The old one signs beside it for a while.")
+        .refuses(&["invalid-document", "storage-unavailable", "unknown-name"]);
+    Routes::tagged("Documents").add(rotate)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RotateQuery {
     /// As in `24h`; `0s`: the old secret ends at once.
     overlap: Option<Duration>,
     /// `v1` or `v1a`; else as it was.
+    #[schemars(with = "Option<String>", regex(pattern = "^v1a?$"))]
     version: Option<KeyVersion>,
 }
 
 async fn rotate(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<RotateQuery>,
 ) -> Result<Json<Applied>, Problem> {
-    let destination: Name = parsed("name", &name)?;
     let overlap_ms = query.overlap.map_or(OVERLAP_MS_DEFAULT, |overlap| overlap.ms);
     if overlap_ms > OVERLAP_MS_MAX {
         let detail = "overlap: at most 30d; a secret that has to stay longer stands in `secrets` of the hub file";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
     }
     let rotation = Rotation { overlap_ms, version: query.version };
-    let rotate = async move { parts.hub.rotate_secret(&Name::default_workspace(), &destination, rotation).await };
+    let rotate = async move { parts.hub.rotate_secret(&workspace, &name, rotation).await };
     Ok(told(to_its_end(rotate).await?))
 }

@@ -4,31 +4,30 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     extract::State,
     response::{
         IntoResponse, Response,
         sse::{self, KeepAlive, Sse},
     },
-    routing::get,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     Parts,
+    access::Workspace,
     documents::hub_problem,
-    parsed,
-    query::Checked,
-    store_problem,
+    openapi::{Checked, Routes, get, header_parameters},
+    parsed, store_problem,
     tail::{Place, Wanted},
     wire,
 };
 use crate::{
     event::{EventId, Name},
-    hub::{HubError, Kind},
+    hub::{HubError, Kind, Scope},
     ingest::Problem,
     journal::EventRecord,
 };
@@ -46,26 +45,42 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Asks proxies (nginx and those that do as it does) to hand over what came and not to collect it.
 const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new().route("/v1/events/stream", get(stream))
+pub(super) fn routes() -> Routes {
+    let stream = get("/v1/events/stream", Scope::Read, stream)
+        .named("streamEvents", "Follow events as they come in")
+        .told("Server-sent events: each has the event's id as its id, and the event as its data.")
+        .with(header_parameters::<StreamHeaders>)
+        .answers_text(200, "The stream, which does not end by itself.", "text/event-stream")
+        .refuses(&["bad-parameter", "query-too-slow", "storage-unavailable", "too-many-streams", "unknown-name"]);
+    Routes::tagged("Events").add(stream)
 }
 
-#[derive(Deserialize)]
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StreamHeaders {
+    /// The event after which a reader goes on that lost its stream; it wins over `after`.
+    #[schemars(rename = "Last-Event-ID")]
+    last_event_id: Option<EventId>,
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StreamQuery {
     source: Option<Name>,
     #[serde(rename = "type")]
     event_type: Option<String>,
+    /// The event after which it begins; only what comes from now on without it.
     after: Option<String>,
 }
 
 async fn stream(
     State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
     Checked(query): Checked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let StreamQuery { source, event_type, after } = query;
-    let (workspace, after) = (Name::default_workspace(), after_which(&headers, after.as_deref())?);
+    let after = after_which(&headers, after.as_deref())?;
     if let Some(name) = source.as_ref().filter(|name| parts.hub.get(&workspace, Kind::Source, name).is_none()) {
         return Err(hub_problem(&HubError::NotFound { kind: Kind::Source, name: name.clone() }));
     }

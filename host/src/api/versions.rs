@@ -1,38 +1,72 @@
 //! The versions of a plugin: uploaded, looked at, activated, rolled back.
 
 use axum::{
-    Json, Router,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
-    routing::{get, post, put},
 };
 use bytes::Bytes;
 use http::{StatusCode, header};
 
 use super::{
     Parts,
-    documents::{Document, hub_problem, to_its_end, told},
+    access::Workspace,
+    documents::{hub_problem, to_its_end, told},
+    openapi::{Document, Json, Path, Routes, delete, get, post, put},
     parsed,
+    paths::{ByDigest, ByName},
     wire::{Activate, Applied, Canary, VersionTold, VersionsTold},
 };
 use crate::{
     event::Name,
-    hub::{self, HubError},
+    hub::{self, HubError, Scope},
     ingest::Problem,
 };
 
-pub(super) fn routes() -> Router<Parts> {
-    Router::new()
-        .route("/v1/plugins/{name}/versions", get(list))
-        .route("/v1/plugins/{name}/versions/{digest}", get(one))
-        .route("/v1/plugins/{name}/activate", post(activate))
-        .route("/v1/plugins/{name}/rollback", post(roll_back))
-        .route("/v1/plugins/{name}/canary", put(begin_canary).delete(end_canary))
+/// What a change of the versions in force may be refused for.
+const REFUSALS: &[&str] = &[
+    "compiling",
+    "component-refused",
+    "in-use",
+    "invalid-document",
+    "limit-reached",
+    "not-compiled",
+    "storage-unavailable",
+    "unknown-name",
+    "unknown-version",
+    "version-not-ready",
+];
+
+pub(super) fn routes() -> Routes {
+    let list = get("/v1/plugins/{name}/versions", Scope::Read, list)
+        .named("listVersions", "List the versions of a plugin")
+        .refuses(&["unknown-name"]);
+    let one = get("/v1/plugins/{name}/versions/{digest}", Scope::Read, one)
+        .named("getVersion", "Get a version of a plugin")
+        .refuses(&["unknown-name", "unknown-version"]);
+    let activate = post("/v1/plugins/{name}/activate", Scope::Plugins, activate)
+        .named("activateVersion", "Make a version the active one")
+        .refuses(REFUSALS);
+    let roll_back = post("/v1/plugins/{name}/rollback", Scope::Plugins, roll_back)
+        .named("rollBackPlugin", "Make the version active that was active before")
+        .refuses(REFUSALS);
+    let begin = put("/v1/plugins/{name}/canary", Scope::Plugins, begin_canary)
+        .named("beginCanary", "Give a version a share of the events")
+        .refuses(REFUSALS);
+    let end = delete("/v1/plugins/{name}/canary", Scope::Plugins, end_canary)
+        .named("endCanary", "Give all events to the active version again")
+        .refuses(REFUSALS);
+    Routes::tagged("Plugins").add(list).add(one).add(activate).add(roll_back).add(begin).add(end)
 }
 
 /// Takes a component in: 202 while there is something to wait for, 200 where it is ready already.
-pub(super) async fn upload(parts: Parts, plugin: Name, activate: bool, component: Bytes) -> Result<Response, Problem> {
-    let upload = async move { parts.hub.upload_version(&Name::default_workspace(), &plugin, component, activate).await };
+pub(super) async fn upload(
+    parts: Parts,
+    workspace: Name,
+    plugin: Name,
+    activate: bool,
+    component: Bytes,
+) -> Result<Response, Problem> {
+    let upload = async move { parts.hub.upload_version(&workspace, &plugin, component, activate).await };
     let status = to_its_end(upload).await?;
     let place = format!("/v1/plugins/{}/versions/{}", status.plugin, status.version.digest);
     let waits = matches!(status.version.state, hub::State::Queued | hub::State::Compiling) || status.version.activate;
@@ -40,9 +74,11 @@ pub(super) async fn upload(parts: Parts, plugin: Name, activate: bool, component
     Ok((code, [(header::LOCATION, place)], Json(VersionTold::of(&status))).into_response())
 }
 
-async fn list(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<VersionsTold>, Problem> {
-    let plugin: Name = parsed("name", &name)?;
-    let workspace = Name::default_workspace();
+async fn list(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
+) -> Result<Json<VersionsTold>, Problem> {
     let items: Vec<_> = parts.hub.versions(&workspace, &plugin).iter().map(VersionTold::of).collect();
     if items.is_empty() && parts.hub.get(&workspace, hub::Kind::Plugin, &plugin).is_none() {
         return Err(hub_problem(&HubError::NotFound { kind: hub::Kind::Plugin, name: plugin }));
@@ -50,44 +86,53 @@ async fn list(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Js
     Ok(Json(VersionsTold { items }))
 }
 
-async fn one(State(parts): State<Parts>, Path((name, digest)): Path<(String, String)>) -> Result<Json<VersionTold>, Problem> {
-    let (plugin, pin) = (parsed("name", &name)?, parsed("digest", &digest)?);
-    let found = parts.hub.version(&Name::default_workspace(), &plugin, &pin);
+async fn one(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByDigest { name, digest }): Path<ByDigest>,
+) -> Result<Json<VersionTold>, Problem> {
+    let found = parts.hub.version(&workspace, &name, &parsed("digest", &digest)?);
     found.map(|status| Json(VersionTold::of(&status))).map_err(|error| hub_problem(&error))
 }
 
 async fn activate(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
     Document(Activate { digest }): Document<Activate>,
 ) -> Result<Json<Applied>, Problem> {
-    let (workspace, plugin) = (Name::default_workspace(), parsed("name", &name)?);
     let pin = parsed("digest", &digest)?;
     let digest = parts.hub.resolve(&workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
     let applied = parts.hub.activate(&workspace, &plugin, digest).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
-async fn roll_back(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<Applied>, Problem> {
-    let plugin = parsed("name", &name)?;
-    let applied = parts.hub.roll_back(&Name::default_workspace(), &plugin).await;
+async fn roll_back(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
+) -> Result<Json<Applied>, Problem> {
+    let applied = parts.hub.roll_back(&workspace, &plugin).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
 async fn begin_canary(
     State(parts): State<Parts>,
-    Path(name): Path<String>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
     Document(Canary { digest, percent }): Document<Canary>,
 ) -> Result<Json<Applied>, Problem> {
-    let (workspace, plugin) = (Name::default_workspace(), parsed("name", &name)?);
     let pin = parsed("digest", &digest)?;
     let digest = parts.hub.resolve(&workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
     let applied = parts.hub.set_canary(&workspace, &plugin, Some((digest, percent))).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
-async fn end_canary(State(parts): State<Parts>, Path(name): Path<String>) -> Result<Json<Applied>, Problem> {
-    let plugin = parsed("name", &name)?;
-    let applied = parts.hub.set_canary(&Name::default_workspace(), &plugin, None).await;
+async fn end_canary(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Path(ByName { name: plugin }): Path<ByName>,
+) -> Result<Json<Applied>, Problem> {
+    let applied = parts.hub.set_canary(&workspace, &plugin, None).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }

@@ -9,7 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::Hub;
-use crate::net::{self, SideClient, SideRequest, SideResponse};
+use crate::{
+    event::Name,
+    net::{self, SideClient, SideRequest, SideResponse},
+};
 
 /// How long storing a component may take: compilations take turns, and each may take two minutes.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(600);
@@ -25,6 +28,8 @@ pub(super) struct Client {
     http: SideClient,
     url: String,
     key: String,
+    /// The workspace of all calls; the key's own where it is not told.
+    workspace: Option<Name>,
 }
 
 /// What the server refused.
@@ -51,7 +56,8 @@ impl Client {
             }
         };
         let http = net::side_client().context("no HTTP client")?;
-        Ok(Self { http, url: hub.url.trim_end_matches('/').to_owned(), key: key.trim().to_owned() })
+        let (url, key, workspace) = (hub.url.trim_end_matches('/').to_owned(), key.trim().to_owned(), hub.workspace.clone());
+        Ok(Self { http, url, key, workspace })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
@@ -99,7 +105,11 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> SideRequest {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
+        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
+        match &self.workspace {
+            Some(workspace) => request.header("sluicebox-workspace", workspace.as_str()),
+            None => request,
+        }
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: SideRequest) -> anyhow::Result<T> {
@@ -147,7 +157,7 @@ mod tests {
 
     async fn told(address: SocketAddr) -> String {
         let url = format!("http://{address}");
-        let client = Client { http: net::side_client().expect("an HTTP client"), url, key: String::new() };
+        let client = Client { http: net::side_client().expect("an HTTP client"), url, key: String::new(), workspace: None };
         let request = client.request(Method::GET, "/v1/events").timeout(Duration::from_millis(200));
         client.ask::<Value>(request).await.expect_err("nobody answers").to_string()
     }

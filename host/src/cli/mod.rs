@@ -12,6 +12,7 @@ mod destinations;
 mod door;
 mod explain;
 mod listen;
+mod openapi;
 mod plugin;
 mod pull;
 mod replay;
@@ -26,6 +27,8 @@ mod trigger;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::event::Name;
 
 /// A webhook router that its users extend with WebAssembly.
 #[derive(Debug, Parser)]
@@ -80,6 +83,8 @@ enum Command {
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Print the OpenAPI document of the API; needs no host.
+    Openapi,
 }
 
 /// Which host to speak to, and how to answer.
@@ -94,6 +99,9 @@ struct Hub {
     /// The data folder of a host on this machine, for its admin.key.
     #[arg(long, env = "SLUICEBOX_DATA", default_value = "sluicebox-data", global = true)]
     data: PathBuf,
+    /// The workspace to speak of; the key's own otherwise, `default` for the admin key.
+    #[arg(long, env = "SLUICEBOX_WORKSPACE", global = true)]
+    workspace: Option<Name>,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -143,6 +151,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
         Command::Plugin(command) => return plugin::run(command).await,
+        Command::Openapi => openapi::run(),
     }
     .map(|()| ExitCode::SUCCESS)
 }

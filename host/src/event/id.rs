@@ -5,7 +5,7 @@
 //! new stands together in a store's index, instead of touching a page each among ten million. None contains a dot, which Standard
 //! Webhooks uses as a separator.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -47,6 +47,20 @@ macro_rules! written_as {
         impl fmt::Debug for $id {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl schemars::JsonSchema for $id {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($id).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": format!("^{}[0-9a-fA-F]{{{}}}$", $prefix, 2 * $bytes) })
             }
         }
 

@@ -11,7 +11,7 @@ use crate::event::{Invalid, Name};
 pub type Document = serde_json::Map<String, Value>;
 
 /// What an entry declares. The order is that of an event's way, with the rule, which needs the others, last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Kind {
     /// A way in.
     #[serde(rename = "sources")]

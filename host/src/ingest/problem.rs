@@ -7,12 +7,14 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
+use super::ProblemType;
+
 /// A refusal that somebody outside is told.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The last part of `urn:sluicebox:problem:...`, stable.
+    /// The last part of `urn:sluicebox:problem:...`: one of [`super::PROBLEM_TYPES`].
     pub kind: &'static str,
     /// What is wrong, and how to mend it.
     pub detail: String,
@@ -29,6 +31,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of this status and kind, told in these words.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(ProblemType::of(kind).is_some(), "`{kind}` is missing in PROBLEM_TYPES");
         let (detail, members) = (detail.into(), Map::new());
         Self { status, kind, detail, retry_after_secs: None, allow: None, accept_encoding: None, members }
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use crate::{
 /// What `POST /v1/apply` takes: the hub file's tables, its references resolved.
 ///
 /// Its secrets are in clear, so it shows nothing but names.
-#[derive(Clone, Default, Deserialize, Serialize)]
+#[derive(Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
     /// By name.
@@ -65,7 +66,7 @@ impl ApplyRequest {
 }
 
 /// What `POST /v1/apply` and every `PUT` and `DELETE` of a document answer.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 pub struct Applied {
     /// The revision in force now.
     pub revision: u64,
@@ -84,8 +85,27 @@ impl fmt::Debug for Applied {
     }
 }
 
+/// What `GET /v1/{kind}` answers.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+pub struct Documents {
+    /// By name.
+    pub items: Vec<Listed>,
+}
+
+/// A document of a listing.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+pub struct Listed {
+    /// Its name.
+    pub name: Name,
+    /// As the hub file has it; secrets are not shown.
+    pub document: Value,
+    /// How a destination does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Value>,
+}
+
 /// What `POST /v1/components` answers.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct ComponentStored {
     /// `sha256:...`
     pub digest: String,
@@ -94,7 +114,7 @@ pub struct ComponentStored {
 }
 
 /// What `POST /v1/plugins/{name}/activate` takes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Activate {
     /// `sha256:` and at least 12 digits.
@@ -102,7 +122,7 @@ pub struct Activate {
 }
 
 /// What `PUT /v1/plugins/{name}/canary` takes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Canary {
     /// `sha256:` and at least 12 digits.
@@ -112,14 +132,14 @@ pub struct Canary {
 }
 
 /// What `GET /v1/plugins/{name}/versions` answers.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct VersionsTold {
     /// Newest upload first.
     pub items: Vec<VersionTold>,
 }
 
 /// A version of a plugin: what an upload answers, and what is polled.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct VersionTold {
     /// The plugin's name.
     pub plugin: String,
@@ -175,7 +195,7 @@ impl VersionTold {
 }
 
 /// A refused value of a document, as a member of `problems` in the problem.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct SpecProblem {
     /// `sources`, `destinations`, `plugins` or `rules`.
     pub kind: Kind,

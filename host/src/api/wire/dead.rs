@@ -1,5 +1,6 @@
 //! Dead letters, and what is taken up again of them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A kind of dead letter by its name in queries.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::api) enum KindName {
     Delivery,
@@ -92,7 +93,7 @@ pub(in crate::api) fn place_of(text: &str) -> Option<DeadPlace> {
 }
 
 /// Whether what was settled goes out as it was, or through the rules of today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Through {
     /// Under the same ids: by the rule it is pinned to, or with the very bytes that were sent.
@@ -103,7 +104,7 @@ pub enum Through {
 }
 
 /// What `POST /v1/{deliveries,runs,batches}/{id}/retry` takes; all of it may be left out.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// As it was, or through the rule as it is today.
@@ -115,7 +116,7 @@ pub struct Retry {
 }
 
 /// What `POST /v1/dead-letters/retry` takes beside its query; all of it may be left out.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryAll {
     /// As they were, or each through its rule as it is today.
@@ -129,7 +130,7 @@ pub struct RetryAll {
 }
 
 /// What `POST /v1/events/{id}/replay` takes; all of it may be left out.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replay {
     /// As it was, or through the rules of today.
@@ -141,7 +142,7 @@ pub struct Replay {
 }
 
 /// What `POST /v1/events/replay` takes beside its query; all of it may be left out.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayAll {
     /// As they were, or through the rules of today.
@@ -157,7 +158,7 @@ pub struct ReplayAll {
 }
 
 /// What every retry and replay answers.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub struct TakenUp {
     /// Deliveries that are due again.
     pub deliveries: u64,

@@ -4,15 +4,19 @@ mod chain;
 mod control;
 mod dead;
 mod lane;
+mod published;
 mod records;
 mod states;
 
-pub use control::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
+pub use control::{
+    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
+};
 pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
 
 pub(super) use chain::{health, outcome, repeated, saw};
 pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
 pub(super) use lane::lane_status;
+pub(super) use published::{Publish, Published};
 pub(super) use records::{batch, delivery, event, event_as_it_came, run, whole_delivery, whole_event};
 pub(super) use states::StateName;
 

@@ -67,7 +67,7 @@ mod tests {
 
     fn status(outcomes: &[Option<u16>]) -> u16 {
         let stored = Stored { id: EventId::new(Timestamp(0), [0; 10]), duplicate: false, given_up: false };
-        let refused = |status| Problem::new(StatusCode::from_u16(status).expect("a status"), "kind", "why");
+        let refused = |status| Problem::new(StatusCode::from_u16(status).expect("a status"), "schema", "why");
         let outcomes = outcomes.iter().map(|outcome| outcome.map_or(Ok(stored), |status| Err(refused(status))));
         Answer { outcomes: outcomes.collect(), is_batch: true }.status().as_u16()
     }

@@ -1,0 +1,231 @@
+//! What handlers take: paths, queries and bodies, refused with a problem that says where they are wrong, and described by their types.
+
+use aide::{
+    generate::GenContext,
+    openapi::{
+        HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, PathStyle, QueryStyle, ReferenceOr,
+        RequestBody,
+    },
+    operation::OperationInput,
+};
+use axum::extract::{self, FromRequest, FromRequestParts, Query, Request};
+use bytes::Bytes;
+use http::{StatusCode, header, request};
+use schemars::{JsonSchema, generate::Contract};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::Parts,
+    schema::{self, media, note_refusals, object},
+};
+use crate::ingest::Problem;
+
+/// The largest hub file or document, in bytes.
+pub(in crate::api) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The parts of a path that have names: a type with a member for each.
+pub(in crate::api) struct Path<T>(pub(in crate::api) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Problem> {
+        let path = extract::Path::from_request_parts(parts, state).await;
+        path.map(|extract::Path(path)| Self(path))
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", error.body_text()))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Path<T> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        path_parameters::<T>(operation);
+        note_refusals(operation, &["bad-parameter"]);
+    }
+}
+
+/// A query string of this shape.
+pub(in crate::api) struct Checked<T>(pub(in crate::api) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Checked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, _state: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(query)| Self(query))
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-query", error.body_text()))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Checked<T> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        for member in schema::members_of::<T>() {
+            let query = Parameter::Query {
+                parameter_data: parameter(member),
+                allow_reserved: false,
+                style: QueryStyle::Form,
+                allow_empty_value: None,
+            };
+            operation.parameters.push(ReferenceOr::Item(query));
+        }
+        note_refusals(operation, &["bad-query"]);
+    }
+}
+
+/// The parts of a path, each a member of a type.
+pub(super) fn path_parameters<T: JsonSchema>(operation: &mut Operation) {
+    for (name, schema, _) in schema::members_of::<T>() {
+        let parameter_data = parameter((name, schema, true));
+        operation.parameters.push(ReferenceOr::Item(Parameter::Path { parameter_data, style: PathStyle::Simple }));
+    }
+}
+
+/// The headers that a call may have, each a member of a type.
+pub(in crate::api) fn header_parameters<T: JsonSchema>(operation: &mut Operation) {
+    for member in schema::members_of::<T>() {
+        let header = Parameter::Header { parameter_data: parameter(member), style: HeaderStyle::Simple };
+        operation.parameters.push(ReferenceOr::Item(header));
+    }
+}
+
+/// The description stands with the parameter, not in its schema.
+fn parameter((name, mut schema, required): (String, Value, bool)) -> ParameterData {
+    let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+    ParameterData {
+        name,
+        description: description.and_then(|text| text.as_str().map(str::to_owned)),
+        required,
+        deprecated: None,
+        format: ParameterSchemaOrContent::Schema(object(schema)),
+        example: None,
+        examples: Default::default(),
+        explode: None,
+        extensions: Default::default(),
+    }
+}
+
+/// A JSON body.
+pub(in crate::api) struct Document<T>(pub(in crate::api) T);
+
+impl<T: DeserializeOwned> FromRequest<Parts> for Document<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        document(&read(request, parts).await?).map(Self)
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Document<T> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        takes_json::<T>(operation, true);
+    }
+}
+
+/// A JSON body that may be left out.
+pub(in crate::api) struct Wishes<T>(pub(in crate::api) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Parts> for Wishes<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        let bytes = read(request, parts).await?;
+        if bytes.is_empty() { Ok(Self(T::default())) } else { Ok(Self(document(&bytes)?)) }
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Wishes<T> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        takes_json::<T>(operation, false);
+    }
+}
+
+/// The bytes of a component.
+pub(in crate::api) struct Component(pub(in crate::api) Bytes);
+
+impl FromRequest<Parts> for Component {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        read(request, parts).await.map(Self)
+    }
+}
+
+impl OperationInput for Component {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        let mut body = RequestBody { required: true, ..RequestBody::default() };
+        body.content.insert(WASM.to_owned(), media(object(json!({}))));
+        operation.request_body = Some(ReferenceOr::Item(body));
+        note_refusals(operation, &["bad-body"]);
+    }
+}
+
+const WASM: &str = "application/wasm";
+
+/// A document or, told by its content type, the bytes of a component.
+pub(in crate::api) enum DocumentOrComponent {
+    Document(Map<String, Value>),
+    Component(Bytes),
+}
+
+impl FromRequest<Parts> for DocumentOrComponent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
+        let is_wasm = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == WASM.as_bytes());
+        let bytes = read(request, parts).await?;
+        if is_wasm { Ok(Self::Component(bytes)) } else { document(&bytes).map(Self::Document) }
+    }
+}
+
+impl OperationInput for DocumentOrComponent {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        takes_json::<Map<String, Value>>(operation, true);
+        if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
+            body.content.insert(WASM.to_owned(), media(object(json!({}))));
+        }
+    }
+}
+
+/// Describes a body by a schema of its own, under this name.
+pub(in crate::api) fn describe_body(operation: &mut Operation, name: &str, schema: Value) {
+    schema::note_definitions(operation, [(name.to_owned(), schema)].into_iter().collect());
+    if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        body.content.insert("application/json".to_owned(), media(object(reference)));
+    }
+}
+
+/// Describes a body that its handler reads: JSON of this shape, or anything of other types.
+pub(in crate::api) fn describe_contents<T: JsonSchema>(others: &'static [&'static str]) -> impl FnOnce(&mut Operation) {
+    move |operation| {
+        takes_json::<T>(operation, true);
+        if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
+            body.content.extend(others.iter().map(|kind| ((*kind).to_owned(), media(object(json!({}))))));
+        }
+    }
+}
+
+fn takes_json<T: JsonSchema>(operation: &mut Operation, required: bool) {
+    let schema = schema::of::<T>(Contract::Deserialize, operation);
+    let mut body = RequestBody { required, ..RequestBody::default() };
+    body.content.insert("application/json".to_owned(), media(schema));
+    operation.request_body = Some(ReferenceOr::Item(body));
+    note_refusals(operation, &["bad-body", "bad-document"]);
+}
+
+fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.len() > DOCUMENT_BYTES_MAX {
+        let detail = format!("a document has at most {DOCUMENT_BYTES_MAX} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
+    }
+    let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail);
+    let text = &mut serde_json::Deserializer::from_slice(bytes);
+    let document =
+        serde_path_to_error::deserialize(&mut *text).map_err(|error| refused(format!("{}: {}", error.path(), error.inner())))?;
+    text.end().map_err(|error| refused(error.to_string()))?;
+    Ok(document)
+}
+
+async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, parts).await.map_err(|error| Problem::new(error.status(), "bad-body", error.body_text()))
+}

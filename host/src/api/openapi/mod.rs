@@ -1,0 +1,109 @@
+//! Every route of the API is made here, with who may call it and how it is described: there is no other way to add one. From the same
+//! declarations come axum's router, the table that keys are held against, and the OpenAPI 3.1 document.
+
+mod answer;
+mod describe;
+mod input;
+mod route;
+mod schema;
+mod senders;
+
+pub(super) use answer::Json;
+pub(super) use input::{
+    Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Path, Wishes, describe_body, describe_contents,
+    header_parameters,
+};
+pub(super) use route::{Access, Route, delete, get, post, put};
+
+use std::collections::BTreeMap;
+
+use aide::{axum::ApiRouter, openapi::Operation};
+use axum::Router;
+use http::Method;
+use serde_json::{Map, Value};
+
+use super::Parts;
+
+/// Some routes, or all of them.
+pub(super) struct Routes {
+    /// What the operations are sorted under.
+    tag: &'static str,
+    api: ApiRouter<Parts>,
+    access: AccessTable,
+    /// Schemas that operations refer to, by name.
+    definitions: Map<String, Value>,
+}
+
+/// Who may call what. What is not in it is not there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AccessTable {
+    by_path: BTreeMap<String, Vec<(Method, Access)>>,
+}
+
+impl Routes {
+    /// None yet; those that are added are sorted under this tag.
+    pub(super) fn tagged(tag: &'static str) -> Self {
+        Self { tag, api: ApiRouter::new(), access: AccessTable::default(), definitions: Map::new() }
+    }
+
+    /// With one more.
+    pub(super) fn add(mut self, route: Route) -> Self {
+        let Route { method, path, access, router, edits } = route;
+        let (tag, definitions) = (self.tag, &mut self.definitions);
+        let describe = |operation: &mut Operation| {
+            operation.tags.push(tag.to_owned());
+            for edit in edits {
+                edit(operation);
+            }
+            describe::operation(operation, access, definitions);
+        };
+        let mut describe = Some(describe);
+        self.api = self.api.api_route_with(&path, router, |mut item| {
+            let path = item.inner_mut();
+            let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+            // A route is of one method.
+            if let (Some(operation), Some(describe)) = (operations.into_iter().flatten().next(), describe.take()) {
+                describe(operation);
+            }
+            item
+        });
+        self.access.by_path.entry(path).or_default().push((method, access));
+        self
+    }
+
+    /// With those of another part.
+    pub(super) fn merge(mut self, other: Self) -> Self {
+        self.api = self.api.merge(other.api);
+        for (path, methods) in other.access.by_path {
+            self.access.by_path.entry(path).or_default().extend(methods);
+        }
+        for (name, schema) in other.definitions {
+            describe::define(&mut self.definitions, name, schema);
+        }
+        self
+    }
+
+    /// The OpenAPI document of them all.
+    pub(super) fn into_document(self) -> Value {
+        describe::document(self.api, self.definitions)
+    }
+
+    /// What serves them, and who may call them.
+    pub(super) fn into_router(self) -> (Router<Parts>, AccessTable) {
+        (self.api.into(), self.access)
+    }
+}
+
+impl AccessTable {
+    /// Who may call this; `None`: nobody declared it. `HEAD` is answered where `GET` is.
+    pub(super) fn of(&self, path: &str, method: &Method) -> Option<Access> {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        let methods = self.by_path.get(path)?;
+        methods.iter().find(|(other, _)| other == method).map(|(_, access)| *access)
+    }
+
+    /// Whether anybody may call one of the methods of this path, and so be told which there are.
+    pub(super) fn is_open(&self, path: &str) -> bool {
+        self.by_path.get(path).is_some_and(|methods| methods.iter().any(|(_, access)| *access == Access::Open))
+    }
+}

@@ -1,0 +1,125 @@
+//! JSON schemas of wire types, in the dialect of OpenAPI 3.1 (JSON Schema 2020-12), and what extractors note of an operation that its
+//! description has no place for.
+//!
+//! aide's own way to a schema is that of an older schemars and an older dialect; it takes any schema that it is given.
+
+use aide::openapi::{MediaType, Operation, SchemaObject};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::Contract, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+/// Of an operation, while it is built: the schemas that it refers to, by name.
+const DEFINITIONS: &str = "x-definitions";
+/// Of an operation, while it is built: the kinds of problems that it answers.
+const REFUSALS: &str = "x-refusals";
+
+/// What a body has to be (or, by `Contract::Serialize`, is): a reference to a definition that the operation notes.
+pub(in crate::api) fn of<T: JsonSchema>(contract: Contract, operation: &mut Operation) -> SchemaObject {
+    let (schema, definitions) = with_definitions::<T>(contract);
+    note_definitions(operation, definitions);
+    object(schema)
+}
+
+/// A schema, and the definitions that it refers to.
+pub(super) fn with_definitions<T: JsonSchema>(contract: Contract) -> (Schema, Map<String, Value>) {
+    let mut settings = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
+    settings.contract = contract;
+    let mut generator = SchemaGenerator::new(settings);
+    let schema = generator.subschema_for::<T>();
+    (schema, generator.take_definitions(true))
+}
+
+/// The members of a query, a path or headers, each with its own schema and whether it is required.
+pub(super) fn members_of<T: JsonSchema>() -> Vec<(String, Value, bool)> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();
+    let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
+    let members = schema["properties"].as_object().into_iter().flatten();
+    members.map(|(name, member)| (name.clone(), without_null(member.clone()), required(name))).collect()
+}
+
+/// A parameter that may be left out is left out: no text stands for null.
+fn without_null(mut member: Value) -> Value {
+    if let Some(kinds) = member["type"].as_array_mut() {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            member["type"] = kind.clone();
+        }
+    }
+    if let Some(branches) = member["anyOf"].as_array().filter(|branches| branches.contains(&json!({ "type": "null" }))) {
+        let other = branches.iter().find_map(Value::as_object).cloned().unwrap_or_default();
+        let description = member["description"].take();
+        member = Value::Object(other);
+        if !description.is_null() {
+            member["description"] = description;
+        }
+    }
+    if let Some(member) = member.as_object_mut() {
+        if member.get("default").is_some_and(Value::is_null) {
+            member.remove("default");
+        }
+        if let Some(values) = member.get_mut("enum").and_then(Value::as_array_mut) {
+            values.retain(|value| !value.is_null());
+        }
+    }
+    member
+}
+
+/// As aide holds it.
+pub(super) fn object(schema: impl Into<Value>) -> SchemaObject {
+    // What is neither an object nor a bool is no schema; schemars makes none.
+    let json_schema = schema.into().try_into().unwrap_or_default();
+    SchemaObject { json_schema, external_docs: None, example: None }
+}
+
+/// Content of one kind.
+pub(super) fn media(schema: SchemaObject) -> MediaType {
+    MediaType { schema: Some(schema), ..MediaType::default() }
+}
+
+pub(super) fn note_definitions(operation: &mut Operation, definitions: Map<String, Value>) {
+    let noted = operation.extensions.entry(DEFINITIONS.to_owned()).or_insert_with(|| json!({}));
+    for (name, schema) in definitions {
+        noted[name] = schema;
+    }
+}
+
+/// Notes that the operation answers problems of these kinds.
+pub(in crate::api) fn note_refusals(operation: &mut Operation, kinds: &[&str]) {
+    let noted = operation.extensions.entry(REFUSALS.to_owned()).or_insert_with(|| json!([]));
+    if let Value::Array(noted) = noted {
+        noted.extend(kinds.iter().map(|kind| json!(kind)));
+    }
+}
+
+/// What was noted: definitions, and kinds of problems in order and each once.
+pub(super) fn take_notes(operation: &mut Operation) -> (Map<String, Value>, Vec<String>) {
+    let mut taken = |name: &str| operation.extensions.shift_remove(name).unwrap_or_default();
+    let definitions = taken(DEFINITIONS).as_object().cloned().unwrap_or_default();
+    let mut kinds: Vec<String> = serde_json::from_value(taken(REFUSALS)).unwrap_or_default();
+    kinds.sort();
+    kinds.dedup();
+    (definitions, kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Query {
+        /// At most so many.
+        limit: Option<u32>,
+        name: crate::event::Name,
+    }
+
+    #[test]
+    fn a_parameter_is_never_null() {
+        let members = members_of::<Query>();
+        let (_, limit, required) = members.iter().find(|(name, ..)| name == "limit").expect("it is there");
+        assert_eq!((&limit["type"], &limit["description"], required), (&json!("integer"), &json!("At most so many."), &false));
+        assert!(members.iter().any(|(name, _, required)| name == "name" && *required));
+    }
+}
