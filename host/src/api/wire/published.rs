@@ -12,7 +12,7 @@ use crate::event::{EventId, Name};
 #[schemars(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::api) enum Publish {
-    One(Entry),
+    One(Box<Entry>),
     Several(Vec<Entry>),
     Named { events: Vec<Entry> },
 }
