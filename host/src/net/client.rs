@@ -4,8 +4,9 @@
 //! made, and its other end cannot change. A request is written a second time only if the pool's connection had closed before a byte of it
 //! was sent.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -55,43 +56,63 @@ pub struct Response {
 
 /// The client of deliveries: it connects to vetted addresses only, follows no redirect, and uses no proxy but the
 /// operator's. Clones share its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<InTime<HttpsConnector<Dialer>>, Full<Bytes>>,
+    /// How is dialled now, of all clients that were made of one.
+    dialling: Arc<ArcSwap<Dialling>>,
+    pool: Arc<ArcSwap<Pool>>,
+    tls: Arc<ClientConfig>,
+}
+
+/// How is dialled while some settings are in force.
+#[derive(Debug)]
+struct Dialling {
     dialer: Dialer,
     connect_timeout_ms: u64,
+}
+
+/// Connections that were dialled in one way. Other settings make a new pool: a network that was closed is not reached by a connection from
+/// before.
+#[derive(Clone)]
+struct Pool {
+    connections: legacy::Client<InTime<HttpsConnector<Dialer>>, Full<Bytes>>,
+    dialling: Arc<Dialling>,
 }
 
 impl Client {
     /// A client that dials by these settings.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        Self::speaking(tls::client_config(), Dialer::new(options), options.connect_timeout_ms)
+        Self::speaking(tls::client_config(), Arc::new(ArcSwap::from_pointee(Dialling::new(options))))
+    }
+
+    /// Dials by these settings from now on, like all clients that were made of this one; requests under way end as they began.
+    pub fn set(&self, options: &Options) {
+        self.dialling.store(Arc::new(Dialling::new(options)));
     }
 
     /// A client that dials by the same settings and speaks TLS as one destination wants it. Its connections are its own: none is shared
     /// with who presents another certificate, or none.
     #[must_use]
     pub fn with_tls(&self, tls: &Tls) -> Self {
-        Self::speaking(tls.config(), self.dialer.clone(), self.connect_timeout_ms)
+        Self::speaking(tls.config(), Arc::clone(&self.dialling))
     }
 
-    fn speaking(tls: ClientConfig, dialer: Dialer, connect_timeout_ms: u64) -> Self {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(dialer.clone());
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-            .pool_idle_timeout(Duration::from_millis(POOL_IDLE_MS))
-            .http1_max_buf_size(RESPONSE_HEAD_BYTES_MAX as usize)
-            .http2_max_header_list_size(RESPONSE_HEAD_BYTES_MAX)
-            .http2_keep_alive_interval(Duration::from_millis(HTTP2_PING_INTERVAL_MS))
-            .build(InTime { connector, timeout_ms: connect_timeout_ms });
-        Self { pool, dialer, connect_timeout_ms }
+    fn speaking(tls: ClientConfig, dialling: Arc<ArcSwap<Dialling>>) -> Self {
+        let pool = Arc::new(ArcSwap::from_pointee(Pool::new(&tls, dialling.load_full())));
+        Self { dialling, pool, tls: Arc::new(tls) }
+    }
+
+    /// The connections that may be used now.
+    fn pool(&self) -> Arc<Pool> {
+        let (pool, dialling) = (self.pool.load_full(), self.dialling.load_full());
+        if Arc::ptr_eq(&pool.dialling, &dialling) {
+            return pool;
+        }
+        // Where two come here at once, one pool serves a few requests and goes.
+        let fresh = Arc::new(Pool::new(&self.tls, dialling));
+        self.pool.store(Arc::clone(&fresh));
+        fresh
     }
 
     /// Sends a request, whose URI is absolute, and reads the response up to the bounds.
@@ -102,11 +123,43 @@ impl Client {
     pub async fn send(&self, request: http::Request<Bytes>, bounds: Bounds) -> Result<Response, SendError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let deadline = Instant::now() + Duration::from_millis(bounds.timeout_ms);
-        let sent = timeout_at(deadline, self.pool.request(request.map(Full::new))).await;
+        let sent = timeout_at(deadline, self.pool().connections.request(request.map(Full::new))).await;
         let sent = sent.map_err(|_| SendError::timed_out(&host, bounds.timeout_ms))?;
         let (head, body) = sent.map_err(|error| SendError::before_response(&host, error))?.into_parts();
         let body = read_until(deadline, body, bounds.response_bytes_max, &host).await;
         Ok(Response { status: head.status, headers: head.headers, body })
+    }
+}
+
+impl Dialling {
+    fn new(options: &Options) -> Self {
+        Self { dialer: Dialer::new(options), connect_timeout_ms: options.connect_timeout_ms }
+    }
+}
+
+impl Pool {
+    fn new(tls: &ClientConfig, dialling: Arc<Dialling>) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.clone())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(dialling.dialer.clone());
+        let connections = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
+            .pool_idle_timeout(Duration::from_millis(POOL_IDLE_MS))
+            .http1_max_buf_size(RESPONSE_HEAD_BYTES_MAX as usize)
+            .http2_max_header_list_size(RESPONSE_HEAD_BYTES_MAX)
+            .http2_keep_alive_interval(Duration::from_millis(HTTP2_PING_INTERVAL_MS))
+            .build(InTime { connector, timeout_ms: dialling.connect_timeout_ms });
+        Self { connections, dialling }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("dialling", &self.dialling).finish_non_exhaustive()
     }
 }
 
@@ -186,6 +239,22 @@ mod tests {
         let response = send(format!("http://{address}/x"), BOUNDS).await.expect("a response");
         assert_eq!((response.status.as_u16(), response.body.as_ref()), (503, b"busy".as_slice()));
         assert_eq!(response.headers["retry-after"], "7");
+    }
+
+    #[tokio::test]
+    async fn what_is_closed_is_not_reached_by_a_connection_from_before() {
+        let address = server(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec(), true).await;
+        let client = Client::new(&options());
+        // As `with_tls` makes one: with connections of its own.
+        let another = Client::speaking(tls::client_config(), Arc::clone(&client.dialling));
+        let ask = async |client: &Client| {
+            let request = http::Request::post(format!("http://{address}/")).body(Bytes::new()).expect("a request");
+            client.send(request, BOUNDS).await.map_err(|error| error.class)
+        };
+        assert!(ask(&client).await.is_ok());
+        client.set(&Options::default());
+        assert_eq!(ask(&client).await.err(), Some(Class::Forbidden));
+        assert_eq!(ask(&another).await.err(), Some(Class::Forbidden));
     }
 
     #[tokio::test]
