@@ -6,10 +6,10 @@
 mod apply;
 mod client;
 mod compile;
+mod config;
 mod dead;
 mod descriptors;
 mod destinations;
-mod door;
 mod explain;
 mod listen;
 mod openapi;
@@ -19,6 +19,7 @@ mod replay;
 mod retry;
 mod rotate_secret;
 mod serve;
+mod settings;
 mod show;
 mod stop;
 mod taken_up;
@@ -51,6 +52,9 @@ enum Program {
 enum Command {
     /// Run a host.
     Serve(Box<serve::Arguments>),
+    /// The settings of a host: the file, what is wrong with one, what is in force.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
     /// List events, or show one with what became of it.
@@ -136,6 +140,7 @@ fn on_runtime(command: Command) -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(*arguments).await,
+        Command::Config(command) => config::run(command),
         Command::Apply(arguments) => apply::run(arguments).await,
         Command::Events(arguments) => show::events(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,

@@ -55,6 +55,7 @@ pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
+pub(crate) use wording::nearest;
 
 use std::{
     collections::HashSet,

@@ -49,7 +49,7 @@ pub(super) fn did_you_mean(name: &str) -> String {
 }
 
 /// The known name that `word` was perhaps meant to be: a third of its letters may be wrong.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (word.chars().count() / 3).max(1);
     let near = known.into_iter().map(|name| (strsim::damerau_levenshtein(word, name), name));
     near.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name.to_owned())

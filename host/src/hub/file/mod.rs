@@ -9,12 +9,14 @@ mod error;
 mod place;
 mod schemas;
 mod secrets;
+mod toml_file;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::FileError;
+pub use toml_file::TomlFile;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 

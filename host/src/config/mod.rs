@@ -1,4 +1,28 @@
 //! The settings of a host: one part each, made by the part it belongs to.
+//!
+//! A person gives them by a file, by the environment and by flags, each over the one before: [`Given`]. [`table`] declares what there is,
+//! each setting once; [`Settings`] is what it comes to, and [`Config`] what a host is run with.
+
+mod document;
+mod given;
+mod kind;
+mod setting;
+mod settings;
+pub mod table;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{default_file, schema};
+pub use given::{Flaw, Flaws, Given, Origin};
+pub use kind::Form;
+pub use setting::Setting;
+pub use settings::{Process, Settings};
+pub use word::LogFilter;
+
+/// What stands for a value that is nobody's to read.
+pub const HIDDEN: &str = "(hidden)";
 
 use std::{
     path::PathBuf,
@@ -43,20 +67,28 @@ impl Config {
     /// The defaults, with all that is kept in this folder.
     #[must_use]
     pub fn at(data: impl Into<PathBuf>) -> Self {
-        let data = data.into();
-        Self {
+        let mut config = Self {
             clock: system_clock(),
             ingest: ingest::Options::default(),
             dispatch: dispatch::Options::default(),
             deliver: deliver::Options::default(),
             net: net::Options::default(),
             versioning: hub::Versioning::default(),
-            plugin: plugin::Options { cache: Some(data.join("compiled")), ..plugin::Options::default() },
-            journal: journal::Options::in_folder(data.join("journal")),
+            plugin: plugin::Options::default(),
+            journal: journal::Options::default(),
             api: api::Options::default(),
             retention: journal::Retention::default(),
-            data,
-        }
+            data: PathBuf::new(),
+        };
+        config.keep_in(data.into());
+        config
+    }
+
+    /// Keeps all that is kept in this folder.
+    pub fn keep_in(&mut self, data: PathBuf) {
+        self.plugin.cache = Some(data.join("compiled"));
+        self.journal.folder = data.join("journal");
+        self.data = data;
     }
 
     /// How long requests, runs, batches and deliveries that are under way may take to end when the host stops: the flows end at the same
