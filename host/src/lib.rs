@@ -35,7 +35,7 @@ use tokio::{
 };
 
 use crate::{
-    config::Config,
+    config::{Config, Live},
     deliver::Paces,
     event::Clock,
     failpoint::Step,
@@ -48,13 +48,29 @@ use crate::{
 
 /// Runs a host on a listener that the caller owns, until `shutdown` is ready; then finishes what is under way, within the bounds of the
 /// settings, and closes the stores.
-pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    Host::open(config).await?.serve(listener, shutdown).await
+pub async fn run(config: Config, listeners: impl Into<Listeners>, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    Host::open(config).await?.serve(listeners, shutdown).await
+}
+
+/// Where a host is called.
+#[derive(Debug)]
+pub struct Listeners {
+    /// By senders, and by operators where they have none of their own.
+    pub senders: TcpListener,
+    /// By operators.
+    pub operators: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(senders: TcpListener) -> Self {
+        Self { senders, operators: None }
+    }
 }
 
 /// A host whose stores are open and whose plugins are ready, before it takes its first event.
 pub struct Host {
     config: Config,
+    live: Arc<Live>,
     clock: Clock,
     registry: Registry,
     plugins: Arc<Plugins>,
@@ -71,7 +87,9 @@ impl Host {
     pub async fn open(config: Config) -> anyhow::Result<Self> {
         let clock = Arc::clone(&config.clock);
         let mut registry = Registry::default();
-        let door = Door::open(&config.ingest, &mut registry).context("the certificates could not be used")?;
+        let live = Arc::new(Live::new(config.clone(), &mut registry));
+        let door = Door::open(live.piece(|config| &config.ingest), &mut registry);
+        let door = door.context("the certificates could not be used")?;
         let plugins = Plugins::start(&config.plugin, &mut registry).context("the plugin machine could not be started")?;
         let journal = journal::open(&config.journal, Arc::clone(&clock), &mut registry)
             .with_context(|| format!("the journal in {} could not be opened", config.journal.folder.display()))?;
@@ -89,7 +107,7 @@ impl Host {
         let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
         let paces = paces.context("the journal could not be read")?;
         let client = net::Client::new(&config.net);
-        Ok(Self { config, clock, registry, plugins, client, journal, hub, paces, door, admin_key_made })
+        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -98,14 +116,27 @@ impl Host {
         self.admin_key_made.then(|| self.config.data.join("admin.key"))
     }
 
+    /// What gives it other settings while it runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        Reloader { live: Arc::clone(&self.live), client: self.client.clone() }
+    }
+
     /// Takes events until `shutdown` is ready; then no connection is accepted any more, requests under way are answered, and the flows behind
     /// the journal end what they have begun. Ends early, with an error, where one of those flows fails.
-    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    pub async fn serve(mut self, listeners: impl Into<Listeners>, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Listeners { senders, operators } = listeners.into();
         let (stop, stopped) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
-        let router = self.router(&delivering, &stopped);
+        let Routers { ways_in, api } = self.routers(&delivering, &stopped);
         let keeping = self.keep_journal(stop.subscribe());
-        let serving = self.door.serve(listener, router, stopped);
+        let serving = async {
+            let Some(operators) = operators else {
+                return self.door.serve(senders, ways_in.merge(api::router(api)), stopped).await;
+            };
+            let admin = self.door.another().serve(operators, api::router(api.clone()), stopped.clone());
+            tokio::join!(self.door.serve(senders, ways_in.merge(api::for_senders(api)), stopped), admin);
+        };
         let stopping = async {
             shutdown.await;
             stop.send_replace(true);
@@ -169,7 +200,7 @@ impl Host {
 
     /// Removes what the journal keeps no longer.
     fn keep_journal(&self, stopped: watch::Receiver<bool>) -> impl Future<Output = Result<(), JoinError>> + use<> {
-        let (journal, retention) = (Arc::clone(&self.journal), self.config.retention.clone());
+        let (journal, retention) = (Arc::clone(&self.journal), self.live.piece(|config| &config.retention));
         let kept = journal::keep(journal, retention, Arc::clone(&self.clock), stopped);
         async move {
             kept.await;
@@ -177,8 +208,8 @@ impl Host {
         }
     }
 
-    /// Flow 1's ways in, and the API.
-    fn router(&mut self, delivering: &deliver::Ways, stopped: &watch::Receiver<bool>) -> Router {
+    /// Flow 1's ways in, and what the API is made of.
+    fn routers(&mut self, delivering: &deliver::Ways, stopped: &watch::Receiver<bool>) -> Routers {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
@@ -186,7 +217,7 @@ impl Host {
             client: self.client.clone(),
             clock: Arc::clone(&self.clock),
         };
-        let (ways_in, publisher) = ingest::router(&self.config.ingest, ingest_parts, &mut self.registry);
+        let (ways_in, publisher) = ingest::router(self.live.piece(|config| &config.ingest), ingest_parts, &mut self.registry);
         let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
         let tails = api::Tails::new(&self.config.api, journal, clock, stopped.clone(), &mut self.registry);
         // All parts have registered by now.
@@ -199,13 +230,40 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api_parts = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
-        ways_in.merge(api::router(api_parts))
+        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
+        Routers { ways_in, api }
     }
 
     /// A flow's piece of the snapshot, found anew at each load: a swap of the snapshot is seen by all flows at once.
     fn piece<T: 'static>(&self, choose: fn(&Snapshot) -> &T) -> Arc<dyn DynAccess<T> + Send + Sync> {
         Arc::new(Map::new(self.hub.snapshot(), choose))
+    }
+}
+
+/// What is answered, before it is known where.
+struct Routers {
+    ways_in: Router,
+    api: api::Parts,
+}
+
+/// Gives a running host other settings.
+#[derive(Clone)]
+pub struct Reloader {
+    live: Arc<Live>,
+    client: net::Client,
+}
+
+impl Reloader {
+    /// Puts those settings in force that a running host can take up, which the table of settings calls live; the others have to be those that it
+    /// was started with.
+    pub fn apply(&self, config: Config) {
+        self.client.set(&config.net);
+        self.live.apply(config);
+    }
+
+    /// Counts settings that were no good.
+    pub fn refuse(&self) {
+        self.live.refuse();
     }
 }
 

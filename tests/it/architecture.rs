@@ -60,6 +60,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["ingest/", "api/", "lib.rs"]),
     ("aide", &["api/"]),
     ("clap", &["cli/"]),
+    ("sd_notify", &["cli/service_manager.rs"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {

@@ -46,6 +46,7 @@ mod python_plugins;
 mod repeat;
 mod schema;
 mod schemes;
+mod settings;
 mod shapes;
 mod shipped;
 mod shutdown;

@@ -78,6 +78,12 @@ impl HostProcess {
         self.status_bytes("VmRSS:")
     }
 
+    /// What of it is its own, in bytes: neither the program's file nor a library's.
+    #[must_use]
+    pub fn own_bytes(&self) -> u64 {
+        self.status_bytes("RssAnon:")
+    }
+
     /// The most memory it ever had of the machine's, in bytes.
     #[must_use]
     pub fn peak_resident_bytes(&self) -> u64 {

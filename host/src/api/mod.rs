@@ -10,6 +10,7 @@
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
 mod access;
+mod apart;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -34,6 +35,7 @@ mod tail;
 mod versions;
 mod wire;
 
+pub use apart::for_senders;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
@@ -85,7 +87,11 @@ pub struct Parts {
 
 /// The routes of operators.
 pub fn router(parts: Parts) -> Router {
-    let (routes, access) = routes().into_router();
+    answered(routes(), parts)
+}
+
+fn answered(routes: Routes, parts: Parts) -> Router {
+    let (routes, access) = routes.into_router();
     let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
     // Below the key: without it nobody is told which methods there are.
     let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(authorize);

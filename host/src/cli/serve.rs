@@ -9,10 +9,16 @@ use std::{
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
-use tracing_subscriber::{fmt, prelude::*};
+use tracing_subscriber::{fmt, prelude::*, reload};
 
-use super::{descriptors, settings::Flags, stop::Stop};
-use crate::Host;
+use super::{
+    descriptors,
+    reload::{Hangups, Reloads},
+    service_manager,
+    settings::Flags,
+    stop::Stop,
+};
+use crate::{Host, Listeners};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -21,23 +27,29 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { flags }: Arguments) -> anyhow::Result<()> {
-    let (_, settings) = flags.read()?;
+    let (given, settings) = flags.read()?;
+    let (filter, log) = reload::Layer::new(settings.process.log.filter());
     tracing_subscriber::registry()
-        .with(settings.process.log.filter())
+        .with(filter)
         .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
         .init();
     #[cfg(debug_assertions)]
     crate::failpoint::arm(env::var(crate::failpoint::VARIABLE).ok().as_deref())?;
     // Before anything is opened, so that an early signal ends the host in order as well.
     let stop = Stop::on_signals().context("cannot listen for signals")?;
+    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     let mut config = settings.refined();
     descriptors::raise(config.ingest.connections_max);
     config.plugin.compiler = Some(this_program()?);
     if let Some(file) = flags.file() {
         tracing::info!(file = %file.display(), "settings");
     }
-    let listener = listen(settings.process.listen)?;
-    tracing::info!(address = %listener.local_addr()?, data = %config.data.display(), "listening");
+    let senders = listen(settings.process.listen)?;
+    let operators = settings.process.admin_listen.map(listen).transpose()?;
+    tracing::info!(address = %senders.local_addr()?, data = %config.data.display(), "listening");
+    if let Some(operators) = &operators {
+        tracing::info!(address = %operators.local_addr()?, "listening for operators alone");
+    }
     let host = tokio::select! {
         opened = Host::open(config) => opened?,
         // Opening changes nothing that a kill at any moment of it would not leave whole; so nobody waits for its end.
@@ -49,7 +61,13 @@ pub(super) async fn run(Arguments { flags }: Arguments) -> anyhow::Result<()> {
     if let Some(file) = host.new_admin_key() {
         tell_admin_key(&file)?;
     }
-    host.serve(listener, stop.told()).await?;
+    tokio::spawn(Reloads { flags, given, host: host.reloader(), log }.on(hangups));
+    service_manager::ready();
+    let told = async {
+        stop.told().await;
+        service_manager::stopping();
+    };
+    host.serve(Listeners { senders, operators }, told).await?;
     tracing::info!("stopped");
     Ok(())
 }

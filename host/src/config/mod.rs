@@ -6,6 +6,7 @@
 mod document;
 mod given;
 mod kind;
+mod live;
 mod setting;
 mod settings;
 pub mod table;
@@ -17,6 +18,7 @@ mod tests;
 pub use document::{default_file, schema};
 pub use given::{Flaw, Flaws, Given, Origin};
 pub use kind::Form;
+pub use live::{Changes, Live};
 pub use setting::Setting;
 pub use settings::{Process, Settings};
 pub use word::LogFilter;

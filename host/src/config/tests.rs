@@ -182,3 +182,16 @@ fn what_is_refined_is_what_the_parts_are_run_with() {
     assert_eq!(defaults.plugin.workers, plugin::Options::default().workers, "0 is what the cores say");
     assert_eq!(defaults.drain_ms(), Config::at("").drain_ms());
 }
+
+#[test]
+fn a_reload_takes_up_what_it_can_and_tells_the_rest() {
+    let before = of_file("log = \"info\"\n[ingest]\nconnections_max = 5\n").expect("good");
+    let after = of_file("log = \"debug\"\nlisten = \"127.0.0.1:8484\"\n[network]\nproxy = \"http://a:b@c:1\"\n").expect("good");
+    let (reloaded, changes) = before.reloaded(&after);
+    let names = |settings: &[&Setting]| settings.iter().map(|setting| setting.name).collect::<Vec<_>>();
+    assert_eq!(names(&changes.taken_up), ["log", "proxy"]);
+    assert_eq!(names(&changes.kept), ["connections_max"], "saying the default is no change");
+    let settings = reloaded.settle().expect("good");
+    assert_eq!((settings.config.ingest.connections_max, settings.config.net.proxy.is_some()), (5, true));
+    assert!(!format!("{reloaded:?}").contains("a:b"));
+}

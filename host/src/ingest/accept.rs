@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    Options,
+    Current, Options,
     activity::Limits,
     begin::{Begun, begin},
     closed::{Closed, Endings},
@@ -37,31 +37,41 @@ use super::{
 
 /// Where requests come in.
 pub struct Door {
-    options: Options,
-    limits: Limits,
+    options: Current,
     tls: Option<Tls>,
+    /// Whether this one looks after the certificates.
+    keeps_tls: bool,
     connections: Arc<Connections>,
     endings: Endings,
 }
 
 impl Door {
     /// Reads the certificates, where there are to be any.
-    pub fn open(options: &Options, registry: &mut Registry) -> Result<Self, TlsError> {
-        Ok(Self {
-            limits: Limits::new(options),
-            tls: Tls::open(options, registry)?,
-            connections: Connections::new(options, registry),
-            endings: Endings::new(registry),
-            options: options.clone(),
-        })
+    pub fn open(options: Current, registry: &mut Registry) -> Result<Self, TlsError> {
+        let at_start = options.load();
+        let (tls, connections) = (Tls::open(&at_start, registry)?, Connections::new(&at_start, registry));
+        drop(at_start);
+        Ok(Self { options, tls, keeps_tls: true, connections, endings: Endings::new(registry) })
+    }
+
+    /// Another door with the same certificates and limits. Its connections are counted with those of this one but have places of their own, so
+    /// that who crowds one door shuts nobody out of the other.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            options: Arc::clone(&self.options),
+            tls: self.tls.clone(),
+            keeps_tls: false,
+            connections: self.connections.another(),
+            endings: self.endings.clone(),
+        }
     }
 
     /// Serves until `shutdown` becomes true, and then until requests under way have been answered, or `drain_ms` are over.
     pub async fn serve(self, listener: TcpListener, router: Router, shutdown: watch::Receiver<bool>) {
-        let serving =
-            Arc::new(Serving { builder: builder(&self.options), service: TowerToHyperService::new(router), door: self });
+        let serving = Arc::new(Serving { service: TowerToHyperService::new(router), door: self });
         let door = &serving.door;
-        let mut reloading = pin!(reload(door.tls.as_ref()));
+        let mut reloading = pin!(reload(door.tls.as_ref().filter(|_| door.keeps_tls)));
         let mut stop = pin!(stopped(shutdown.clone()));
         loop {
             let accepted = tokio::select! {
@@ -78,7 +88,7 @@ impl Door {
             });
         }
         drop(listener);
-        let drain_ms = door.options.drain_ms;
+        let drain_ms = door.options.load().drain_ms;
         if timeout(Duration::from_millis(drain_ms), door.connections.ended()).await.is_err() {
             tracing::warn!(drain_ms, "requests were still under way when the host stopped");
         }
@@ -124,34 +134,36 @@ async fn pause<T>(error: &io::Error) -> Option<T> {
 /// What all connections have in common.
 struct Serving {
     door: Door,
-    builder: auto::Builder<TokioExecutor>,
     service: TowerToHyperService<Router>,
 }
 
 impl Serving {
     /// Serves one connection to its end, and tells why that was.
     async fn connection(&self, stream: TcpStream, from: IpAddr, seat: &Seat, shutdown: watch::Receiver<bool>) -> Closed {
-        let beginning = begin(stream, from, seat, self.door.tls.as_ref(), &self.door.options);
+        // A connection keeps the settings that it began with.
+        let options = Options::clone(&self.door.options.load());
+        let limits = Limits::new(&options);
+        let beginning = begin(stream, from, seat, self.door.tls.as_ref(), &options);
         let begun = tokio::select! {
             begun = beginning => begun,
-            closed = seat.activity.overdue(&self.door.limits) => Err(closed),
+            closed = seat.activity.overdue(&limits) => Err(closed),
             () = seat.has_to_leave() => Err(Closed::MadeRoom),
             () = stopped(shutdown.clone()) => Err(Closed::HostStops),
         };
         match begun {
-            Ok(begun) => self.answer(begun, seat, shutdown).await,
+            Ok(begun) => self.answer(begun, seat, &options, shutdown).await,
             Err(closed) => closed,
         }
     }
 
     /// Answers requests until there are no more, or the connection is overdue, or the host stops.
-    async fn answer(&self, begun: Begun, seat: &Seat, shutdown: watch::Receiver<bool>) -> Closed {
+    async fn answer(&self, begun: Begun, seat: &Seat, options: &Options, shutdown: watch::Receiver<bool>) -> Closed {
         let Begun { stream, peer, https, http2 } = begun;
-        let (activity, limits) = (&seat.activity, &self.door.limits);
+        let (activity, limits) = (&seat.activity, &Limits::new(options));
         activity.version_told(http2);
         let service = service_fn(|request: Request<Incoming>| {
             let (begun, activity) = (activity.request(), Arc::clone(activity));
-            let request = self.refined(request.map(|body| Taken::new(body, Arc::clone(&activity))), peer, https);
+            let request = refined(request.map(|body| Taken::new(body, Arc::clone(&activity))), options, peer, https);
             let answer = self.service.call(request);
             async move {
                 let answer = answer.await;
@@ -160,7 +172,8 @@ impl Serving {
             }
         });
         let wire = TokioIo::new(Wire::new(stream, Arc::clone(activity)));
-        let mut connection = pin!(self.builder.serve_connection_with_upgrades(wire, service));
+        let builder = builder(options);
+        let mut connection = pin!(builder.serve_connection_with_upgrades(wire, service));
         let closed = tokio::select! {
             ended = connection.as_mut() => return how(ended),
             () = seat.has_to_leave() => return Closed::MadeRoom,
@@ -177,17 +190,17 @@ impl Serving {
             () = activity.quiet_for(limits.idle) => Closed::AnswerUnread,
         }
     }
+}
 
-    /// With who sent it, and what this host was called by.
-    fn refined(&self, mut request: Request<Taken>, peer: IpAddr, https: bool) -> Request<Taken> {
-        let Options { trusted_proxies, forwarded_header, .. } = &self.door.options;
-        let (peer, origin) = forwarded::told(peer, https, request.headers(), trusted_proxies, *forwarded_header);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        request.extensions_mut().insert(origin);
-        request
+/// With who sent it, and what this host was called by.
+fn refined(mut request: Request<Taken>, options: &Options, peer: IpAddr, https: bool) -> Request<Taken> {
+    let Options { trusted_proxies, forwarded_header, .. } = options;
+    let (peer, origin) = forwarded::told(peer, https, request.headers(), trusted_proxies, *forwarded_header);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(peer);
     }
+    request.extensions_mut().insert(origin);
+    request
 }
 
 /// Why a connection ended that hyper saw the end of.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 
-use super::{Options, Problem, admission::storage_full};
+use super::{Current, Problem, admission::storage_full};
 use crate::{
     event::EventId,
     journal::{Arrival, Journal, JournalError, Pending},
@@ -35,22 +35,20 @@ impl Stored {
 /// Appends to the journal, within a time.
 pub(super) struct Appender {
     journal: Arc<dyn Journal>,
-    timeout: Duration,
+    options: Current,
     backlog: Gauge,
-    backlog_max: usize,
 }
 
 impl Appender {
-    pub(super) fn new(options: &Options, journal: Arc<dyn Journal>, registry: &mut Registry) -> Self {
+    pub(super) fn new(options: Current, journal: Arc<dyn Journal>, registry: &mut Registry) -> Self {
         let backlog = Gauge::default();
         registry.register("sluicebox_ingest_append_backlog", "Requests that wait for the journal", backlog.clone());
-        let timeout = Duration::from_millis(options.append_timeout_ms);
-        Self { journal, timeout, backlog, backlog_max: options.append_backlog_max }
+        Self { journal, options, backlog }
     }
 
     /// Whether as many wait for the journal as may.
     pub(super) fn is_full(&self) -> bool {
-        usize::try_from(self.backlog.get()).is_ok_and(|waiting| waiting >= self.backlog_max)
+        usize::try_from(self.backlog.get()).is_ok_and(|waiting| waiting >= self.options.load().append_backlog_max)
     }
 
     /// Stores events, all of them or none; what is given back is on disk, one for each.
@@ -80,7 +78,8 @@ impl Appender {
     async fn until_stored<T>(&self, appending: Pending<T>) -> Result<T, Problem> {
         let _waiting = Waiting::one(&self.backlog);
         let unavailable = |kind, detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail);
-        match tokio::time::timeout(self.timeout, appending).await {
+        let timeout = Duration::from_millis(self.options.load().append_timeout_ms);
+        match tokio::time::timeout(timeout, appending).await {
             Ok(Ok(stored)) => Ok(stored),
             Ok(Err(JournalError::Full)) => Err(storage_full()),
             Ok(Err(error)) => {

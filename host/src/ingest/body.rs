@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Options, Problem,
+    Current, Problem,
     body_rate::{BodyRate, Late},
     coding::{self, Coding, Undecoded},
 };
@@ -32,14 +32,12 @@ const SPACE_BYTES: usize = 16 * 1024;
 const SHARE_BYTES_MIN: usize = 1024;
 
 /// Reads bodies.
-#[derive(Debug)]
 pub(super) struct Bodies {
     /// A permit is a byte.
     budget: Arc<Semaphore>,
     held: Gauge,
-    rate: BodyRate,
+    options: Current,
     turns: Arc<Semaphore>,
-    ratio_max: usize,
 }
 
 /// A body's share of the budget, given back when the value is dropped.
@@ -50,12 +48,12 @@ pub(super) struct Share {
 }
 
 impl Bodies {
-    pub(super) fn new(options: &Options, registry: &mut Registry) -> Self {
+    pub(super) fn new(options: Current, registry: &mut Registry) -> Self {
         let held = Gauge::default();
         registry.register("sluicebox_ingest_body_bytes_in_flight", "Bytes set aside for bodies", held.clone());
-        let budget = Arc::new(Semaphore::new(options.body_bytes_in_flight_max.min(Semaphore::MAX_PERMITS)));
+        let budget = Arc::new(Semaphore::new(options.load().body_bytes_in_flight_max.min(Semaphore::MAX_PERMITS)));
         let turns = Arc::new(Semaphore::new(DECODED_AT_ONCE));
-        Self { budget, held, rate: BodyRate::new(options), turns, ratio_max: options.decode_ratio_max }
+        Self { budget, held, options, turns }
     }
 
     /// Reads a body of at most `max` bytes, and decodes it where it has one of these codings; its headers then no longer say that it has. The
@@ -86,10 +84,10 @@ impl Bodies {
         }
         let most = declared.unwrap_or(max);
         let mut share = self.share(most.min(SHARE_BYTES_MIN))?;
-        let begun = Instant::now();
+        let (begun, rate) = (Instant::now(), BodyRate::new(&self.options.load()));
         let mut collected = BytesMut::with_capacity(declared.unwrap_or(SPACE_BYTES).min(SPACE_BYTES));
         loop {
-            let (patience, late) = self.rate.patience(collected.len());
+            let (patience, late) = rate.patience(collected.len());
             let frame = match timeout_at(begun + patience, body.frame()).await {
                 Ok(None) => break,
                 Ok(Some(Ok(frame))) => frame,
@@ -115,7 +113,8 @@ impl Bodies {
 
     /// What comes out has a share of its own, taken before anything does.
     async fn decoded(&self, coding: Coding, body: Bytes, max: usize) -> Result<(Bytes, Share), Problem> {
-        let bytes_max = coding::bytes_max(body.len(), max, self.ratio_max);
+        let ratio_max = self.options.load().decode_ratio_max;
+        let bytes_max = coding::bytes_max(body.len(), max, ratio_max);
         // Only for those whose turn it is: others would set much aside and wait.
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let share = self.share(bytes_max)?;
@@ -128,19 +127,13 @@ impl Bodies {
                 let share = share.of(decoded.len());
                 Ok((decoded.into(), share))
             }
-            Ok(Err(Undecoded::TooLarge)) if bytes_max < max => Err(self.compressed_too_well()),
+            Ok(Err(Undecoded::TooLarge)) if bytes_max < max => Err(compressed_too_well(ratio_max)),
             Ok(Err(Undecoded::TooLarge)) => Err(too_large(max)),
             Ok(Err(Undecoded::Broken)) | Err(_) => {
                 let detail = "the body is not, or not only, what its Content-Encoding says";
                 Err(Problem::new(StatusCode::BAD_REQUEST, "body-not-decodable", detail))
             }
         }
-    }
-
-    fn compressed_too_well(&self) -> Problem {
-        let detail =
-            format!("the body comes to more than {} times its size when it is decoded; send it as it is", self.ratio_max);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-ratio", detail)
     }
 
     /// Where a body came to more than its share, it takes as much again: a share grows with what was sent and not with what was said, or
@@ -203,6 +196,11 @@ fn too_late(late: Late) -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, kind, detail)
 }
 
+fn compressed_too_well(ratio_max: usize) -> Problem {
+    let detail = format!("the body comes to more than {ratio_max} times its size when it is decoded; send it as it is");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-ratio", detail)
+}
+
 fn too_large(max: usize) -> Problem {
     let detail = format!("the body is larger than {max} bytes, the most that is taken here (of a source: its max_body_bytes)");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
@@ -218,10 +216,11 @@ mod tests {
     use hyper::body::Frame;
 
     use super::*;
+    use crate::ingest::Options;
 
     /// Ten bytes for all bodies together.
     fn bodies() -> Bodies {
-        Bodies::new(&Options { body_bytes_in_flight_max: 10, ..Options::default() }, &mut Registry::default())
+        Bodies::new(Options { body_bytes_in_flight_max: 10, ..Options::default() }.fixed(), &mut Registry::default())
     }
 
     /// A body that does not tell its length, as a chunked one.
@@ -263,7 +262,8 @@ mod tests {
     /// Who says much and sends nothing sets aside next to nothing.
     #[tokio::test]
     async fn a_share_grows_with_what_has_come() {
-        let bodies = Bodies::new(&Options { body_bytes_in_flight_max: 1 << 20, ..Options::default() }, &mut Registry::default());
+        let bodies =
+            Bodies::new(Options { body_bytes_in_flight_max: 1 << 20, ..Options::default() }.fixed(), &mut Registry::default());
         let most = 1 << 19;
         let mut share = bodies.share(most.min(SHARE_BYTES_MIN)).expect("there is space");
         assert_eq!(share.bytes(), 1024);
@@ -303,7 +303,8 @@ mod tests {
     async fn a_decoded_body_is_one_that_came_without_a_coding() {
         // `printf hi | gzip -n`
         const HI: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\xc8\x04\x00\xac\x2a\x93\xd8\x02\x00\x00\x00";
-        let bodies = Bodies::new(&Options { body_bytes_in_flight_max: 64, ..Options::default() }, &mut Registry::default());
+        let bodies =
+            Bodies::new(Options { body_bytes_in_flight_max: 64, ..Options::default() }.fixed(), &mut Registry::default());
         let (mut headers, body) = coded(HI);
         let (body, share) = bodies.read(&mut headers, body, 40, &[Coding::Gzip]).await.expect("it is good");
         assert_eq!((body.as_ref(), share.bytes(), bodies.held.get()), (b"hi".as_slice(), 2, 2));
@@ -338,7 +339,7 @@ mod tests {
     async fn a_body_that_does_not_come_ends_by_its_rate_or_by_its_time() {
         for (body_grace_ms, body_timeout_ms, kind) in [(1, 60_000, "body-rate"), (60_000, 1, "body-too-slow")] {
             let options = Options { body_grace_ms, body_timeout_ms, ..Options::default() };
-            let bodies = Bodies::new(&options, &mut Registry::default());
+            let bodies = Bodies::new(options.fixed(), &mut Registry::default());
             assert_eq!(read(&bodies, Body::new(Stalled)).await.expect_err("it stalls"), kind);
         }
     }

@@ -79,6 +79,18 @@ impl Connections {
         })
     }
 
+    /// As many again, told with these.
+    pub(super) fn another(&self) -> Arc<Self> {
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(self.max as usize)),
+            max: self.max,
+            per_address_max: self.per_address_max,
+            exempt: self.exempt.clone(),
+            held: Mutex::default(),
+            open: self.open.clone(),
+        })
+    }
+
     /// A place, as soon as there is one. `None` where there never will be.
     pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
         loop {

@@ -53,7 +53,7 @@ pub use custom_answer::AnswerSpec;
 pub use decode::DecodeSpec;
 pub use forwarded::ForwardedHeader;
 pub use idempotency::IdempotencySpec;
-pub use options::{CertificateFiles, Options};
+pub use options::{CertificateFiles, Current, Options};
 pub use place::{ExtractSpec, PlaceSpec};
 pub use problem::{Problem, method_not_allowed};
 pub use problem_types::{PROBLEM_TYPES, ProblemType};

@@ -1,10 +1,15 @@
 //! Settings of what comes in.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
+use arc_swap::access::{Constant, DynAccess};
 use ipnet::IpNet;
 
 use super::forwarded::ForwardedHeader;
+
+/// The settings of now. Most are found anew for each connection or request; those that something is made of at the start, as the places for
+/// connections are, stay what they were then.
+pub type Current = Arc<dyn DynAccess<Options> + Send + Sync>;
 
 /// Settings of what comes in.
 #[derive(Clone, Debug)]
@@ -77,6 +82,14 @@ pub struct CertificateFiles {
     pub certificate: PathBuf,
     /// Its key, not encrypted.
     pub key: PathBuf,
+}
+
+impl Options {
+    /// These, whatever happens.
+    #[must_use]
+    pub fn fixed(self) -> Current {
+        Arc::new(Constant(self))
+    }
 }
 
 impl Default for Options {

@@ -16,7 +16,7 @@ use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, met
 use tokio::sync::Semaphore;
 
 use super::{
-    Book, Options, Problem, Publisher, Source,
+    Book, Current, Problem, Publisher, Source,
     admission::{self, refused_method},
     answer,
     append::{Appender, Stored},
@@ -61,10 +61,7 @@ pub(super) struct Ingest {
     pub(super) appender: Appender,
     pub(super) bodies: Bodies,
     verifier: Verifier,
-    /// For all of a request.
-    timeout: Duration,
-    /// Of one request.
-    pub(super) events_max: usize,
+    pub(super) options: Current,
     /// For holding events against schemas.
     pub(super) schema_turns: Arc<Semaphore>,
     received: Family<ReceivedLabels, Counter>,
@@ -85,17 +82,16 @@ enum Received {
 }
 
 /// The routes by which events come in, and what takes those that own services publish.
-pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Router, Publisher) {
+pub fn router(options: Current, parts: Parts, registry: &mut Registry) -> (Router, Publisher) {
     let received = Family::default();
     registry.register("sluicebox_ingest_requests", "Requests to sources, by outcome", Family::clone(&received));
-    let bodies = Bodies::new(options, registry);
+    let bodies = Bodies::new(Arc::clone(&options), registry);
     let key_sets = KeySets::new(parts.client.clone(), Arc::clone(&parts.clock), registry);
-    let verifier = Verifier::new(options, Arc::clone(&parts.plugins), key_sets, registry);
-    let appender = Appender::new(options, Arc::clone(&parts.journal), registry);
-    let (gates, timeout) = (Gates::default(), Duration::from_millis(options.request_timeout_ms));
-    let events_max = options.events_per_request_max;
+    let verifier = Verifier::new(Arc::clone(&options), Arc::clone(&parts.plugins), key_sets, registry);
+    let appender = Appender::new(Arc::clone(&options), Arc::clone(&parts.journal), registry);
+    let gates = Gates::default();
     let schema_turns = Arc::new(Semaphore::new(schema::JUDGED_AT_ONCE));
-    let ingest = Ingest { parts, gates, appender, bodies, verifier, timeout, events_max, schema_turns, received };
+    let ingest = Ingest { parts, gates, appender, bodies, verifier, options, schema_turns, received };
     let ingest = Arc::new(ingest);
     let published = Family::default();
     registry.register(
@@ -103,7 +99,7 @@ pub fn router(options: &Options, parts: Parts, registry: &mut Registry) -> (Rout
         "Events published by the API, by source and outcome",
         Family::clone(&published),
     );
-    let publisher = Publisher { ingest: Arc::clone(&ingest), body_bytes_max: options.publish_bytes_max, published };
+    let publisher = Publisher { ingest: Arc::clone(&ingest), published };
     let routes = Router::new()
         .route("/in/{source}", any(receive_default))
         .route("/w/{workspace}/in/{source}", any(receive_named))
@@ -145,7 +141,8 @@ impl Ingest {
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
             return refused.into_response();
         }
-        let received = tokio::time::timeout(self.timeout, self.try_receive(workspace, source, request)).await;
+        let timeout = Duration::from_millis(self.options.load().request_timeout_ms);
+        let received = tokio::time::timeout(timeout, self.try_receive(workspace, source, request)).await;
         let received = received.unwrap_or_else(|_| Err(too_slow()));
         let outcome = match &received {
             Ok(Received::Events(stored)) => outcome_of(stored),
@@ -189,7 +186,7 @@ impl Ingest {
             Verified::Event(proven) => proven,
         };
         let request = Request { key, source: &source, head, body, proven, received_at };
-        let arrivals = events::of(request, self.events_max)?;
+        let arrivals = events::of(request, self.options.load().events_per_request_max)?;
         let arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(arrivals).await?;

@@ -11,7 +11,7 @@ use http::{StatusCode, Uri, header, request, uri::Authority};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Options, Problem, Source, extract::text_of_header, jwks::KeySets, peer::Origin};
+use super::{Current, Problem, Source, extract::text_of_header, jwks::KeySets, peer::Origin};
 use crate::{
     event::{Header, Name, Timestamp},
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
@@ -31,7 +31,7 @@ pub(super) struct Verifier {
     plugins: Arc<Plugins>,
     key_sets: Arc<KeySets>,
     public_url: Option<String>,
-    timeout: Duration,
+    options: Current,
     /// For each plugin that judges something, by where it is in memory: how many bytes of bodies may wait for it beside those that do. A
     /// slow one must not use up what the bodies of all sources share.
     waiting: Mutex<HashMap<usize, Weak<Semaphore>>>,
@@ -55,19 +55,14 @@ pub(super) enum Verified {
 }
 
 impl Verifier {
-    pub(super) fn new(options: &Options, plugins: Arc<Plugins>, key_sets: Arc<KeySets>, registry: &mut Registry) -> Self {
+    pub(super) fn new(options: Current, plugins: Arc<Plugins>, key_sets: Arc<KeySets>, registry: &mut Registry) -> Self {
         let refused = Family::default();
         let help = "Requests that were not their source's, by the class of the step that failed";
         registry.register("sluicebox_ingest_not_verified", help, Family::clone(&refused));
-        Self {
-            refused,
-            plugins,
-            key_sets,
-            public_url: options.public_url.clone(),
-            timeout: Duration::from_millis(options.verify_timeout_ms),
-            waiting: Mutex::default(),
-            waiting_bytes_max: (options.body_bytes_in_flight_max / PLUGIN_SHARE).min(Semaphore::MAX_PERMITS),
-        }
+        let at_start = options.load();
+        let waiting_bytes_max = (at_start.body_bytes_in_flight_max / PLUGIN_SHARE).min(Semaphore::MAX_PERMITS);
+        let public_url = at_start.public_url.clone();
+        Self { refused, plugins, key_sets, public_url, options, waiting: Mutex::default(), waiting_bytes_max }
     }
 
     /// Judges a request. `key` is the source's workspace and name.
@@ -126,7 +121,8 @@ impl Verifier {
         };
         let _share = self.share(plugin, request.body.len()).ok_or_else(busy)?;
         let asked = self.plugins.verify(Arc::clone(plugin), request);
-        let Ok(Ok(Judged { stages, result })) = tokio::time::timeout(self.timeout, asked).await else { return Err(busy()) };
+        let timeout = Duration::from_millis(self.options.load().verify_timeout_ms);
+        let Ok(Ok(Judged { stages, result })) = tokio::time::timeout(timeout, asked).await else { return Err(busy()) };
         // Whoever sends may cause them, so they are not for every log.
         for line in stages.iter().flat_map(|stage| &stage.logs) {
             tracing::debug!(source = %name, plugin = %plugin.name, line, "said while verifying");

@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::access::DynAccess;
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -102,8 +103,13 @@ impl Retention {
     }
 }
 
-/// Has what is not kept any longer removed, and its space given back, until `shutdown` becomes true.
-pub async fn keep(journal: Arc<dyn Journal>, retention: Retention, clock: Clock, mut shutdown: watch::Receiver<bool>) {
+/// Has what is not kept any longer removed, and its space given back, until `shutdown` becomes true. `retention` is read anew for each chunk.
+pub async fn keep(
+    journal: Arc<dyn Journal>,
+    retention: Arc<dyn DynAccess<Retention> + Send + Sync>,
+    clock: Clock,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let keeper = Keeper { journal, retention, clock };
     tokio::select! {
         () = keeper.go_round() => {}
@@ -113,7 +119,7 @@ pub async fn keep(journal: Arc<dyn Journal>, retention: Retention, clock: Clock,
 
 struct Keeper {
     journal: Arc<dyn Journal>,
-    retention: Retention,
+    retention: Arc<dyn DynAccess<Retention> + Send + Sync>,
     clock: Clock,
 }
 
@@ -143,7 +149,8 @@ impl Keeper {
         let mut after = 0;
         loop {
             let begun = Instant::now();
-            let expired = self.journal.expire(self.retention.expiry((self.clock)(), haste, after)).await?;
+            let expiry = self.retention.load().expiry((self.clock)(), haste, after);
+            let expired = self.journal.expire(expiry).await?;
             pause_after(begun).await;
             self.give_back_some().await?;
             let enough = haste != Haste::None && self.journal.space() == Space::Ample;

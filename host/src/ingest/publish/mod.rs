@@ -15,7 +15,7 @@ use http::StatusCode;
 use prometheus_client::metrics::{counter::Counter, family::Family};
 
 use super::{
-    Problem, admission,
+    Options, Problem, admission,
     append::Stored,
     receive::{Ingest, ReceivedLabels, labels},
 };
@@ -30,8 +30,6 @@ use call::{Call, Entries, Judged};
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) ingest: Arc<Ingest>,
-    /// The largest body of a call.
-    pub(super) body_bytes_max: usize,
     pub(super) published: Family<ReceivedLabels, Counter>,
 }
 
@@ -54,13 +52,14 @@ impl Publisher {
         admission::space(&*self.ingest.parts.journal)?;
         admission::backlog(&self.ingest.appender)?;
         let (mut head, body) = request.into_parts();
-        let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, self.body_bytes_max, &[]).await?;
+        let Options { publish_bytes_max, events_per_request_max: events_max, .. } = *self.ingest.options.load();
+        let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, publish_bytes_max, &[]).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.ingest.parts.clock)();
         let Entries { judged, is_batch } = {
             // Loaded once: all events of a call meet the same sources.
             let book = self.ingest.parts.book.load();
-            let call = Call { workspace: &workspace, book: &book, received_at, events_max: self.ingest.events_max };
+            let call = Call { workspace: &workspace, book: &book, received_at, events_max };
             call.entries(source, &head.headers, &body)?
         };
         let judged = call::by_schema(&self.ingest.schema_turns, judged).await?;
