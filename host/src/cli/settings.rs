@@ -111,8 +111,11 @@ fn argument(setting: &'static Setting, flag: &'static str, defaults: &Settings) 
         .help(format!("{} [env: {}] [default: {default}]", help.trim_end_matches('.'), setting.variable()))
 }
 
-/// Checks a value at once, so that the command line is at fault and not the host; the words are made of it later.
+/// Checks a value at once, so that clap tells where it stands; but it repeats what it refuses, so not one that may hold a secret.
 fn parser(setting: &'static Setting) -> ValueParser {
+    if setting.secret {
+        return ValueParser::string();
+    }
     ValueParser::new(move |text: &str| match setting.set(&mut Settings::default(), &setting.split(text)) {
         Ok(()) => Ok(text.to_owned()),
         Err(message) => Err(message),
@@ -165,6 +168,8 @@ mod tests {
         assert!(wrong(&["--forwarded-header", "via"]).contains("write x-forwarded-for or forwarded"));
         assert!(wrong(&["--journal-bytes-max", "4"]).contains("1048576"));
         assert!(wrong(&["--tls-cert", "a.pem"]).contains("1 certificates and 0 keys"));
+        let proxy = wrong(&["--proxy", "ftp://me:geheim@proxy"]);
+        assert!(proxy.contains("--proxy: a proxy is written as") && !proxy.contains("geheim"), "{proxy}");
         assert!(wrong(&["--conections-max", "4"]).contains("--connections-max"));
     }
 }
