@@ -81,7 +81,9 @@ async fn operators_may_have_an_address_of_their_own() {
     admin.apply(OPEN_SOURCE).await;
 
     let http = sluicebox::net::side_client().expect("a client");
-    for (path, status) in [("/healthz", 200), ("/readyz", 404), ("/metrics", 404), ("/v1/events", 404), ("/confirm/x", 405)] {
+    for (path, status) in
+        [("/healthz", 200), ("/readyz", 404), ("/metrics", 404), ("/v1/events", 404), ("/openapi.json", 404), ("/confirm/x", 405)]
+    {
         let answer = http.get(format!("{public}{path}")).bearer_auth(admin.key()).send().await.expect("an answer");
         assert_eq!(answer.status(), status, "{path}, where senders come in");
     }
