@@ -166,6 +166,22 @@ impl journal::Journal for Journal {
         ready(Ok(facts.iter().map(|(lane, facts)| (lane.clone(), facts.clone())).collect()))
     }
 
+    fn keep_key_uses(&self, _: Vec<(String, Option<Timestamp>)>) -> Pending<()> {
+        absent()
+    }
+
+    fn has_work_of(&self, _: Name) -> Pending<bool> {
+        absent()
+    }
+
+    fn forget_workspace(&self, _: Name, _: usize) -> Pending<u64> {
+        absent()
+    }
+
+    fn key_uses(&self) -> Pending<Vec<(String, Timestamp)>> {
+        absent()
+    }
+
     fn append(&self, _: Vec<Event>) -> Pending<()> {
         absent()
     }

@@ -120,6 +120,19 @@ pub trait Journal: Send + Sync + 'static {
     /// Flow 3: the runtime facts of all destinations of which there are any.
     fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>>;
 
+    /// Stores when API keys were used last, in place of what was known; `None`: the key is gone.
+    fn keep_key_uses(&self, uses: Vec<(String, Option<Timestamp>)>) -> Pending<()>;
+
+    /// When each API key that was ever used was used last.
+    fn key_uses(&self) -> Pending<Vec<(String, Timestamp)>>;
+
+    /// Whether any event, run, batch or delivery of a workspace is on record.
+    fn has_work_of(&self, workspace: Name) -> Pending<bool>;
+
+    /// Removes up to `max` rows of what is kept of a workspace beside its work: what its plugins remember, facts of its destinations, and
+    /// which events it has seen. Gives how many there were.
+    fn forget_workspace(&self, workspace: Name, max: usize) -> Pending<u64>;
+
     /// Events, newest first; where the filter says after which, oldest first.
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>>;
 

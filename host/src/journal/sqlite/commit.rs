@@ -14,11 +14,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts,
-    lease::Ended, revive, runs, space,
+    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts, key_uses,
+    lease::Ended, revive, runs, space, workspace,
 };
 use crate::{
-    event::{Event, EventId, Timestamp},
+    event::{Event, EventId, Name, Timestamp},
     failpoint::{self, Step},
     journal::{
         Acknowledged, Acknowledgement, Arrival, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival, Revived, Routed, RunEnd,
@@ -72,6 +72,15 @@ pub(super) enum Work {
         /// All of it.
         facts: LaneFacts,
     },
+    /// When API keys were used last.
+    KeepKeyUses(Vec<(String, Option<Timestamp>)>),
+    /// Up to `max` rows of what is kept of a workspace beside its work, removed.
+    ForgetWorkspace {
+        /// Whose.
+        workspace: Name,
+        /// At most this many.
+        max: usize,
+    },
 }
 
 impl Work {
@@ -82,7 +91,7 @@ impl Work {
             Self::AppendOnce(arrivals) => arrivals.len(),
             Self::Route(routed) => routed.len(),
             Self::EndRuns(ends) => ends.len(),
-            Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } => *max,
+            Self::ReleaseRuns { max, .. } | Self::CloseBatches { max, .. } | Self::ForgetWorkspace { max, .. } => *max,
             Self::EndBatches(ends) => ends.len(),
             Self::Settle(settled) => settled.len(),
             Self::Revive(revivals) => revivals.iter().map(Revival::weight).sum(),
@@ -90,6 +99,7 @@ impl Work {
             Self::GiveBack(_) => 1,
             Self::Acknowledge(said) => said.len(),
             Self::KeepFacts { .. } => 1,
+            Self::KeepKeyUses(uses) => uses.len(),
         }
     }
 
@@ -100,7 +110,8 @@ impl Work {
             Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
             Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
             Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
-            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) | Self::KeepFacts { .. } => None,
+            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) => None,
+            Self::KeepFacts { .. } | Self::KeepKeyUses(_) | Self::ForgetWorkspace { .. } => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
             Self::Settle(_) | Self::Acknowledge(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
@@ -122,6 +133,8 @@ impl Work {
             Self::GiveBack(pages_max) => space::give_back(writing, *pages_max),
             Self::Acknowledge(said) => acknowledge::acknowledge(writing, said),
             Self::KeepFacts { lane, facts } => facts::keep(writing, lane, facts),
+            Self::KeepKeyUses(uses) => key_uses::keep(writing, uses),
+            Self::ForgetWorkspace { workspace, max } => workspace::forget(writing, workspace, *max),
         }
     }
 }

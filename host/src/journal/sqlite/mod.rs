@@ -3,12 +3,13 @@
 //! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
 //! - `acknowledge` is what receivers say by themselves of deliveries;
-//! - `facts` are what is known of destinations beside their deliveries;
+//! - `facts` are what is known of destinations beside their deliveries, `key_uses` of API keys beside what they are;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`), `tail` follows it;
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
+//! - `workspace` says what is left of a workspace, and forgets it;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod acknowledge;
@@ -25,6 +26,7 @@ mod expire;
 mod facts;
 mod folder;
 mod given_up;
+mod key_uses;
 mod lease;
 mod leftover;
 mod metrics;
@@ -43,6 +45,7 @@ mod state;
 mod tail;
 mod threads;
 mod wire;
+mod workspace;
 
 #[cfg(test)]
 mod tests;
@@ -279,6 +282,22 @@ impl Journal for SqliteJournal {
 
     fn lane_facts(&self) -> Pending<Vec<(Lane, LaneFacts)>> {
         self.claim(facts::all)
+    }
+
+    fn keep_key_uses(&self, uses: Vec<(String, Option<Timestamp>)>) -> Pending<()> {
+        self.write(Work::KeepKeyUses(uses))
+    }
+
+    fn has_work_of(&self, workspace: Name) -> Pending<bool> {
+        self.claim(move |sql| workspace::has_work(sql, &workspace))
+    }
+
+    fn forget_workspace(&self, workspace: Name, max: usize) -> Pending<u64> {
+        send(&self.queues, &self.shared, Work::ForgetWorkspace { workspace, max }, Answer::Amount)
+    }
+
+    fn key_uses(&self) -> Pending<Vec<(String, Timestamp)>> {
+        self.claim(key_uses::all)
     }
 
     fn events(&self, filter: EventFilter) -> Pending<Page<EventRecord>> {

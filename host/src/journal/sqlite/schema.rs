@@ -1,7 +1,7 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! indexes that answer what is asked across workspaces: which events are not routed, which keys are over, which revisions dead
+//! `key_uses`, since the ids of API keys are the host's, and indexes that answer what is asked across workspaces: which events are not routed, which keys are over, which revisions dead
 //! letters are of, which runs kept what they saw, and which batches were taken apart.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
@@ -209,6 +209,11 @@ CREATE TABLE lane_facts (
     probes INTEGER,
     held_until INTEGER,
     PRIMARY KEY (workspace, destination)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE key_uses (
+    key TEXT PRIMARY KEY,
+    used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE plugin_state (

@@ -7,6 +7,7 @@ mod dead;
 mod duplicates;
 mod expire;
 mod facts;
+mod key_uses;
 mod listings;
 mod order;
 mod order_histories;
@@ -15,6 +16,7 @@ mod space;
 mod state;
 mod tail;
 mod work;
+mod workspace;
 
 use std::{
     collections::{BTreeSet, HashSet},
