@@ -45,6 +45,7 @@ mod spec;
 mod tls;
 mod verifier;
 mod wire;
+mod workspace_rate;
 
 pub use accept::Door;
 pub use cloudevent::Format;
@@ -63,6 +64,7 @@ pub use receive::{Parts, router};
 pub use schema::OnInvalid;
 pub use spec::{Source, Spec};
 pub use tls::TlsError;
+pub use workspace_rate::WorkspaceRate;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -73,4 +75,6 @@ use crate::event::Name;
 pub struct Book {
     /// By workspace and name.
     pub sources: HashMap<(Name, Name), Arc<Source>>,
+    /// Of the workspaces that have a quota of events.
+    pub rates: Arc<HashMap<Name, WorkspaceRate>>,
 }

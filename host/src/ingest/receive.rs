@@ -28,6 +28,7 @@ use super::{
     problem::method_not_allowed,
     schema,
     verifier::{Verified, Verifier},
+    workspace_rate::WorkspaceRates,
 };
 use crate::{
     event::{Clock, Name},
@@ -58,6 +59,7 @@ pub struct Parts {
 pub(super) struct Ingest {
     pub(super) parts: Parts,
     gates: Gates,
+    pub(super) workspace_rates: WorkspaceRates,
     pub(super) appender: Appender,
     pub(super) bodies: Bodies,
     verifier: Verifier,
@@ -89,9 +91,9 @@ pub fn router(options: Current, parts: Parts, registry: &mut Registry) -> (Route
     let key_sets = KeySets::new(parts.client.clone(), Arc::clone(&parts.clock), registry);
     let verifier = Verifier::new(Arc::clone(&options), Arc::clone(&parts.plugins), key_sets, registry);
     let appender = Appender::new(Arc::clone(&options), Arc::clone(&parts.journal), registry);
-    let gates = Gates::default();
+    let (gates, workspace_rates) = (Gates::default(), WorkspaceRates::default());
     let schema_turns = Arc::new(Semaphore::new(schema::JUDGED_AT_ONCE));
-    let ingest = Ingest { parts, gates, appender, bodies, verifier, options, schema_turns, received };
+    let ingest = Ingest { parts, gates, workspace_rates, appender, bodies, verifier, options, schema_turns, received };
     let ingest = Arc::new(ingest);
     let published = Family::default();
     registry.register(
@@ -172,7 +174,9 @@ impl Ingest {
         admission::backlog(&self.appender)?;
         let (mut head, body) = request.into_parts();
         admission::headers(&source, &head.headers)?;
-        let _entered = self.gates.enter(&key, &source, &self.parts.book.load(), (self.parts.clock)())?;
+        let now = (self.parts.clock)();
+        self.workspace_rates.admit(&key.0, &self.parts.book.load(), now)?;
+        let _entered = self.gates.enter(&key, &source, &self.parts.book.load(), now)?;
         let limits = &source.limits;
         let (body, _share) = self.bodies.read(&mut head.headers, body, limits.body_bytes_max, &limits.codings).await?;
         failpoint::reach(Step::RequestRead);
@@ -185,9 +189,11 @@ impl Ingest {
             }
             Verified::Event(proven) => proven,
         };
+        let workspace = key.0.clone();
         let request = Request { key, source: &source, head, body, proven, received_at };
         let arrivals = events::of(request, self.options.load().events_per_request_max)?;
         let arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
+        self.workspace_rates.count(&workspace, &self.parts.book.load(), received_at, arrivals.len());
         failpoint::reach(Step::RequestVerified);
         let stored = self.appender.append(arrivals).await?;
         failpoint::reach(Step::EventStored);

@@ -51,6 +51,8 @@ impl Publisher {
     async fn try_publish(&self, workspace: Name, source: Option<&str>, request: http::Request<Body>) -> Result<Answer, Problem> {
         admission::space(&*self.ingest.parts.journal)?;
         admission::backlog(&self.ingest.appender)?;
+        let now = (self.ingest.parts.clock)();
+        self.ingest.workspace_rates.admit(&workspace, &self.ingest.parts.book.load(), now)?;
         let (mut head, body) = request.into_parts();
         let Options { publish_bytes_max, events_per_request_max: events_max, .. } = *self.ingest.options.load();
         let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, publish_bytes_max, &[]).await?;
@@ -64,6 +66,8 @@ impl Publisher {
         };
         let judged = call::by_schema(&self.ingest.schema_turns, judged).await?;
         failpoint::reach(Step::RequestVerified);
+        let good = judged.iter().filter(|one| one.arrival.is_ok()).count();
+        self.ingest.workspace_rates.count(&workspace, &self.ingest.parts.book.load(), received_at, good);
         let outcomes = self.store(&workspace, judged).await?;
         failpoint::reach(Step::EventStored);
         Ok(Answer { outcomes, is_batch })
