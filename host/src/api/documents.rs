@@ -279,6 +279,8 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
         HubError::NotReady { .. } => (StatusCode::CONFLICT, "version-not-ready"),
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
         HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),
+        HubError::NoWorkspace(_) => (StatusCode::NOT_FOUND, "unknown-workspace"),
+        HubError::Quota { .. } => (StatusCode::CONFLICT, "quota-reached"),
         HubError::Refused(error) if matches!(error.code, "P011" | "P013") => {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-compiled", error.to_string()).retry_after(5);
         }

@@ -2,13 +2,20 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Hub;
+use super::{
+    Hub,
+    wording::{did_you_mean, nearest},
+};
 use crate::event::Name;
 
+/// The id of the key in `admin.key`.
+pub(super) const ADMIN: &str = "admin";
+
 /// What a key may do. All but the last two are for its workspace; `admin` stands for all of these, `operator` for everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Publishes events.
@@ -75,14 +82,20 @@ impl fmt::Display for Scope {
 
 /// A text that is no [`Scope`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is none of ingest, read, rules, plugins, replay, pull, admin, metrics, operator")]
-pub struct ScopeError(String);
+#[error("`{text}` is none of ingest, read, rules, plugins, replay, pull, admin, metrics, operator{hint}")]
+pub struct ScopeError {
+    text: String,
+    hint: String,
+}
 
 impl FromStr for Scope {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| ScopeError(text.to_owned()))
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
+            let meant = nearest(text, Self::ALL.map(Self::as_str));
+            ScopeError { text: text.chars().take(80).collect(), hint: meant.map_or(String::new(), |name| did_you_mean(&name)) }
+        })
     }
 }
 
@@ -112,11 +125,13 @@ impl Caller {
 }
 
 impl Hub {
-    /// Whose key this is; takes the same time whichever letter is wrong.
+    /// Whose key this is, where it is good now; takes the same time whichever letter is wrong. Notes in memory that it was used.
     #[must_use]
     pub fn authenticate(&self, presented: &str) -> Option<Caller> {
-        let admin = || Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
-        self.inner.keys.is_admin(presented).then(admin)
+        if self.inner.keys.is_admin(presented) {
+            return Some(Caller { key: ADMIN.to_owned(), workspace: None, scopes: vec![Scope::Operator] });
+        }
+        self.inner.tenancy.load().caller(presented, (self.inner.clock)())
     }
 }
 
@@ -133,5 +148,6 @@ mod tests {
             assert_eq!(Scope::Read.covers(scope), scope == Scope::Read, "{scope}");
         }
         assert!("Read".parse::<Scope>().is_err());
+        assert!("raed".parse::<Scope>().is_err_and(|error| error.to_string().ends_with("did you mean `read`?")));
     }
 }

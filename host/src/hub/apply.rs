@@ -27,7 +27,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::Invalid`] and [`HubError::InUse`] with all that is wrong, [`HubError::NotFound`] for a deletion of what is not
-    /// there, [`HubError::Conflict`] at a limit, [`HubError::Store`] where the disk failed. Nothing has changed then.
+    /// there, [`HubError::NoWorkspace`], [`HubError::Conflict`] at a limit, [`HubError::Quota`] at one of the workspace, [`HubError::Store`] where the disk failed. Nothing has changed then.
     pub async fn apply(&self, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
         self.apply_in_turn(turn, workspace, draft).await
@@ -39,9 +39,11 @@ impl Hub {
         workspace: &Name,
         draft: Draft,
     ) -> Result<Applied, HubError> {
+        let quotas = self.check_workspace(workspace)?;
         let state = self.inner.state.load_full();
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
+        quotas.admit(workspace, &standing, &proposal.edits)?;
         let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms()).await, &proposal)?;
         if proposal.edits.is_empty() {
             return Ok(Applied { revision: state.revision, ..Applied::default() });
@@ -140,7 +142,7 @@ impl Commit {
                 workspace.insert(key.clone(), Arc::new(Item { document, part: part.clone(), since: revision }));
             }
         }
-        let mut after = State { revision, workspaces: before.workspaces.clone() };
+        let mut after = State { revision, ..before.clone() };
         after.workspaces.insert(self.workspace.clone(), Arc::new(workspace));
         after.workspaces.retain(|_, workspace| !workspace.is_empty());
         after

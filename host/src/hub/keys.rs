@@ -1,8 +1,14 @@
 //! The two secrets that lie in clear in the data folder, readable by their owner alone: `main.key`, which seals all others, and
 //! `admin.key`, which opens the API.
 
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use arc_swap::ArcSwap;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -39,7 +45,8 @@ pub enum KeysError {
 /// Both keys.
 pub(super) struct Keys {
     pub(super) main: Zeroizing<[u8; 32]>,
-    admin: Zeroizing<String>,
+    admin: ArcSwap<Zeroizing<String>>,
+    admin_file: PathBuf,
 }
 
 /// [`Keys`], and what there is to say about them.
@@ -58,14 +65,16 @@ impl Keys {
             None if nothing_sealed => make_main(&folder.join("main.key"))?,
             None => return Err(KeysError::MainKeyMissing),
         };
-        let (admin, admin_key_made) = match read(&folder.join("admin.key"), &mut notes)? {
+        let admin_file = folder.join("admin.key");
+        let (admin, admin_key_made) = match read(&admin_file, &mut notes)? {
             Some(text) => (Zeroizing::new(text.trim().to_owned()), false),
-            None => (make_admin(&folder.join("admin.key"))?, true),
+            None => (make_admin(&admin_file)?, true),
         };
         if !is_whole(&admin) {
             return Err(KeysError::AdminKeyDamaged);
         }
-        Ok(OpenedKeys { keys: Self { main, admin }, admin_key_made, notes })
+        let keys = Self { main, admin: ArcSwap::from_pointee(admin), admin_file };
+        Ok(OpenedKeys { keys, admin_key_made, notes })
     }
 
     /// A key for another purpose, which tells nothing of the main key.
@@ -78,7 +87,14 @@ impl Keys {
 
     /// Whether this is the admin key. Takes the same time for every wrong key of the right length.
     pub(super) fn is_admin(&self, presented: &str) -> bool {
-        self.admin.as_bytes().ct_eq(presented.as_bytes()).into()
+        self.admin.load().as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+
+    /// Makes a new admin key in the place of the one there is, which ends with it.
+    pub(super) fn rotate_admin(&self) -> Result<Zeroizing<String>, FileSystemError> {
+        let admin = make_admin(&self.admin_file)?;
+        self.admin.store(Arc::new(admin.clone()));
+        Ok(admin)
     }
 }
 
@@ -147,8 +163,21 @@ mod tests {
         assert_eq!(*again.keys.main, *first.keys.main);
         assert_eq!(*again.keys.derived("a"), *first.keys.derived("a"));
         assert_ne!(*again.keys.derived("a"), *again.keys.derived("b"));
-        assert!(again.keys.is_admin(&first.keys.admin));
+        assert!(again.keys.is_admin(&first.keys.admin.load()));
         assert!(!again.keys.is_admin("slk_other") && !again.keys.is_admin(""));
+    }
+
+    #[test]
+    fn a_new_admin_key_is_good_at_once_and_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys = Keys::open(folder.path(), true).expect("made").keys;
+        let old = keys.admin.load_full();
+        let new = keys.rotate_admin().expect("rotated");
+        assert!(is_whole(&new) && keys.is_admin(&new) && !keys.is_admin(&old));
+        let again = Keys::open(folder.path(), false).expect("read");
+        assert!(!again.admin_key_made && again.keys.is_admin(&new));
+        let mode = fs::metadata(folder.path().join("admin.key")).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

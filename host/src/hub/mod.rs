@@ -9,7 +9,7 @@
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
-//! | `access` | who calls, and what their key allows |
+//! | `access`, `tenancy` | who calls, and what their key allows; which workspaces and API keys there are |
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
@@ -36,6 +36,7 @@ mod shared_map;
 mod snapshot;
 mod spec;
 mod store;
+mod tenancy;
 mod version;
 mod wording;
 
@@ -54,6 +55,9 @@ pub use rotation::{KeyVersion, Rotation};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
+pub use tenancy::{
+    KeyChange, KeyState, KeyStatus, NewKey, Quotas, ShownKey, TenancyError, Workspace, WorkspaceChange, WorkspaceStatus,
+};
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;
 
@@ -90,6 +94,7 @@ struct Inner {
     snapshot: Arc<ArcSwap<Snapshot>>,
     seal: seal::Seal,
     keys: keys::Keys,
+    tenancy: tenancy::Tenancy,
     catalogue: component::Catalogue,
     /// Whether destinations can call this host back.
     callbacks: bool,
@@ -136,6 +141,19 @@ pub enum HubError {
         what: &'static str,
         /// The limit.
         max: usize,
+    },
+    /// There is no such workspace; the sentence names the nearest.
+    #[error("{0}")]
+    NoWorkspace(String),
+    /// The workspace may have no more.
+    #[error("the quota `{quota}` of workspace `{workspace}` is {max}, and this would be more; the operator can raise it")]
+    Quota {
+        /// Whose.
+        workspace: Name,
+        /// Which.
+        quota: &'static str,
+        /// How many there may be.
+        max: u32,
     },
     /// Too many uploads wait to be compiled.
     #[error("{waiting} uploads wait to be compiled already, which is the limit: try again when some of them are")]
@@ -189,6 +207,22 @@ pub enum StoreError {
         revisions: PathBuf,
         /// The folder of the database.
         database: PathBuf,
+    },
+    /// Taking them for none would be safe, and all keys would be gone.
+    #[error(
+        "{} is damaged, and the database holds no copy of it: restore it from your backup. To begin without any API key, and with the \
+         workspaces that have entries, remove the file; the key in admin.key is not concerned",
+        file.display()
+    )]
+    NoTenancy {
+        /// The record of workspaces and keys.
+        file: PathBuf,
+    },
+    /// The record of workspaces and keys is as it was written, and not known here.
+    #[error("{} is intact, but this version does not read it: start the version of sluicebox that wrote it, or a newer one", file.display())]
+    NewerTenancy {
+        /// The record.
+        file: PathBuf,
     },
     /// The keys.
     #[error(transparent)]

@@ -28,6 +28,7 @@ use super::{
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
+    tenancy::{self, Tenancy},
     version::{Queue, Versioning, Versions},
 };
 use crate::{
@@ -38,7 +39,8 @@ use crate::{
 /// Settings of this part.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `versions/`, `main.key` and `admin.key` in it.
+    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `versions/`, `tenancy.json`, `main.key` and
+    /// `admin.key` in it.
     pub folder: PathBuf,
     /// How plugins' versions are kept.
     pub versioning: Versioning,
@@ -76,6 +78,7 @@ impl Hub {
         let catalogue = Catalogue::new(loaded.components, plugins);
         let terms = Terms { catalogue: &catalogue, callbacks: options.callbacks };
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &terms).await?;
+        let state = State { rates: loaded.tenancy.load().rates(), ..state };
         let snapshot = Snapshot::of(&state);
         let inner = Inner {
             turn: Arc::default(),
@@ -83,6 +86,7 @@ impl Hub {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             seal: loaded.seal,
             keys: loaded.keys,
+            tenancy: loaded.tenancy,
             catalogue,
             callbacks: options.callbacks,
             revisions: loaded.revisions,
@@ -104,6 +108,7 @@ impl Hub {
 struct Loaded {
     keys: Keys,
     admin_key_made: bool,
+    tenancy: Tenancy,
     seal: Seal,
     components: Components,
     revisions: Revisions,
@@ -139,10 +144,13 @@ impl Loaded {
         } else if (opened.revision, &opened.documents) != (told.revision, &told.whole.documents) {
             opened.store.align(told.revision, &told.whole.documents)?;
         }
+        let with_entries = told.whole.documents.keys().map(|entry| entry.workspace.clone()).collect();
+        let tenancy = Tenancy::open(folder.join(tenancy::FILE), &opened.store, &with_entries, now, &mut notes)?;
         Ok(Self {
             seal: Seal::new(&opened_keys.keys.main),
             keys: opened_keys.keys,
             admin_key_made: opened_keys.admin_key_made,
+            tenancy,
             components: Components::open(folder.join("components"))?,
             revisions,
             versions: Versions::open(folder.join("versions"), &mut notes)?,

@@ -402,7 +402,8 @@ fn read(path: &Path) -> Result<Option<Record>, RecordsError> {
     Ok(Some(decoded(text, path)?))
 }
 
-fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
+/// A record's file: its text, and the checksum of that.
+pub(super) fn encoded(record: &impl Serialize, path: &Path) -> Result<Vec<u8>, FileSystemError> {
     let encode = || {
         let record = serde_json::value::to_raw_value(record)?;
         serde_json::to_vec(&Envelope { sha256: checksum(&record), record: &record })
@@ -411,7 +412,7 @@ fn encoded(record: &Record, path: &Path) -> Result<Vec<u8>, FileSystemError> {
 }
 
 /// The record's text, if it is as it was written.
-fn intact(bytes: &[u8]) -> Option<&str> {
+pub(super) fn intact(bytes: &[u8]) -> Option<&str> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
     (envelope.sha256 == checksum(envelope.record)).then(|| envelope.record.get())
 }

@@ -40,6 +40,8 @@ pub struct Snapshot {
 pub(super) struct State {
     pub(super) revision: u64,
     pub(super) workspaces: BTreeMap<Name, Arc<Workspace>>,
+    /// What of the workspaces' quotas the flows keep; no revision has it.
+    pub(super) rates: Arc<HashMap<Name, ingest::WorkspaceRate>>,
 }
 
 /// The entries of one workspace.
@@ -151,6 +153,7 @@ impl Snapshot {
 
     fn without_rules(state: &State) -> Self {
         let mut snapshot = Self { revision: state.revision, ..Self::default() };
+        snapshot.ingest.rates = Arc::clone(&state.rates);
         let all = state.workspaces.iter().flat_map(|(name, workspace)| all_but_rules(workspace).map(move |entry| (name, entry)));
         for (workspace, ((_, name), item)) in all {
             match &item.part {

@@ -32,8 +32,15 @@ const CACHE_BYTES_MAX: u64 = 16 << 20;
 const LOCK_TRIES_MAX: u32 = 500;
 /// with this pause.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
-/// Where the revision is kept; no entry's key begins like this.
+/// Where the revision is kept.
 const REVISION_KEY: &[u8] = b"\0revision";
+/// Where the rows of workspaces and API keys begin.
+const TENANCY_PREFIX: &[u8] = b"\0tenancy/";
+/// How what is no entry begins.
+const APART: u8 = 0;
+
+/// Workspaces and API keys, as [`tenancy`](super::tenancy) has them.
+pub(super) type Rows = BTreeMap<String, Vec<u8>>;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +105,32 @@ impl Store {
             }
         }
         batch.insert(REVISION_KEY, &revision.to_be_bytes());
+        self.commit(batch)
+    }
+
+    /// Makes these the rows of workspaces and keys, whatever they are now.
+    pub(super) fn align_tenancy(&self, rows: &Rows) -> Result<(), DatabaseError> {
+        let held = self.tenancy()?;
+        let row = |name: &str| [TENANCY_PREFIX, name.as_bytes()].concat();
+        let mut batch = sled::Batch::default();
+        held.keys().filter(|name| !rows.contains_key(*name)).for_each(|name| batch.remove(row(name)));
+        let differing = rows.iter().filter(|(name, value)| held.get(*name) != Some(value));
+        differing.for_each(|(name, value)| batch.insert(row(name), value.as_slice()));
+        self.commit(batch)
+    }
+
+    /// The rows of workspaces and keys.
+    pub(super) fn tenancy(&self) -> Result<Rows, DatabaseError> {
+        let pairs: Vec<_> = fenced(|| self.db.scan_prefix(TENANCY_PREFIX).collect::<Result<_, _>>())?;
+        let row = |(key, value): &(sled::IVec, sled::IVec)| {
+            let name = std::str::from_utf8(key.strip_prefix(TENANCY_PREFIX)?).ok()?;
+            Some((name.to_owned(), value.to_vec()))
+        };
+        pairs.iter().map(|pair| row(pair).ok_or(DatabaseError::Damaged)).collect()
+    }
+
+    /// When this returns, it is on disk.
+    fn commit(&self, batch: sled::Batch) -> Result<(), DatabaseError> {
         fenced(|| {
             self.db.apply_batch(batch)?;
             self.db.flush()
@@ -135,7 +168,7 @@ impl Store {
     }
 
     fn content(&self) -> Result<(u64, Documents), DatabaseError> {
-        let pairs: Vec<_> = fenced(|| self.db.iter().filter(not_revision).collect::<Result<_, _>>())?;
+        let pairs: Vec<_> = fenced(|| self.db.iter().filter(is_entry).collect::<Result<_, _>>())?;
         let documents =
             pairs.iter().map(|(key, value)| read(key, value).ok_or(DatabaseError::Damaged)).collect::<Result<_, _>>()?;
         Ok((self.revision()?, documents))
@@ -164,8 +197,8 @@ fn fenced<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, DatabaseError>
     }
 }
 
-fn not_revision(pair: &sled::Result<(sled::IVec, sled::IVec)>) -> bool {
-    !matches!(pair, Ok((key, _)) if key == REVISION_KEY)
+fn is_entry(pair: &sled::Result<(sled::IVec, sled::IVec)>) -> bool {
+    !matches!(pair, Ok((key, _)) if key.first() == Some(&APART))
 }
 
 fn read(key: &[u8], value: &[u8]) -> Option<(Entry, Value)> {
@@ -237,6 +270,20 @@ mod tests {
         let documents = Documents::from([(entry("w/rules/b"), json!(2)), (entry("w/rules/c"), json!(3))]);
         store.align(7, &documents).expect("aligned");
         assert_eq!(store.content().expect("read"), (7, documents));
+    }
+
+    #[test]
+    fn workspaces_and_keys_lie_beside_the_entries() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Timestamp(0)).expect("opened").store;
+        let documents = Documents::from([(entry("w/rules/a"), json!(1))]);
+        store.align(3, &documents).expect("aligned");
+        let rows = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect::<Rows>();
+        store.align_tenancy(&rows(&["keys/a", "keys/b"])).expect("written");
+        store.align_tenancy(&rows(&["keys/b", "workspaces/w"])).expect("written again");
+        assert_eq!(store.content().expect("read"), (3, documents));
+        store.align(4, &Documents::new()).expect("aligned to nothing");
+        assert_eq!(store.tenancy().expect("read"), rows(&["keys/b", "workspaces/w"]));
     }
 
     #[test]

@@ -14,7 +14,9 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, Scope, StoreError, Versioning, What};
+use super::{
+    Caller, Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, Scope, StoreError, Versioning, What, WorkspaceChange,
+};
 use crate::{
     dispatch::History,
     event::{Name, Timestamp},
@@ -372,6 +374,8 @@ async fn a_rule_that_did_not_change_needs_no_record_even_after_a_restart() {
 async fn other_workspaces_keep_their_rules_as_they_are() {
     let world = World::new().await;
     let other = name("other");
+    let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
+    world.hub.create_workspace(&operator, &other, WorkspaceChange::default()).await.expect("made");
     let draft = put(&[destination("https://crm.example"), rule("x-first")]);
     world.apply(draft.clone()).await.expect("applied");
     let before = world.hub.snapshot().load_full();

@@ -38,7 +38,7 @@ impl Hub {
     /// again. With `activate` it is made active as soon as it is ready.
     ///
     /// # Errors
-    /// [`HubError::Refused`] with what can be told by reading it, [`HubError::Busy`] where too many wait to be compiled,
+    /// [`HubError::NoWorkspace`], [`HubError::Refused`] with what can be told by reading it, [`HubError::Busy`] where too many wait to be compiled,
     /// [`HubError::Conflict`] at the limit of components, [`HubError::Store`] where the disk failed; with `activate`, for what is ready
     /// already, as of [`activate`](Self::activate).
     pub async fn upload_version(
@@ -48,6 +48,7 @@ impl Hub {
         bytes: Bytes,
         activate: bool,
     ) -> Result<VersionStatus, HubError> {
+        self.check_workspace(workspace)?;
         let (label, unread, plugins) = (plugin.to_string(), bytes.clone(), Arc::clone(&self.inner.catalogue.plugins));
         let read = tokio::task::spawn_blocking(move || plugins.examine(&label, &unread));
         let digest = read.await.map_err(StoreError::Stopped)??;
