@@ -144,6 +144,7 @@ impl Host {
         let mut flows = JoinSet::new();
         flows.spawn(collect(Arc::clone(&self.hub), Arc::clone(&self.journal), stop.subscribe()));
         flows.spawn(keeping);
+        flows.spawn(keep_last_use(Arc::clone(&self.hub), Arc::clone(&self.journal), stop.subscribe()));
         for flow in behind {
             flows.spawn(flow);
         }
@@ -271,6 +272,12 @@ impl Reloader {
 async fn collect(hub: Arc<Hub>, journal: Arc<dyn Journal>, stopped: watch::Receiver<bool>) -> Result<(), JoinError> {
     let pinned = async || journal.revisions_pinned().await.ok();
     hub.keep_collecting(pinned, stopped).await;
+    Ok(())
+}
+
+/// Tells the journal when API keys were last used.
+async fn keep_last_use(hub: Arc<Hub>, journal: Arc<dyn Journal>, stopped: watch::Receiver<bool>) -> Result<(), JoinError> {
+    api::keep_last_use(hub, journal, stopped).await;
     Ok(())
 }
 

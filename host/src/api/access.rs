@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{
     Parts,
+    documents::hub_problem,
     openapi::{Access, AccessTable, header_parameters},
 };
 use crate::{
@@ -82,6 +83,7 @@ fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Optio
         // There is no such method: whoever has a key is told so, and which there are.
         Some(Access::Open) | None => {}
     }
+    parts.hub.has_workspace(&call.workspace).map_err(|error| hub_problem(&error))?;
     Ok(Some(call))
 }
 

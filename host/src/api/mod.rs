@@ -20,6 +20,8 @@ mod documents;
 mod events;
 mod explain;
 mod host;
+mod keys;
+mod last_use;
 mod message;
 mod openapi;
 mod paths;
@@ -34,13 +36,16 @@ mod stream;
 mod tail;
 mod versions;
 mod wire;
+mod workspaces;
 
 pub use apart::for_senders;
 pub use explain::Explain;
+pub use last_use::keep_last_use;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
-    TakenUp, Through, VersionTold, VersionsTold,
+    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, KeyChange, KeyShown, KeyState, KeyTold, KeysTold,
+    Listed, Moment, NewKey, NewWorkspace, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through, VersionTold,
+    VersionsTold, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument, WorkspaceTold, WorkspacesTold,
 };
 
 use std::sync::Arc;
@@ -122,6 +127,8 @@ fn routes() -> Routes {
         diff::routes(),
         plugins::routes(),
         pull::routes(),
+        keys::routes(),
+        workspaces::routes(),
         host::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)

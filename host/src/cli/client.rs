@@ -94,6 +94,10 @@ impl Client {
         self.ask(self.request(Method::PUT, path).json(body).timeout(COMPILE_TIMEOUT)).await
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.ask(self.request(Method::PATCH, path).json(body)).await
+    }
+
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.ask(self.request(Method::DELETE, path)).await
     }

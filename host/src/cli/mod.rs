@@ -11,6 +11,7 @@ mod dead;
 mod descriptors;
 mod destinations;
 mod explain;
+mod keys;
 mod listen;
 mod openapi;
 mod plugin;
@@ -26,6 +27,7 @@ mod show;
 mod stop;
 mod taken_up;
 mod trigger;
+mod workspaces;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -89,6 +91,12 @@ enum Command {
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Make API keys, list, change, rotate and revoke them.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Make workspaces, list, change and delete them.
+    #[command(subcommand)]
+    Workspaces(workspaces::Command),
     /// Print the OpenAPI document of the API; needs no host.
     Openapi,
 }
@@ -158,6 +166,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
         Command::Plugin(command) => return plugin::run(command).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Workspaces(command) => workspaces::run(command).await,
         Command::Openapi => openapi::run(),
     }
     .map(|()| ExitCode::SUCCESS)

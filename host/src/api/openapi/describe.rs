@@ -22,10 +22,10 @@ use crate::{
 /// The name of the one security scheme.
 const KEY: &str = "key";
 /// What an operation that needs a key may answer whatever it is.
-const WITH_KEY: [&str; 5] = ["bad-parameter", "internal", "no-key", "scope-missing", "workspace-forbidden"];
+const WITH_KEY: [&str; 6] = ["bad-parameter", "internal", "no-key", "scope-missing", "unknown-workspace", "workspace-forbidden"];
 
 /// What operations are sorted under, in the document's order.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("Sending", "What senders call: no key, but what their source asks of them."),
     ("Events", "What came in, and publishing."),
     ("Deliveries", "What goes out: runs, batches, deliveries, and trying them again."),
@@ -33,6 +33,8 @@ const TAGS: [(&str, &str); 8] = [
     ("Documents", "What operators declare: sources, destinations, plugins and rules, and the hub file as a whole."),
     ("Plugins", "Components, and the versions of plugins."),
     ("Queues", "Fetching messages of destinations of kind `pull`."),
+    ("Keys", "Keys of this API: what they may do, and until when."),
+    ("Workspaces", "The tenants of the host, and how much each may have."),
     ("Host", "How the host does, and this description."),
 ];
 

@@ -13,7 +13,7 @@ pub(super) use input::{
     Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Path, Wishes, describe_body, describe_contents,
     header_parameters,
 };
-pub(super) use route::{Access, Route, delete, get, post, put};
+pub(super) use route::{Access, Route, delete, get, patch, post, put};
 
 use std::collections::BTreeMap;
 

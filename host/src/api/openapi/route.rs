@@ -59,7 +59,7 @@ macro_rules! methods {
     )* };
 }
 
-methods!(get GET post POST put PUT delete DELETE);
+methods!(get GET post POST put PUT patch PATCH delete DELETE);
 
 impl Route {
     /// With the operation's id, and what it does in a few words.

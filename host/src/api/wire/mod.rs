@@ -4,14 +4,21 @@ mod chain;
 mod control;
 mod dead;
 mod lane;
+mod moment;
 mod published;
 mod records;
 mod states;
+mod tenancy;
 
 pub use control::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
 };
 pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+pub use moment::Moment;
+pub use tenancy::{
+    KeyChange, KeyShown, KeyState, KeyTold, KeysTold, NewKey, NewWorkspace, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument,
+    WorkspaceTold, WorkspacesTold,
+};
 
 pub(super) use chain::{health, outcome, repeated, saw};
 pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};

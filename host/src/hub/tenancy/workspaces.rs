@@ -129,7 +129,15 @@ impl Hub {
         Ok(applied)
     }
 
-    /// Whether there is such a workspace, for who works in it.
+    /// Whether there is such a workspace.
+    ///
+    /// # Errors
+    /// [`HubError::NoWorkspace`], with the nearest name.
+    pub fn has_workspace(&self, name: &Name) -> Result<(), HubError> {
+        self.check_workspace(name).map(drop)
+    }
+
+    /// The quotas of a workspace, for who works in it.
     pub(in crate::hub) fn check_workspace(&self, name: &Name) -> Result<Quotas, HubError> {
         let tenants = self.inner.tenancy.load();
         tenants.workspace(name).map(|workspace| workspace.quotas).map_err(|unknown| HubError::NoWorkspace(unknown.to_string()))
