@@ -162,6 +162,7 @@ fn the_files_that_pages_name_are_there() {
         "docs/patterns.md",
         "docs/destinations.md",
         "docs/operations.md",
+        "docs/security.md",
         "CHANGELOG.md",
     ] {
         let page = page(name);
@@ -207,11 +208,13 @@ async fn the_pages_queue_is_fetched_from() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/plugins.md", "docs/sources.md", "docs/destinations.md", "docs/operations.md"] {
+    let pages =
+        ["README.md", "docs/plugins.md", "docs/sources.md", "docs/destinations.md", "docs/operations.md", "docs/security.md"];
+    for name in pages {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();
-                let command = if words[0] == "plugin" { &words[..2] } else { &words[..1] };
+                let command = if ["plugin", "keys", "workspaces"].contains(&words[0]) { &words[..2] } else { &words[..1] };
                 let help = Command::new(process::binary()).args(command).arg("--help").output().expect("an end");
                 assert!(help.status.success(), "{line}");
                 let help = String::from_utf8_lossy(&help.stdout).into_owned();

@@ -117,6 +117,9 @@ async fn a_call_sees_its_own_workspace_only() {
     let other =
         |method: Method, path: &str| host.request(method, path).bearer_auth(host.key()).header("sluicebox-workspace", "other");
     let source = json!({ "verify": { "scheme": "none" } });
+    let missing = other(Method::PUT, "/v1/sources/shop").json(&source).send().await.expect("an answer");
+    assert_eq!(missing.status().as_u16(), 404, "there is no such workspace yet");
+    assert_eq!(host.send("/v1/workspaces", &json!({ "name": "other" })).await.status, 201);
     let put = other(Method::PUT, "/v1/sources/shop").json(&source).send().await.expect("an answer");
     assert_eq!(put.status().as_u16(), 200);
     let event = json!({ "source": "shop", "type": "t", "data": 1 });
