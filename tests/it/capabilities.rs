@@ -128,7 +128,10 @@ async fn what_a_plugin_counts_is_on_the_page_of_metrics_as_long_as_it_is_in_use(
     assert_eq!(host.metric("sluicebox_plugin_custom_orders_total").await, 6);
     assert_eq!(host.metric("sluicebox_plugin_custom_euros_count").await, 3);
     let page = host.metrics().await;
-    assert!(page.contains("sluicebox_plugin_custom_orders_total{plugin=\"capable\",shop=\"x\"} 6"), "{page}");
+    assert!(
+        page.contains("sluicebox_plugin_custom_orders_total{workspace=\"default\",plugin=\"capable\",shop=\"x\"} 6"),
+        "{page}"
+    );
 
     host.delete("/v1/rules/all").await;
     host.delete("/v1/plugins/capable").await;

@@ -44,7 +44,7 @@ impl Hub {
         let standing = state.workspace(workspace);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
         quotas.admit(workspace, &standing, &proposal.edits)?;
-        let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms()).await, &proposal)?;
+        let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await, &proposal)?;
         if proposal.edits.is_empty() {
             return Ok(Applied { revision: state.revision, ..Applied::default() });
         }

@@ -31,7 +31,10 @@ pub(super) struct Findings {
 }
 
 /// What entries are checked against, beside each other.
+#[derive(Clone, Copy)]
 pub(super) struct Terms<'a> {
+    /// Whose entries they are.
+    pub(super) workspace: &'a Name,
     /// The components there are.
     pub(super) catalogue: &'a Catalogue,
     /// Whether destinations can call this host back.
@@ -57,10 +60,10 @@ enum Settings {
 }
 
 async fn found(standing: &Workspace, edits: &Edits, terms: &Terms<'_>, settings: Settings) -> Result<Parts, Findings> {
-    let &Terms { catalogue, callbacks } = terms;
+    let &Terms { workspace, catalogue, callbacks } = terms;
     let mut check = Check { standing, edits, parts: Parts::new(), findings: Findings::default() };
     let specs = check.read();
-    let plugins = check.bind(&specs, catalogue).await;
+    let plugins = check.bind(&specs, catalogue, workspace).await;
     if settings == Settings::Proposed {
         check.ask_plugins(&plugins, catalogue).await;
     }
@@ -99,11 +102,11 @@ impl Check<'_> {
     }
 
     /// All plugins of the workspace, ready to be joined with rules; those that fail are missing.
-    async fn bind(&mut self, specs: &Specs, catalogue: &Catalogue) -> Bounds {
+    async fn bind(&mut self, specs: &Specs, catalogue: &Catalogue, workspace: &Name) -> Bounds {
         let mut plugins = plugins_of(self.standing);
         plugins.retain(|plugin, _| !self.edits.contains_key(&(Kind::Plugin, plugin.name.clone())));
         for (name, spec) in &specs.plugins {
-            match catalogue.bind(name, spec).await {
+            match catalogue.bind(workspace, name, spec).await {
                 Ok(bound) => {
                     plugins.insert(named(name), bound.clone());
                     self.parts.insert((Kind::Plugin, name.clone()), Part::Plugin(bound));

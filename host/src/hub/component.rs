@@ -182,14 +182,14 @@ impl Catalogue {
     }
 
     /// Joins a plugin's entry with its component, which is compiled first where it is not yet.
-    pub(super) async fn bind(&self, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
+    pub(super) async fn bind(&self, workspace: &Name, name: &Name, spec: &plugin::Spec) -> Result<Arc<plugin::Bound>, BindError> {
         let _binding = self.binding.read().await;
         self.load(name.as_str(), &spec.digest).await?;
         if let Some(canary) = &spec.canary {
             let in_canary = |invalid: Invalid| Invalid { pointer: "/canary/digest".to_owned(), ..invalid };
             self.load(name.as_str(), &canary.digest).await.map_err(|error| error.map(in_canary))?;
         }
-        self.plugins.bind(name.clone(), spec).map_err(BindError::Invalid)
+        self.plugins.bind(workspace, name.clone(), spec).map_err(BindError::Invalid)
     }
 
     /// Joins a pinned version with the rest of its plugin's entry, compiled first likewise.

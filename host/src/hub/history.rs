@@ -92,11 +92,11 @@ impl Hub {
 
     async fn refine_former(&self, workspace: Name, revision: u64) -> Told {
         let inner = Arc::clone(&self.inner);
-        let read =
-            move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&workspace, &documents, &inner.seal)));
+        let whose = workspace.clone();
+        let read = move || Ok(inner.revisions.at(revision)?.map(|documents| FormerSpecs::of(&whose, &documents, &inner.seal)));
         let read: Result<Option<FormerSpecs>, RecordsError> = off_the_workers(revision, read).await?;
         let Some(former) = read.map_err(|error| unavailable(revision, error))? else { return Ok(None) };
-        let bound = Plugins::bind(&former.specs, &self.inner.catalogue).await;
+        let bound = Plugins::bind(&workspace, &former.specs, &self.inner.catalogue).await;
         off_the_workers(revision, move || former.refine(&bound)).await.map(|rules| Some(Arc::new(rules)))
     }
 }
@@ -181,10 +181,10 @@ struct Plugins {
 }
 
 impl Plugins {
-    async fn bind(specs: &Specs, catalogue: &Catalogue) -> Self {
+    async fn bind(workspace: &Name, specs: &Specs, catalogue: &Catalogue) -> Self {
         let mut plugins = Self::default();
         for (name, spec) in &specs.plugins {
-            plugins.keep(named(name), catalogue.bind(name, spec).await);
+            plugins.keep(named(name), catalogue.bind(workspace, name, spec).await);
         }
         for reference in specs.rules.values().flat_map(|rule| &rule.plugins).filter(|reference| reference.pin.is_some()) {
             let plugin = named(&reference.name);

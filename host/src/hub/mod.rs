@@ -314,8 +314,8 @@ impl Hub {
 
 impl Inner {
     /// What entries are checked against.
-    fn terms(&self) -> check::Terms<'_> {
-        check::Terms { catalogue: &self.catalogue, callbacks: self.callbacks }
+    fn terms<'a>(&'a self, workspace: &'a Name) -> check::Terms<'a> {
+        check::Terms { workspace, catalogue: &self.catalogue, callbacks: self.callbacks }
     }
 
     /// Takes components out of memory that neither the state nor a former rule set runs. An upload that is not named yet is compiled

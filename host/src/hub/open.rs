@@ -76,7 +76,7 @@ impl Hub {
         });
         let loaded = loaded.await.map_err(StoreError::Stopped)??;
         let catalogue = Catalogue::new(loaded.components, plugins);
-        let terms = Terms { catalogue: &catalogue, callbacks: options.callbacks };
+        let terms = Terms { workspace: &Name::default_workspace(), catalogue: &catalogue, callbacks: options.callbacks };
         let state = refined(loaded.revision, loaded.whole, &loaded.seal, &terms).await?;
         let state = State { rates: loaded.tenancy.load().rates(), ..state };
         let snapshot = Snapshot::of(&state);
@@ -185,7 +185,8 @@ async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, 
     let mut state = State { revision, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
-        let checked = check(&Workspace::default(), &edits, terms).await;
+        let terms = Terms { workspace: &name, ..*terms };
+        let checked = check(&Workspace::default(), &edits, &terms).await;
         let parts = checked.map_err(|findings| unfit(findings.problems, &edits, &terms.catalogue.components))?;
         let since = |key: &Key| since.get(&Entry::new(&name, key)).copied().unwrap_or(revision);
         let item = |(key, part)| {

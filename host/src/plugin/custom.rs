@@ -1,4 +1,4 @@
-//! What plugins count and observe, for the operator's dashboards: under names of the host's, with the plugin as a label, and so many series.
+//! What plugins count and observe, for the operator's dashboards: under names of the host's, with workspace and plugin as labels, and so many series.
 //!
 //! A plugin's series are its name's in all of its versions, and are gone when nobody holds the plugin any more: neither the rules of today
 //! nor work under way. So nothing has to be told when a plugin is removed.
@@ -27,18 +27,21 @@ use super::{
 use crate::event::{Digest, Name};
 
 /// Labels that the page has already.
-const RESERVED: [&str; 2] = ["plugin", "le"];
+const RESERVED: [&str; 3] = ["workspace", "plugin", "le"];
 
 type Labels = Vec<(String, String)>;
 
+/// Workspace and plugin.
+type Place = (Name, Name);
+
 /// All plugins' series.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CustomMetrics(Arc<Mutex<HashMap<Name, Weak<Owned>>>>);
+pub(super) struct CustomMetrics(Arc<Mutex<HashMap<Place, Weak<Owned>>>>);
 
 /// One plugin's series.
 #[derive(Debug)]
 pub(super) struct Owned {
-    plugin: Name,
+    place: Place,
     all: CustomMetrics,
     series: Mutex<Vec<Series>>,
     /// The versions that somebody holds to run them: several where there is a canary, or rules pin some.
@@ -93,15 +96,15 @@ impl CustomMetrics {
     }
 
     /// The series of a plugin, in whatever version.
-    pub(super) fn of(&self, plugin: &Name) -> Arc<Owned> {
-        let mut all = self.lock();
-        if let Some(owned) = all.get(plugin).and_then(Weak::upgrade) {
+    pub(super) fn of(&self, workspace: &Name, plugin: &Name) -> Arc<Owned> {
+        let (mut all, place) = (self.lock(), (workspace.clone(), plugin.clone()));
+        if let Some(owned) = all.get(&place).and_then(Weak::upgrade) {
             return owned;
         }
         all.retain(|_, owned| owned.strong_count() > 0);
         let owned =
-            Arc::new(Owned { plugin: plugin.clone(), all: self.clone(), series: Mutex::default(), running: Mutex::default() });
-        all.insert(plugin.clone(), Arc::downgrade(&owned));
+            Arc::new(Owned { place: place.clone(), all: self.clone(), series: Mutex::default(), running: Mutex::default() });
+        all.insert(place, Arc::downgrade(&owned));
         owned
     }
 
@@ -109,7 +112,7 @@ impl CustomMetrics {
         self.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Weak<Owned>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Weak<Owned>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +122,7 @@ impl Owned {
     pub(super) fn for_call(self: &Arc<Self>, told: Told) -> Arc<Self> {
         match told {
             Told::Seen => Arc::clone(self),
-            Told::Unseen => CustomMetrics::default().of(&self.plugin),
+            Told::Unseen => CustomMetrics::default().of(&self.place.0, &self.place.1),
         }
     }
 
@@ -163,7 +166,7 @@ impl Owned {
             return known;
         }
         if series.len() >= series_max {
-            let plugin = &self.plugin;
+            let (_, plugin) = &self.place;
             let former = series.iter().position(|one| one.digest != digest && !self.is_running(&one.digest));
             let Some(former) = former else {
                 let setting = format!("plugins.{plugin}.limits.metric_series_max");
@@ -298,8 +301,9 @@ impl Collector for CustomMetrics {
         let mut families: BTreeMap<String, Vec<(Labels, Value)>> = BTreeMap::new();
         for owned in self.alive() {
             for one in owned.lock().iter() {
-                let plugin = ("plugin".to_owned(), owned.plugin.to_string());
-                let labels = std::iter::once(plugin).chain(one.labels.iter().cloned()).collect();
+                let (workspace, plugin) = &owned.place;
+                let whose = [("workspace".to_owned(), workspace.to_string()), ("plugin".to_owned(), plugin.to_string())];
+                let labels = whose.into_iter().chain(one.labels.iter().cloned()).collect();
                 families.entry(format!("sluicebox_plugin_custom_{}", one.name)).or_default().push((labels, one.value.clone()));
             }
         }
@@ -347,7 +351,7 @@ mod tests {
 
         fn teller(&self, plugin: &str, version: &str) -> Teller {
             let plugin = plugin.parse().expect("a name");
-            Owned::teller(&plugin, Some(&self.metrics.of(&plugin)), Digest::of(version.as_bytes()), 3)
+            Owned::teller(&plugin, Some(&self.metrics.of(&Name::default_workspace(), &plugin)), Digest::of(version.as_bytes()), 3)
         }
     }
 
@@ -365,10 +369,10 @@ mod tests {
         shop.observe("euros", 12.5, labels(&[])).expect("observed");
         let page = world.page();
         for line in [
-            r#"sluicebox_plugin_custom_orders_total{plugin="shop",a="1",b="x\" y"} 3"#,
-            r#"sluicebox_plugin_custom_orders_total{plugin="bank"} 5"#,
-            r#"sluicebox_plugin_custom_euros_sum{plugin="shop"} 12.5"#,
-            r#"sluicebox_plugin_custom_euros_bucket{le="100.0",plugin="shop"} 1"#,
+            r#"sluicebox_plugin_custom_orders_total{workspace="default",plugin="shop",a="1",b="x\" y"} 3"#,
+            r#"sluicebox_plugin_custom_orders_total{workspace="default",plugin="bank"} 5"#,
+            r#"sluicebox_plugin_custom_euros_sum{workspace="default",plugin="shop"} 12.5"#,
+            r#"sluicebox_plugin_custom_euros_bucket{le="100.0",workspace="default",plugin="shop"} 1"#,
         ] {
             assert!(page.contains(line), "{line} is missing in\n{page}");
         }
@@ -378,11 +382,26 @@ mod tests {
     #[test]
     fn what_is_told_in_an_unseen_call_is_checked_and_on_no_page() {
         let world = World::new();
-        let shop = world.metrics.of(&"shop".parse().expect("a name"));
-        let mut teller = Owned::teller(&shop.plugin, Some(&shop.for_call(Told::Unseen)), Digest::of(b"1"), 1);
+        let shop = world.metrics.of(&Name::default_workspace(), &"shop".parse().expect("a name"));
+        let mut teller = Owned::teller(&shop.place.1, Some(&shop.for_call(Told::Unseen)), Digest::of(b"1"), 1);
         teller.count("orders", 1, labels(&[])).expect("counted");
         assert!(teller.count("others", 1, labels(&[])).is_err(), "the limits hold");
         assert!(!world.page().contains("orders"), "{}", world.page());
+    }
+
+    #[test]
+    fn plugins_of_one_name_in_two_workspaces_count_apart() {
+        let world = World::new();
+        let plugin: Name = "shop".parse().expect("a name");
+        let owned = ["default", "acme"].map(|workspace| world.metrics.of(&workspace.parse().expect("a name"), &plugin));
+        for (owned, (count, room)) in owned.iter().zip([(1, 1), (2, 1)]) {
+            let mut teller = Owned::teller(&plugin, Some(owned), Digest::of(b"1"), room);
+            teller.count("orders", count, labels(&[])).expect("none uses up the other's room");
+        }
+        let page = world.page();
+        for line in ["{workspace=\"default\",plugin=\"shop\"} 1", "{workspace=\"acme\",plugin=\"shop\"} 2"] {
+            assert!(page.contains(line), "{line} is missing in\n{page}");
+        }
     }
 
     #[test]
@@ -393,7 +412,7 @@ mod tests {
         let mut second = world.teller("shop", "2");
         drop(teller);
         second.count("orders", 1, labels(&[])).expect("another version counts on");
-        assert!(world.page().contains("{plugin=\"shop\"} 2"));
+        assert!(world.page().contains("{workspace=\"default\",plugin=\"shop\"} 2"));
         drop(second);
         assert!(!world.page().contains("custom_orders"), "{}", world.page());
     }
@@ -408,7 +427,7 @@ mod tests {
         let refused = first.count("d", 1, labels(&[])).expect_err("no room");
         assert!(refused.contains("plugins.shop.limits.metric_series_max") && first.had_no_room, "{refused}");
         first.count("a", 1, labels(&[])).expect("what is there is counted on");
-        let running = world.metrics.of(&"shop".parse().expect("a name")).running(Digest::of(b"1"));
+        let running = world.metrics.of(&Name::default_workspace(), &"shop".parse().expect("a name")).running(Digest::of(b"1"));
         second.count("d", 1, labels(&[])).expect_err("a canary, or what is pinned, is no former version");
         drop(running);
         second.count("d", 1, labels(&[])).expect("what a former version told gives way");
@@ -422,8 +441,14 @@ mod tests {
         for name in ["", "1a", "Orders", "a-b", "_a", &"a".repeat(64)] {
             assert!(teller.count(name, 1, labels(&[])).is_err(), "{name:?}");
         }
-        for wrong in [&[("plugin", "x")][..], &[("le", "1")], &[("A", "x")], &[("a", "1"), ("a", "2")], &[("a", &"x".repeat(65))]]
-        {
+        for wrong in [
+            &[("plugin", "x")][..],
+            &[("workspace", "x")],
+            &[("le", "1")],
+            &[("A", "x")],
+            &[("a", "1"), ("a", "2")],
+            &[("a", &"x".repeat(65))],
+        ] {
             assert!(teller.count("a", 1, labels(wrong)).is_err(), "{wrong:?}");
         }
         assert!(teller.count("a", 1, labels(&[("a", ""), ("b", ""), ("c", ""), ("d", ""), ("e", "")])).is_err());

@@ -241,7 +241,7 @@ impl Plugins {
     /// # Errors
     ///
     /// The digest is not in the catalogue, or a limit is over its ceiling or too small for the component to start.
-    pub fn bind(&self, name: Name, spec: &Spec) -> Result<Arc<Bound>, Invalid> {
+    pub fn bind(&self, workspace: &Name, name: Name, spec: &Spec) -> Result<Arc<Bound>, Invalid> {
         let digest: Digest = spec.digest.parse().map_err(|error| Invalid::at("/digest", format!("{error}")))?;
         let loaded = self.find(&digest).ok_or_else(|| Invalid::at("/digest", format!("{digest} is not uploaded")))?;
         let limits = Limits::refine(&spec.limits)?;
@@ -249,7 +249,7 @@ impl Plugins {
         let grants = Arc::new(Grants::refine(&name, &spec.grants)?);
         let settings = Arc::new(Settings::of(&spec.config));
         let on_fault = spec.on_fault()?;
-        let custom = spec.grants.metrics.then(|| self.custom.of(&name));
+        let custom = spec.grants.metrics.then(|| self.custom.of(workspace, &name));
         let mut bound = Bound {
             name,
             digest,

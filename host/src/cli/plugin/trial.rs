@@ -94,7 +94,9 @@ impl Bench {
     fn bind(&self, given: &Given) -> anyhow::Result<Arc<Bound>> {
         let (config, limits, grants) = (given.config.clone(), given.limits.clone(), given.grants.clone());
         let spec = Spec { digest: self.digest.to_string(), config, grants, limits, ..Spec::default() };
-        self.plugins.bind(self.name.clone(), &spec).map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
+        self.plugins
+            .bind(&Name::default_workspace(), self.name.clone(), &spec)
+            .map_err(|invalid| anyhow::anyhow!("{}: {}", invalid.pointer, invalid.message))
     }
 
     async fn event(&self, plugin: Arc<Bound>, event: &Arc<Event>, attempt: u32, memory: &Arc<Memory>) -> Trial {

@@ -331,7 +331,10 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("made");
     for path in fs::read_dir(from).expect("a folder").map(|file| file.expect("a file").path()) {
         let to = to.join(path.file_name().expect("a name"));
-        if path.is_dir() { copy(&path, &to) } else { drop(fs::copy(&path, to).expect("copied")) }
+        match path.is_dir() {
+            true => copy(&path, &to),
+            false => assert!(fs::copy(&path, to).is_ok(), "copied"),
+        }
     }
 }
 

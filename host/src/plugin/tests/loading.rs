@@ -89,7 +89,7 @@ async fn binding_refuses_what_is_not_there_and_what_is_over_a_ceiling() {
     assert_eq!(exports, Exports { filter: true, ..Exports::default() });
     let bind = |spec: serde_json::Value| {
         let spec: Spec = serde_json::from_value(spec).expect("a spec");
-        world.plugins.bind("a".parse().expect("a name"), &spec).map_err(|invalid| invalid.pointer)
+        world.plugins.bind(&Name::default_workspace(), "a".parse().expect("a name"), &spec).map_err(|invalid| invalid.pointer)
     };
     let digest = digest.to_string();
     assert!(bind(json!({ "digest": digest })).is_ok());

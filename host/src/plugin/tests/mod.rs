@@ -42,7 +42,7 @@ impl World {
         let (digest, _) = self.plugins.load(name, guest.component()).await.expect("loads");
         let spec = json!({ "digest": digest.to_string(), "limits": limits });
         let spec: Spec = serde_json::from_value(spec).expect("a spec");
-        self.plugins.bind(name.parse().expect("a name"), &spec).expect("binds")
+        self.plugins.bind(&Name::default_workspace(), name.parse().expect("a name"), &spec).expect("binds")
     }
 
     /// Runs a chain of one guest with default limits.

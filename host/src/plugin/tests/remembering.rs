@@ -27,7 +27,7 @@ async fn run(body: &'static str, limits: serde_json::Value, store: Store) -> Rep
     let (digest, _) = world.plugins.load("guest", Guest::filter(body).component()).await.expect("loads");
     let spec = json!({ "digest": digest.to_string(), "limits": limits, "grants": { "state": true } });
     let spec: Spec = serde_json::from_value(spec).expect("a spec");
-    let plugin = world.plugins.bind("guest".parse().expect("a name"), &spec).expect("binds");
+    let plugin = world.plugins.bind(&Name::default_workspace(), "guest".parse().expect("a name"), &spec).expect("binds");
     let call = Call { event: event(), attempt: 1, now: Timestamp(1_790_000_000_500), state: Some(Arc::new(store)) };
     world.plugins.run([plugin].into(), call).await
 }

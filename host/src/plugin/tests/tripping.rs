@@ -11,7 +11,10 @@ async fn plugin(world: &World, name: &str, guest: &Guest, on_fault: &str) -> Arc
     let (digest, _) = world.plugins.load(name, guest.component()).await.expect("loads");
     let limits: serde_json::Value = serde_json::from_str(SPINS).expect("JSON");
     let spec = json!({ "digest": digest.to_string(), "limits": limits, "on_fault": on_fault });
-    world.plugins.bind(name.parse().expect("a name"), &serde_json::from_value(spec).expect("a spec")).expect("binds")
+    world
+        .plugins
+        .bind(&Name::default_workspace(), name.parse().expect("a name"), &serde_json::from_value(spec).expect("a spec"))
+        .expect("binds")
 }
 
 /// What one more run at this time comes to.
@@ -148,6 +151,10 @@ async fn what_redacts_is_never_bypassed() {
     let world = World::new();
     let (digest, _) = world.plugins.load("guest", Guest::filter(guest::KEEP).component()).await.expect("loads");
     let spec = json!({ "digest": digest.to_string(), "on_fault": "bypass", "redacts": true });
-    let refused = world.plugins.bind("guest".parse().expect("a name"), &serde_json::from_value(spec).expect("a spec"));
+    let refused = world.plugins.bind(
+        &Name::default_workspace(),
+        "guest".parse().expect("a name"),
+        &serde_json::from_value(spec).expect("a spec"),
+    );
     assert_eq!(refused.expect_err("refused").pointer, "/on_fault");
 }
