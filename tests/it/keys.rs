@@ -7,17 +7,17 @@ use std::{
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sluicebox_tests::{Host, process};
+use sluicebox_tests::{Api, Host, HostProcess, process};
 use tempfile::TempDir;
 
 /// The status and the body that a call with this key is answered with.
-async fn with_key(host: &Host, key: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
+async fn with_key(host: &Api, key: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
     let answer = host.request(method, path).bearer_auth(key).json(body).send().await.expect("an answer");
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
 /// A new key of these scopes: its id and its secret.
-async fn made(host: &Host, scopes: &[&str]) -> (String, String) {
+async fn made(host: &Api, scopes: &[&str]) -> (String, String) {
     let answer = host.send("/v1/keys", &json!({ "name": "a test", "scopes": scopes })).await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -94,6 +94,30 @@ async fn last_use_is_known_after_a_restart() {
     host.stop().await;
 }
 
+/// Killed at any step of making a key, the host has all keys afterwards that anybody was told of, and of the new one all or nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_a_key_is_made_costs_no_other() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    let host = HostProcess::start(&data).await;
+    let (_, first) = made(&host, &["admin"]).await;
+    host.stop().await;
+    let (mut before, new) = (1, json!({ "name": "new", "scopes": ["read"] }));
+    for step in ["file-written", "file-renamed", "database-flushed"] {
+        let armed = [("SLUICEBOX_FAILPOINT", &*format!("{step}:1"))];
+        let mut host = HostProcess::try_start(&data, &[], &armed).await.expect("nothing is written by a start");
+        let request = host.request(Method::POST, "/v1/keys").bearer_auth(&first).json(&new);
+        assert!(request.send().await.is_err(), "{step}: nobody is left to answer");
+        host.ended().await;
+        let host = HostProcess::start(&data).await;
+        assert_eq!(with_key(&host, &first, Method::GET, "/v1/rules", &Value::Null).await.0, 200, "{step}");
+        let keys = host.get("/v1/keys").await.json["items"].as_array().map_or(0, Vec::len);
+        assert_eq!(keys - before, usize::from(step != "file-written"), "{step}: a record that has its name counts");
+        before = keys;
+        host.stop().await;
+    }
+}
+
 fn call(host: &Host, folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(process::binary());
     command.args(arguments).args(["--url", host.url()]).arg("--data").arg(host.data()).current_dir(folder);
@@ -156,5 +180,26 @@ async fn what_is_wrong_with_a_key_is_told() {
     assert!(told.contains("no key's id"), "{told}");
     let told = fails(&host, folder, &["keys", "show", "0123456789ab"]);
     assert!(told.contains("no key has the id"), "{told}");
+    host.stop().await;
+}
+
+/// The commands of the page on security are run as they stand there, by a shell that stops at the first that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_on_security_do_what_it_says() {
+    let (host, folder) = (Host::start().await, TempDir::new().expect("a folder"));
+    let page = crate::documents::page("docs/security.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("Keys and workspaces")).expect("the section");
+    let commands = crate::documents::blocks(section, "sh").concat();
+    let path = format!("{}:{}", process::binary().parent().expect("a folder").display(), std::env::var("PATH").expect("a path"));
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", &commands]).current_dir(folder.path()).env("PATH", path);
+    let output = shell.env("SLUICEBOX_URL", host.url()).env("SLUICEBOX_KEY", host.key()).output().expect("an end");
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{commands}\n{told}");
+    assert!(told.contains("deploys from CI") && told.contains("acme"), "{told}");
+    for file in ["ci.key", "acme.key"] {
+        let key = std::fs::read_to_string(folder.path().join(file)).expect("a file");
+        assert!(key.starts_with("slk_") && key.lines().count() == 1, "{file}");
+    }
     host.stop().await;
 }
