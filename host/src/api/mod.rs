@@ -20,6 +20,7 @@ mod documents;
 mod events;
 mod explain;
 mod host;
+mod main_key;
 mod message;
 mod openapi;
 mod paths;
@@ -39,8 +40,8 @@ pub use apart::for_senders;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
-    TakenUp, Through, VersionTold, VersionsTold,
+    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Rekeyed, Replay, ReplayAll, Retry, RetryAll,
+    RotateMainKey, SpecProblem, TakenUp, Through, VersionTold, VersionsTold,
 };
 
 use std::sync::Arc;
@@ -122,6 +123,7 @@ fn routes() -> Routes {
         diff::routes(),
         plugins::routes(),
         pull::routes(),
+        main_key::routes(),
         host::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)

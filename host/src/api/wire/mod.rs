@@ -4,6 +4,7 @@ mod chain;
 mod control;
 mod dead;
 mod lane;
+mod main_key;
 mod published;
 mod records;
 mod states;
@@ -12,6 +13,7 @@ pub use control::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
 };
 pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+pub use main_key::{Rekeyed, RotateMainKey};
 
 pub(super) use chain::{health, outcome, repeated, saw};
 pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};

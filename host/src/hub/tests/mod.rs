@@ -1,6 +1,7 @@
 //! The hub as its callers see it, on real folders.
 
 mod plugins;
+mod rekey;
 mod rules;
 mod versions;
 
@@ -14,7 +15,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, Scope, StoreError, Versioning, What};
+use super::{Change, Draft, Hub, HubError, Kind, MainKeyOptions, Opened, Options, Problem, Scope, StoreError, Versioning, What};
 use crate::{
     dispatch::History,
     event::{Name, Timestamp},
@@ -48,14 +49,14 @@ fn rule(forwarded: &str) -> (Kind, &'static str, Value) {
 }
 
 async fn try_open(folder: &Path) -> Result<Opened, HubError> {
+    try_open_under(MainKeyOptions::default(), folder).await
+}
+
+async fn try_open_under(main_key: MainKeyOptions, folder: &Path) -> Result<Opened, HubError> {
     let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
     let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
-    Hub::open(
-        &Options { folder: folder.to_owned(), versioning: Versioning::default(), callbacks: false },
-        plugins,
-        Arc::new(|| Timestamp(1_790_000_000_000)),
-    )
-    .await
+    let options = Options { folder: folder.to_owned(), main_key, versioning: Versioning::default(), callbacks: false };
+    Hub::open(&options, plugins, Arc::new(|| Timestamp(1_790_000_000_000))).await
 }
 
 struct World {
