@@ -162,6 +162,7 @@ fn the_files_that_pages_name_are_there() {
         "docs/patterns.md",
         "docs/destinations.md",
         "docs/operations.md",
+        "docs/security.md",
         "CHANGELOG.md",
     ] {
         let page = page(name);
