@@ -95,7 +95,12 @@ impl Host {
             .with_context(|| format!("the journal in {} could not be opened", config.journal.folder.display()))?;
         failpoint::reach(Step::JournalOpened);
         let callbacks = config.ingest.public_url.is_some();
-        let options = hub::Options { folder: config.data.clone(), versioning: config.versioning.clone(), callbacks };
+        let options = hub::Options {
+            folder: config.data.clone(),
+            main_key: config.main_key.clone(),
+            versioning: config.versioning.clone(),
+            callbacks,
+        };
         let opened =
             Hub::open(&options, Arc::clone(&plugins), Arc::clone(&clock)).await.context("the hub could not be opened")?;
         failpoint::reach(Step::HubOpened);

@@ -4,6 +4,7 @@
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
 mod api;
+pub mod canary;
 mod detour;
 pub mod figures;
 pub mod fuzz;

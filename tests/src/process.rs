@@ -62,11 +62,12 @@ impl HostProcess {
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]);
         command.arg("--data").arg(data).args(arguments).envs(environment.iter().copied());
-        let child = command.stderr(told).spawn().expect("a host");
+        let also = told.try_clone().expect("a log file");
+        let child = command.stdout(also).stderr(told).spawn().expect("a host");
         Self { url: format!("http://127.0.0.1:{port}"), api: None, child, log }
     }
 
-    /// What it wrote to its log so far, and those before it on the same folder.
+    /// What it wrote so far, to its log and otherwise, and those before it on the same folder.
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).expect("a log file")).into_owned()

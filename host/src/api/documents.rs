@@ -275,6 +275,7 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
         HubError::Busy { .. } => {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
         }
+        HubError::Rekey(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.kind()),
         HubError::NoVersion { .. } => (StatusCode::NOT_FOUND, "unknown-version"),
         HubError::NotReady { .. } => (StatusCode::CONFLICT, "version-not-ready"),
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),

@@ -22,6 +22,7 @@ mod explain;
 mod host;
 mod keys;
 mod last_use;
+mod main_key;
 mod message;
 mod openapi;
 mod paths;
@@ -44,7 +45,7 @@ pub use last_use::keep_last_use;
 pub use tail::{Options, Tails};
 pub use wire::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, KeyChange, KeyShown, KeyState, KeyTold, KeysTold,
-    Listed, Moment, NewKey, NewWorkspace, Replay, ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through, VersionTold,
+    Listed, Moment, NewKey, NewWorkspace, Rekeyed, Replay, ReplayAll, Retry, RetryAll, RotateMainKey, SpecProblem, TakenUp, Through, VersionTold,
     VersionsTold, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument, WorkspaceTold, WorkspacesTold,
 };
 
@@ -129,6 +130,7 @@ fn routes() -> Routes {
         pull::routes(),
         keys::routes(),
         workspaces::routes(),
+        main_key::routes(),
         host::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)

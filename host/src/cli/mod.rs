@@ -7,15 +7,18 @@ mod apply;
 mod client;
 mod compile;
 mod config;
+mod core_dumps;
 mod dead;
 mod descriptors;
 mod destinations;
 mod explain;
 mod keys;
 mod listen;
+mod main_key;
 mod openapi;
 mod plugin;
 mod pull;
+mod rekey;
 mod reload;
 mod replay;
 mod retry;
@@ -85,6 +88,10 @@ enum Command {
     Replay(replay::Arguments),
     /// Give a destination a new signing secret; the old one signs too for a while.
     RotateSecret(rotate_secret::Arguments),
+    /// Put the secrets of a host under another main key, and seal them anew.
+    Rekey(rekey::Arguments),
+    /// Seal all secrets of a host anew, under a new data key.
+    Reseal(rekey::ResealArguments),
     /// See how destinations do, and let one go on.
     #[command(subcommand)]
     Destinations(destinations::Command),
@@ -130,7 +137,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn on_runtime(command: Command) -> ExitCode {
+fn on_runtime(mut command: Command) -> ExitCode {
+    if let Command::Serve(arguments) = &mut command {
+        arguments.take_environment();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let done = runtime.block_on(run(command));
@@ -164,6 +174,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Retry(arguments) => retry::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
+        Command::Rekey(arguments) => rekey::rekey(arguments).await,
+        Command::Reseal(arguments) => rekey::reseal(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Keys(command) => keys::run(command).await,

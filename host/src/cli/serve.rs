@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::{fmt, prelude::*, reload};
 
 use super::{
-    descriptors,
+    core_dumps, descriptors,
+    main_key::MainKey,
     reload::{Hangups, Reloads},
     service_manager,
     settings::Flags,
@@ -24,21 +25,32 @@ use crate::{Host, Listeners};
 pub(super) struct Arguments {
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    main_key: MainKey,
 }
 
-pub(super) async fn run(Arguments { flags }: Arguments) -> anyhow::Result<()> {
+impl Arguments {
+    /// Takes what is secret out of this process's environment. Before any thread is started.
+    pub(super) fn take_environment(&mut self) {
+        self.main_key.take_environment();
+    }
+}
+
+pub(super) async fn run(Arguments { flags, main_key }: Arguments) -> anyhow::Result<()> {
     let (given, settings) = flags.read()?;
     let (filter, log) = reload::Layer::new(settings.process.log.filter());
     tracing_subscriber::registry()
         .with(filter)
         .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
         .init();
+    core_dumps::forbid();
     #[cfg(debug_assertions)]
     crate::failpoint::arm(env::var(crate::failpoint::VARIABLE).ok().as_deref())?;
     // Before anything is opened, so that an early signal ends the host in order as well.
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     let mut config = settings.refined();
+    config.main_key = main_key.options();
     descriptors::raise(config.ingest.connections_max);
     config.plugin.compiler = Some(this_program()?);
     if let Some(file) = flags.file() {

@@ -53,6 +53,8 @@ pub struct Config {
     pub deliver: deliver::Options,
     /// Where it may go to.
     pub net: net::Options,
+    /// Where the key is from that secrets are sealed by.
+    pub main_key: hub::MainKeyOptions,
     /// How plugins' versions are kept.
     pub versioning: hub::Versioning,
     /// The plugin machine.
@@ -75,6 +77,7 @@ impl Config {
             dispatch: dispatch::Options::default(),
             deliver: deliver::Options::default(),
             net: net::Options::default(),
+            main_key: hub::MainKeyOptions::default(),
             versioning: hub::Versioning::default(),
             plugin: plugin::Options::default(),
             journal: journal::Options::default(),

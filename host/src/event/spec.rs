@@ -34,16 +34,21 @@ impl fmt::Debug for Duration {
     }
 }
 
+/// Of a text that is no length of time so much is repeated at most.
+const TOLD_BYTES_MAX: usize = 16;
+
 /// Why a text is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a length of time; write it as in \"250ms\", \"30s\", \"5m\" or \"2d\"")]
+#[error("{0} is not a length of time; write it as in \"250ms\", \"30s\", \"5m\" or \"2d\"")]
 pub struct DurationError(String);
 
 impl FromStr for Duration {
     type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        let wrong = || DurationError(text.to_owned());
+        // A long text may be anything, a secret in the wrong place too.
+        let told = || if text.len() > TOLD_BYTES_MAX { "this".to_owned() } else { format!("`{text}`") };
+        let wrong = || DurationError(told());
         // A day is 24 hours here, which jiff only grants to spans that are told so.
         let span: jiff::Span = text.parse().map_err(|_| wrong())?;
         let ms = span.total((jiff::Unit::Millisecond, jiff::SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;

@@ -51,6 +51,13 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileSyst
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Gives a file that is on disk already its name, in the place of an older one.
+pub(super) fn put_in_place(from: &Path, to: &Path) -> Result<(), FileSystemError> {
+    fs::rename(from, to).map_err(FileSystemError::when("put in place", from))?;
+    failpoint::reach(Step::FileRenamed);
+    to.parent().map_or(Ok(()), sync_folder)
+}
+
 /// Makes the folder, for the owner alone, where there is none. Its name stays after a power cut, and so what is put into it: also where
 /// it was there already, since who made it may have been stopped right after.
 pub(super) fn make_folder(folder: &Path) -> Result<(), FileSystemError> {

@@ -10,17 +10,20 @@
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
 //! | `access`, `tenancy` | who calls, and what their key allows; which workspaces and API keys there are |
-//! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
+//! | `seal`, `rotation` | secrets; a new signing secret in an old one's place |
+//! | `aead`, `main_key`, `data_keys`, `unlock`, `rekey`, `keys` | the cipher; keys that wrap keys, and how they are changed; the admin key |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
 
 mod access;
+mod aead;
 mod apply;
 mod check;
 mod compaction;
 mod component;
+mod data_keys;
 mod draft;
 mod durable;
 mod entry;
@@ -28,7 +31,9 @@ pub mod file;
 mod health;
 mod history;
 mod keys;
+mod main_key;
 mod open;
+mod rekey;
 mod revision;
 mod rotation;
 mod seal;
@@ -37,6 +42,7 @@ mod snapshot;
 mod spec;
 mod store;
 mod tenancy;
+mod unlock;
 mod version;
 mod wording;
 
@@ -44,12 +50,15 @@ mod wording;
 mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
+pub use data_keys::DataKeysError;
 pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use health::PluginHealth;
 pub use keys::KeysError;
+pub use main_key::{MainKeyError, MainKeyOptions, MainKeySource};
 pub use open::{Opened, Options};
+pub use rekey::{RekeyError, Rekeyed};
 pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
 pub use seal::SealError;
@@ -60,6 +69,7 @@ pub use tenancy::{
 };
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;
+pub use wording::without_value;
 
 use std::{
     collections::HashSet,
@@ -93,6 +103,9 @@ struct Inner {
     /// Made of `state`, right after it.
     snapshot: Arc<ArcSwap<Snapshot>>,
     seal: seal::Seal,
+    folder: PathBuf,
+    /// Where a new main key goes, or is taken from.
+    main_key: MainKeySource,
     keys: keys::Keys,
     tenancy: tenancy::Tenancy,
     catalogue: component::Catalogue,
@@ -182,6 +195,9 @@ pub enum HubError {
     /// The component cannot be a plugin.
     #[error(transparent)]
     Refused(#[from] plugin::LoadError),
+    /// The main key cannot be changed like this.
+    #[error(transparent)]
+    Rekey(#[from] RekeyError),
     /// The data folder did not serve.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -224,9 +240,15 @@ pub enum StoreError {
         /// The record.
         file: PathBuf,
     },
-    /// The keys.
+    /// The admin key.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The main key.
+    #[error(transparent)]
+    MainKey(#[from] MainKeyError),
+    /// What it wraps.
+    #[error(transparent)]
+    DataKeys(#[from] DataKeysError),
     /// A secret.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -279,10 +301,10 @@ impl Hub {
         of_kind.map(|(key, item)| (key.1.clone(), seal::shown(&Entry::new(workspace, key), &item.document))).collect()
     }
 
-    /// A key of this data folder for another purpose, which tells nothing of the main key.
+    /// A key of this data folder for another purpose, which tells nothing of the main key and stays when that is changed.
     #[must_use]
     pub fn derived_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        self.inner.keys.derived(purpose)
+        self.inner.seal.keys.derived(purpose)
     }
 
     /// Keeps a component, so that plugins can name its digest, and compiles it. One that is no plugin is not kept.

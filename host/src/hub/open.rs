@@ -24,11 +24,13 @@ use super::{
     entry::{Entry, Key, Kind, Problem},
     history::Former,
     keys::Keys,
+    main_key::MainKeyOptions,
     revision::{Record, Revisions, Whole},
     seal::Seal,
     snapshot::{Item, Snapshot, State, Workspace},
     store::Store,
     tenancy::{self, Tenancy},
+    unlock::unlock,
     version::{Queue, Versioning, Versions},
 };
 use crate::{
@@ -39,9 +41,11 @@ use crate::{
 /// Settings of this part.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `versions/`, `tenancy.json`, `main.key` and
+    /// The data folder. The hub's are `hub/`, `hub.lock`, `revisions/`, `components/`, `versions/`, `tenancy.json`, `data-keys.json`, `main.key` and
     /// `admin.key` in it.
     pub folder: PathBuf,
+    /// What secrets are sealed by in the end.
+    pub main_key: MainKeyOptions,
     /// How plugins' versions are kept.
     pub versioning: Versioning,
     /// Whether destinations can call this host back: it knows its public URL.
@@ -66,12 +70,12 @@ impl Hub {
     /// fits, as when its component's file is gone or damaged, which is named then: the host must not run without a rule or a plugin that
     /// it had.
     pub async fn open(options: &Options, plugins: Arc<Plugins>, clock: Clock) -> Result<Opened, HubError> {
-        let folder = options.folder.clone();
+        let (folder, main_key) = (options.folder.clone(), options.main_key.clone());
         let now = clock();
         let machine = Arc::clone(&plugins);
         let loaded = spawn_blocking(move || {
-            let loaded = Loaded::from(&folder, now)?;
-            machine.open_cache(loaded.keys.derived("compiled components"));
+            let loaded = Loaded::from(&folder, &main_key, now)?;
+            machine.open_cache(loaded.seal.keys.derived("compiled components"));
             Ok::<_, StoreError>(loaded)
         });
         let loaded = loaded.await.map_err(StoreError::Stopped)??;
@@ -85,6 +89,8 @@ impl Hub {
             state: ArcSwap::from_pointee(state),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             seal: loaded.seal,
+            folder: options.folder.clone(),
+            main_key: options.main_key.source.clone(),
             keys: loaded.keys,
             tenancy: loaded.tenancy,
             catalogue,
@@ -120,15 +126,18 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn from(folder: &Path, now: Timestamp) -> Result<Self, StoreError> {
+    fn from(folder: &Path, main_key: &MainKeyOptions, now: Timestamp) -> Result<Self, StoreError> {
         durable::make_folder(folder)?;
         let lock = lock(&folder.join("hub.lock"))?;
         durable::sweep(folder)?;
         let revisions = Revisions::open(folder.join("revisions"))?;
-        let opened_keys = Keys::open(folder, revisions.is_empty()?)?;
+        let mut notes = Vec::new();
+        // First: with a wrong key nothing is touched.
+        let data_keys = unlock(folder, main_key, revisions.is_empty()?, &mut notes)?;
+        let opened_keys = Keys::open(folder)?;
         let mut told = revisions.newest()?;
         let opened = Store::open(&folder.join("hub"), now)?;
-        let mut notes = opened_keys.notes;
+        notes.extend(opened_keys.notes);
         notes.append(&mut told.notes);
         notes.extend(opened.notes);
 
@@ -147,7 +156,7 @@ impl Loaded {
         let with_entries = told.whole.documents.keys().map(|entry| entry.workspace.clone()).collect();
         let tenancy = Tenancy::open(folder.join(tenancy::FILE), &opened.store, &with_entries, now, &mut notes)?;
         Ok(Self {
-            seal: Seal::new(&opened_keys.keys.main),
+            seal: Seal::new(data_keys),
             keys: opened_keys.keys,
             admin_key_made: opened_keys.admin_key_made,
             tenancy,

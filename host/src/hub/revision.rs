@@ -4,7 +4,7 @@
 //! Records carry a checksum: one that was torn is set aside and told, and what is before it still counts.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
-    spec,
+    seal, spec,
 };
 use crate::event::{self, Name, Timestamp};
 
@@ -319,14 +319,34 @@ impl Revisions {
     /// Where one cannot be read: what it names is not known then.
     pub(super) fn digests(&self) -> Result<HashSet<event::Digest>, RecordsError> {
         let mut digests = HashSet::new();
+        self.each_document(|kind, document| digests.extend(spec::digests(kind, document)))?;
+        Ok(digests)
+    }
+
+    /// The data keys that secrets in any kept record are sealed under. Reads them all.
+    ///
+    /// # Errors
+    /// Where one cannot be read: what it needs is not known then.
+    pub(super) fn data_keys(&self) -> Result<BTreeSet<u32>, RecordsError> {
+        let mut numbers = BTreeSet::new();
+        self.each_document(|kind, document| numbers.extend(seal::data_keys(kind, document)))?;
+        Ok(numbers)
+    }
+
+    fn each_document(&self, mut see: impl FnMut(Kind, &Value)) -> Result<(), RecordsError> {
         for path in self.listed()?.values() {
             // A damaged one tells nothing, now or later.
             let Some(record) = read(path)? else { continue };
-            let changed = record.changes.into_iter().filter_map(|change| Some((change.kind, change.document?)));
-            let held = record.full.into_iter().flatten().map(|held| (held.kind, held.document));
-            digests.extend(changed.chain(held).flat_map(|(kind, document)| spec::digests(kind, &document)));
+            let changed = record.changes.iter().filter_map(|change| Some((change.kind, change.document.as_ref()?)));
+            let held = record.full.iter().flatten().map(|held| (held.kind, &held.document));
+            changed.chain(held).for_each(|(kind, document)| see(kind, document));
         }
-        Ok(digests)
+        Ok(())
+    }
+
+    /// The oldest record that is kept; 0: there is none.
+    pub(super) fn oldest(&self) -> Result<u64, FileSystemError> {
+        Ok(self.listed()?.first_key_value().map_or(0, |(oldest, _)| *oldest))
     }
 
     fn listed(&self) -> Result<BTreeMap<u64, PathBuf>, FileSystemError> {

@@ -87,8 +87,9 @@ fn reworded(sentence: &str) -> Misfit {
     Misfit::at("", without_value(sentence))
 }
 
-/// `invalid type: string "hunter2", expected a map` without what was found, but for its type.
-fn without_value(sentence: &str) -> String {
+/// What serde says of a value that does not fit, `invalid type: string "hunter2", expected a map`, without what was found, but for its type.
+#[must_use]
+pub fn without_value(sentence: &str) -> String {
     let found = sentence.strip_prefix("invalid type: ").or_else(|| sentence.strip_prefix("invalid value: "));
     let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
         return sentence.to_owned();

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Options, SendError, Tls,
     dialer::{Dialer, InTime},
+    echo::Credentials,
     tls,
 };
 
@@ -43,7 +44,8 @@ pub struct Bounds {
     pub response_bytes_max: usize,
 }
 
-/// A response, its body cut at the bounds, or where it broke off: the status is what decides, and it is there.
+/// A response, its body cut at the bounds, or where it broke off: the status is what decides, and it is there. What it repeats of the request's
+/// credentials is taken out.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status.
@@ -123,10 +125,12 @@ impl Client {
     pub async fn send(&self, request: http::Request<Bytes>, bounds: Bounds) -> Result<Response, SendError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let deadline = Instant::now() + Duration::from_millis(bounds.timeout_ms);
+        let credentials = Credentials::of(request.headers());
         let sent = timeout_at(deadline, self.pool().connections.request(request.map(Full::new))).await;
         let sent = sent.map_err(|_| SendError::timed_out(&host, bounds.timeout_ms))?;
-        let (head, body) = sent.map_err(|error| SendError::before_response(&host, error))?.into_parts();
-        let body = read_until(deadline, body, bounds.response_bytes_max, &host).await;
+        let (mut head, body) = sent.map_err(|error| SendError::before_response(&host, error))?.into_parts();
+        let body = credentials.out_of(read_until(deadline, body, bounds.response_bytes_max, &host).await);
+        credentials.out_of_headers(&mut head.headers);
         Ok(Response { status: head.status, headers: head.headers, body })
     }
 }

@@ -9,6 +9,7 @@ mod address;
 mod client;
 mod connect;
 mod dialer;
+mod echo;
 mod error;
 mod oauth;
 mod proxy;

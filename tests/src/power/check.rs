@@ -69,7 +69,12 @@ impl Checker {
     }
 
     async fn hub(&self, folder: &Path, acknowledged: &Acknowledged) -> anyhow::Result<Found> {
-        let options = hub::Options { folder: folder.to_owned(), versioning: hub::Versioning::default(), callbacks: false };
+        let options = hub::Options {
+            folder: folder.to_owned(),
+            main_key: hub::MainKeyOptions::default(),
+            versioning: hub::Versioning::default(),
+            callbacks: false,
+        };
         let opened = Hub::open(&options, Arc::clone(&self.plugins), system_clock()).await?;
         let rebuilt = opened.notes.iter().any(|note| note.contains("rebuilt"));
         let number = number_of(&opened.hub);

@@ -19,7 +19,7 @@ use super::{
     super::Parts,
     schema::{self, media, note_refusals, object},
 };
-use crate::ingest::Problem;
+use crate::{hub::without_value, ingest::Problem};
 
 /// The largest hub file or document, in bytes.
 pub(in crate::api) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -220,8 +220,8 @@ fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail);
     let text = &mut serde_json::Deserializer::from_slice(bytes);
-    let document =
-        serde_path_to_error::deserialize(&mut *text).map_err(|error| refused(format!("{}: {}", error.path(), error.inner())))?;
+    let document = serde_path_to_error::deserialize(&mut *text)
+        .map_err(|error| refused(format!("{}: {}", error.path(), without_value(&error.inner().to_string()))))?;
     text.end().map_err(|error| refused(error.to_string()))?;
     Ok(document)
 }

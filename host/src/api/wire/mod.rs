@@ -4,6 +4,7 @@ mod chain;
 mod control;
 mod dead;
 mod lane;
+mod main_key;
 mod moment;
 mod published;
 mod records;
@@ -14,6 +15,7 @@ pub use control::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
 };
 pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+pub use main_key::{Rekeyed, RotateMainKey};
 pub use moment::Moment;
 pub use tenancy::{
     KeyChange, KeyShown, KeyState, KeyTold, KeysTold, NewKey, NewWorkspace, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument,

@@ -1,6 +1,7 @@
 //! The hub as its callers see it, on real folders.
 
 mod plugins;
+mod rekey;
 mod rules;
 mod versions;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    Caller, Change, Draft, Hub, HubError, Kind, Opened, Options, Problem, Scope, StoreError, Versioning, What, WorkspaceChange,
+    Caller, Change, Draft, Hub, HubError, Kind, MainKeyOptions, Opened, Options, Problem, Scope, StoreError, Versioning, What, WorkspaceChange,
 };
 use crate::{
     dispatch::History,
@@ -50,14 +51,14 @@ fn rule(forwarded: &str) -> (Kind, &'static str, Value) {
 }
 
 async fn try_open(folder: &Path) -> Result<Opened, HubError> {
+    try_open_under(MainKeyOptions::default(), folder).await
+}
+
+async fn try_open_under(main_key: MainKeyOptions, folder: &Path) -> Result<Opened, HubError> {
     let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
     let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
-    Hub::open(
-        &Options { folder: folder.to_owned(), versioning: Versioning::default(), callbacks: false },
-        plugins,
-        Arc::new(|| Timestamp(1_790_000_000_000)),
-    )
-    .await
+    let options = Options { folder: folder.to_owned(), main_key, versioning: Versioning::default(), callbacks: false };
+    Hub::open(&options, plugins, Arc::new(|| Timestamp(1_790_000_000_000))).await
 }
 
 struct World {

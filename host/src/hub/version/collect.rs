@@ -35,6 +35,9 @@ impl Hub {
             if let Err(error) = self.collect(&pinned).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "unused versions of plugins were not collected");
             }
+            if let Err(error) = self.retire_data_keys().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "unused data keys were not removed");
+            }
         }
     }
 
