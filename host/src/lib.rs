@@ -79,6 +79,7 @@ pub struct Host {
     hub: Arc<Hub>,
     paces: Arc<Paces>,
     door: Door,
+    audit: Arc<api::Audit>,
     admin_key_made: bool,
 }
 
@@ -107,7 +108,8 @@ impl Host {
         let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
         let paces = paces.context("the journal could not be read")?;
         let client = net::Client::new(&config.net);
-        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, admin_key_made })
+        let audit = api::Audit::new(Arc::clone(&journal), Arc::clone(&clock), &mut registry);
+        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, audit, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -128,6 +130,7 @@ impl Host {
         let Listeners { senders, operators } = listeners.into();
         let (stop, stopped) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
+        self.audit.host("host.start", Some(env!("CARGO_PKG_VERSION").to_owned())).await;
         let Routers { ways_in, api } = self.routers(&delivering, &stopped);
         let keeping = self.keep_journal(stop.subscribe());
         let serving = async {
@@ -161,6 +164,7 @@ impl Host {
         while let Some(ended) = flows.join_next().await {
             check_end(ended)?;
         }
+        self.audit.host("host.stop", None).await;
         self.journal.close().await.context("the journal could not be closed")?;
         self.hub.close();
         Ok(())
@@ -230,7 +234,8 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
+        let audit = Arc::clone(&self.audit);
+        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, audit, registry };
         Routers { ways_in, api }
     }
 

@@ -1,6 +1,7 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
 mod architecture;
+mod audit;
 mod auth;
 mod authoring;
 mod batching;

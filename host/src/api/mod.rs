@@ -11,6 +11,7 @@
 
 mod access;
 mod apart;
+mod audit;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -36,11 +37,12 @@ mod versions;
 mod wire;
 
 pub use apart::for_senders;
+pub use audit::Audit;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
-    TakenUp, Through, VersionTold, VersionsTold,
+    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ComponentStored, Documents, Listed, Replay,
+    ReplayAll, Retry, RetryAll, SpecProblem, TakenUp, Through, VersionTold, VersionsTold,
 };
 
 use std::sync::Arc;
@@ -81,6 +83,8 @@ pub struct Parts {
     pub delivering: deliver::Ways,
     /// Who follows the journal live.
     pub tails: Arc<Tails>,
+    /// Who changed what.
+    pub audit: Arc<Audit>,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -123,6 +127,7 @@ fn routes() -> Routes {
         plugins::routes(),
         pull::routes(),
         host::routes(),
+        audit::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)
 }

@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
 
 mod apply;
+mod audit;
 mod client;
 mod compile;
 mod config;
@@ -86,6 +87,8 @@ enum Command {
     /// See how destinations do, and let one go on.
     #[command(subcommand)]
     Destinations(destinations::Command),
+    /// Show who changed what, when, and from where.
+    Audit(Box<audit::Arguments>),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -157,6 +160,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
+        Command::Audit(arguments) => audit::run(*arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Openapi => openapi::run(),
     }

@@ -15,6 +15,7 @@
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
+//! | `still` | the folder held still for a copy |
 
 mod access;
 mod apply;
@@ -35,6 +36,7 @@ mod seal;
 mod shared_map;
 mod snapshot;
 mod spec;
+mod still;
 mod store;
 mod version;
 mod wording;
@@ -53,6 +55,7 @@ pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
+pub use still::Still;
 pub use store::DatabaseError;
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;

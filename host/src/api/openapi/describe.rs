@@ -25,7 +25,7 @@ const KEY: &str = "key";
 const WITH_KEY: [&str; 5] = ["bad-parameter", "internal", "no-key", "scope-missing", "workspace-forbidden"];
 
 /// What operations are sorted under, in the document's order.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Sending", "What senders call: no key, but what their source asks of them."),
     ("Events", "What came in, and publishing."),
     ("Deliveries", "What goes out: runs, batches, deliveries, and trying them again."),
@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 8] = [
     ("Documents", "What operators declare: sources, destinations, plugins and rules, and the hub file as a whole."),
     ("Plugins", "Components, and the versions of plugins."),
     ("Queues", "Fetching messages of destinations of kind `pull`."),
+    ("Audit log", "Who changed what, when, and from where."),
     ("Host", "How the host does, and this description."),
 ];
 
