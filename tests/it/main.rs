@@ -4,6 +4,7 @@ mod architecture;
 mod audit;
 mod auth;
 mod authoring;
+mod backup;
 mod batching;
 mod breaker;
 mod capabilities;

@@ -12,6 +12,7 @@
 mod access;
 mod apart;
 mod audit;
+mod backup;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use apart::for_senders;
 pub use audit::Audit;
+pub use backup::BACKUP_BYTES;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
@@ -56,6 +58,7 @@ use access::authorize;
 use openapi::Routes;
 
 use crate::{
+    backup::Backups,
     deliver::{self, Paces},
     dispatch,
     event::Clock,
@@ -85,6 +88,8 @@ pub struct Parts {
     pub tails: Arc<Tails>,
     /// Who changed what.
     pub audit: Arc<Audit>,
+    /// Everything there is, for a safe place.
+    pub backups: Arc<Backups>,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -127,6 +132,7 @@ fn routes() -> Routes {
         plugins::routes(),
         pull::routes(),
         host::routes(),
+        backup::routes(),
         audit::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)

@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod client;
 mod compile;
 mod config;
@@ -89,6 +90,10 @@ enum Command {
     Destinations(destinations::Command),
     /// Show who changed what, when, and from where.
     Audit(Box<audit::Arguments>),
+    /// Write everything that a host keeps into one archive, while it runs.
+    Backup(backup::Arguments),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -161,6 +166,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::RotateSecret(arguments) => rotate_secret::run(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
         Command::Audit(arguments) => audit::run(*arguments).await,
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments),
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Openapi => openapi::run(),
     }
