@@ -18,6 +18,7 @@ mod control;
 mod crash;
 mod dead;
 mod delivery;
+mod doctor;
 mod documents;
 mod door;
 

@@ -1,7 +1,7 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
 //! components of core modules, so that the server never has to. `plugin` tries plugins in an engine of its own.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's), 4 findings of `doctor`; `compile`, which only the host uses, has its own.
 
 mod apply;
 mod audit;
@@ -12,6 +12,7 @@ mod config;
 mod dead;
 mod descriptors;
 mod destinations;
+mod doctor;
 mod explain;
 mod listen;
 mod openapi;
@@ -94,6 +95,8 @@ enum Command {
     Backup(backup::Arguments),
     /// Make a data folder of a backup.
     Restore(backup::RestoreArguments),
+    /// Look at a host and its data folder, and tell what is wrong and what mends it.
+    Doctor(doctor::Arguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -168,6 +171,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(arguments) => audit::run(*arguments).await,
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Restore(arguments) => backup::restore(arguments),
+        Command::Doctor(arguments) => return doctor::run(arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Openapi => openapi::run(),
     }

@@ -101,7 +101,7 @@ fn read(path: &Path, notes: &mut Vec<String>) -> Result<Option<Zeroizing<String>
     Ok(Some(text))
 }
 
-fn main_of(text: &str) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+pub(super) fn main_of(text: &str) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     let mut main = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text, &mut *main).map_err(|_| KeysError::MainKeyDamaged)?;
     Ok(main)

@@ -15,7 +15,7 @@
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
-//! | `still` | the folder held still for a copy |
+//! | `still`, `inspect` | the folder held still for a copy; a look at it that changes nothing |
 
 mod access;
 mod apply;
@@ -28,6 +28,7 @@ mod entry;
 pub mod file;
 mod health;
 mod history;
+mod inspect;
 mod keys;
 mod open;
 mod revision;
@@ -49,6 +50,7 @@ pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use health::PluginHealth;
+pub use inspect::{Inspection, MainKeyState, inspect};
 pub use keys::KeysError;
 pub use open::{Opened, Options};
 pub use revision::FormatError;
