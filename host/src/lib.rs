@@ -3,9 +3,11 @@
 //! The modules in the order in which a webhook meets them: [`ingest`] takes it in ([`verify`] says whether it is its source's) and appends it to
 //! the [`journal`]; [`dispatch`] finds its rules ([`route`]) and runs their plugins ([`plugin`]); [`deliver`] signs ([`sign`]) and sends
 //! what comes of it ([`net`]). The [`hub`] holds what operators declare and hands each of them its piece; [`api`] and [`cli`] are how
-//! operators speak to it. [`event`] has the nouns. The journal is the wall: the three flows never import each other.
+//! operators speak to it; [`backup`] takes all of it to a safe place and back. [`event`] has the nouns. The journal is the wall: the three
+//! flows never import each other.
 
 pub mod api;
+pub mod backup;
 pub mod cli;
 pub mod cloudevents;
 pub mod config;
@@ -35,6 +37,7 @@ use tokio::{
 };
 
 use crate::{
+    backup::Backups,
     config::{Config, Live},
     deliver::Paces,
     event::Clock,
@@ -79,6 +82,8 @@ pub struct Host {
     hub: Arc<Hub>,
     paces: Arc<Paces>,
     door: Door,
+    audit: Arc<api::Audit>,
+    backups: Arc<Backups>,
     admin_key_made: bool,
 }
 
@@ -86,6 +91,7 @@ impl Host {
     /// Opens the stores in the data folder, or makes them.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
         let clock = Arc::clone(&config.clock);
+        backup::refuse_unfinished(&config.data)?;
         let mut registry = Registry::default();
         let live = Arc::new(Live::new(config.clone(), &mut registry));
         let door = Door::open(live.piece(|config| &config.ingest), &mut registry);
@@ -112,7 +118,10 @@ impl Host {
         let paces = Paces::open(Arc::clone(&journal), book, Arc::clone(&clock), &mut registry).await;
         let paces = paces.context("the journal could not be read")?;
         let client = net::Client::new(&config.net);
-        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, admin_key_made })
+        let audit = api::Audit::new(Arc::clone(&journal), Arc::clone(&clock), &mut registry);
+        let backups = Backups::new(backup::Options::of(&config.data, &config.journal), &hub, &journal, &clock, &mut registry);
+        let backups = Arc::new(backups.context("what an unfinished backup left could not be removed")?);
+        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, audit, backups, admin_key_made })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -133,6 +142,7 @@ impl Host {
         let Listeners { senders, operators } = listeners.into();
         let (stop, stopped) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
+        self.audit.host("host.start", Some(env!("CARGO_PKG_VERSION").to_owned())).await;
         let Routers { ways_in, api } = self.routers(&delivering, &stopped);
         let keeping = self.keep_journal(stop.subscribe());
         let serving = async {
@@ -167,6 +177,7 @@ impl Host {
         while let Some(ended) = flows.join_next().await {
             check_end(ended)?;
         }
+        self.audit.host("host.stop", None).await;
         self.journal.close().await.context("the journal could not be closed")?;
         self.hub.close();
         Ok(())
@@ -236,7 +247,8 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
+        let (audit, backups) = (Arc::clone(&self.audit), Arc::clone(&self.backups));
+        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, audit, backups, registry };
         Routers { ways_in, api }
     }
 

@@ -23,10 +23,45 @@ const PARTS: &[(&str, &[&str])] = &[
     ("deliver", &["event", "cloudevents", "failpoint", "sign", "net", "journal"]),
     // Of `journal` only the names of lanes, which the books are kept by.
     ("hub", &["event", "failpoint", "verify", "route", "sign", "plugin", "journal", "ingest", "dispatch", "deliver"]),
-    ("api", &["event", "route", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
+    ("backup", &["event", "journal", "hub"]),
+    ("api", &["event", "route", "plugin", "journal", "ingest", "dispatch", "deliver", "hub", "backup"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin", "api"]),
-    ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign"]),
-    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "verify", "lib"]),
+    (
+        "lib",
+        &[
+            "api",
+            "backup",
+            "config",
+            "deliver",
+            "dispatch",
+            "event",
+            "failpoint",
+            "hub",
+            "ingest",
+            "journal",
+            "net",
+            "plugin",
+            "sign",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "api",
+            "backup",
+            "config",
+            "deliver",
+            "event",
+            "failpoint",
+            "hub",
+            "ingest",
+            "journal",
+            "net",
+            "plugin",
+            "verify",
+            "lib",
+        ],
+    ),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -64,6 +99,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aide", &["api/"]),
     ("clap", &["cli/"]),
     ("sd_notify", &["cli/service_manager.rs"]),
+    ("tar", &["backup/"]),
+    ("indicatif", &["cli/"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {

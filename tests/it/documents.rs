@@ -205,6 +205,39 @@ async fn the_pages_queue_is_fetched_from() {
     host.stop().await;
 }
 
+/// The commands of the pages' sections on backups, the audit log and the doctor, in their order, as somebody would type them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_backup_is_made_and_restored() {
+    let page = page("docs/operations.md");
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    let mut host = Some(process::HostProcess::start(&data).await);
+    let (url, key) = host.as_ref().map(|host| (host.url().to_owned(), host.key().to_owned())).expect("a host");
+    let programs = process::binary().parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    // Those that need the host first.
+    for title in ["## Audit log\n", "## Doctor\n", "## Backup and restore\n"] {
+        let section = page.split_once(title).expect("a section").1.split("\n## ").next().expect("its text");
+        let commands = blocks(section, "sh").concat();
+        assert!(!commands.is_empty(), "{title} has commands");
+        for line in commands.lines() {
+            if line.contains("--stopped")
+                && let Some(host) = host.take()
+            {
+                host.stop().await;
+            }
+            let mut shell = Command::new("sh");
+            shell.args(["-c", line]).current_dir(folder.path()).env("PATH", &path);
+            shell.env("SLUICEBOX_URL", &url).env("SLUICEBOX_DATA", &data).env("SLUICEBOX_KEY", &key);
+            let output = shell.output().expect("an end");
+            // The doctor may find fault with the machine that the tests run on.
+            let well = output.status.success() || (line.contains("doctor") && output.status.code() == Some(4));
+            assert!(well, "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    process::HostProcess::start(&folder.path().join("restored")).await.stop().await;
+}
+
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {

@@ -1,8 +1,10 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
 mod architecture;
+mod audit;
 mod auth;
 mod authoring;
+mod backup;
 mod batching;
 mod breaker;
 mod canaries;
@@ -17,6 +19,7 @@ mod control;
 mod crash;
 mod dead;
 mod delivery;
+mod doctor;
 mod documents;
 mod door;
 

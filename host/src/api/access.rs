@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde_json::json;
 
 use super::{
-    Parts,
+    Parts, audit,
     documents::hub_problem,
     openapi::{Access, AccessTable, header_parameters},
 };
@@ -52,12 +52,16 @@ pub(super) async fn authorize(
 ) -> Response {
     match judged(&parts, &table, &request) {
         Ok(Some(call)) => {
-            request.extensions_mut().insert(call);
-            next.run(request).await
+            request.extensions_mut().insert(call.clone());
+            audit::around(parts, &call, request, next).await
         }
         Ok(None) => next.run(request).await,
         Err(refused) => {
             let asks = refused.status == StatusCode::UNAUTHORIZED;
+            if asks || refused.status == StatusCode::FORBIDDEN {
+                let caller = presented(request.headers()).and_then(|key| parts.hub.authenticate(key));
+                parts.audit.refused(&request.into_parts().0, caller.as_ref(), refused.status);
+            }
             let mut response = refused.into_response();
             if asks {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -11,6 +11,8 @@
 
 mod access;
 mod apart;
+mod audit;
+mod backup;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -40,13 +42,16 @@ mod wire;
 mod workspaces;
 
 pub use apart::for_senders;
+pub use audit::Audit;
+pub use backup::BACKUP_BYTES;
 pub use explain::Explain;
 pub use last_use::keep_last_use;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, KeyChange, KeyShown, KeyState, KeyTold, KeysTold,
-    Listed, Moment, NewKey, NewWorkspace, Rekeyed, Replay, ReplayAll, Retry, RetryAll, RotateMainKey, SpecProblem, TakenUp, Through, VersionTold,
-    VersionsTold, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument, WorkspaceTold, WorkspacesTold,
+    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ComponentStored, Documents, KeyChange,
+    KeyShown, KeyState, KeyTold, KeysTold, Listed, Moment, NewKey, NewWorkspace, Rekeyed, Replay, ReplayAll, Retry, RetryAll,
+    RotateMainKey, SpecProblem, TakenUp, Through, VersionTold, VersionsTold, WorkspaceCounts, WorkspaceDeleted,
+    WorkspaceDocument, WorkspaceTold, WorkspacesTold,
 };
 
 use std::sync::Arc;
@@ -60,6 +65,7 @@ use access::authorize;
 use openapi::Routes;
 
 use crate::{
+    backup::Backups,
     deliver::{self, Paces},
     dispatch,
     event::Clock,
@@ -87,6 +93,10 @@ pub struct Parts {
     pub delivering: deliver::Ways,
     /// Who follows the journal live.
     pub tails: Arc<Tails>,
+    /// Who changed what.
+    pub audit: Arc<Audit>,
+    /// Everything there is, for a safe place.
+    pub backups: Arc<Backups>,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -132,6 +142,8 @@ fn routes() -> Routes {
         workspaces::routes(),
         main_key::routes(),
         host::routes(),
+        backup::routes(),
+        audit::routes(),
     ];
     parts.into_iter().fold(Routes::tagged("Host"), Routes::merge)
 }

@@ -64,6 +64,17 @@ impl Client {
         self.ask(self.request(Method::GET, path).query(query)).await
     }
 
+    /// The status of an answer, whatever it is.
+    pub(super) async fn status(&self, path: &str) -> anyhow::Result<http::StatusCode> {
+        Ok(self.sent(self.request(Method::GET, path)).await?.status())
+    }
+
+    /// An answer that is no JSON.
+    pub(super) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let response = self.sent(self.request(Method::GET, path)).await?;
+        if response.status().is_success() { Ok(response.text().await?) } else { bail!(refusal(response).await) }
+    }
+
     /// For a host that may wait, for up to a minute, until it has something to tell.
     pub(super) async fn get_slowly<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
         self.ask(self.request(Method::GET, path).query(query).timeout(WAIT_TIMEOUT)).await

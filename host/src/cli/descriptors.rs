@@ -8,6 +8,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Stores, connections that deliver, and whatever else is open beside those of senders.
 const BESIDE: u64 = 1_000;
 
+/// How many files this process may open for the asking; `None`: any number.
+pub(super) fn allowed() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// Asks for as many as are allowed, and tells where those are too few for so many connections of senders.
 pub(super) fn raise(connections_max: usize) {
     let limit = getrlimit(Resource::Nofile);

@@ -1,9 +1,11 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
 //! components of core modules, so that the server never has to. `plugin` tries plugins in an engine of its own.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's), 4 findings of `doctor`; `compile`, which only the host uses, has its own.
 
 mod apply;
+mod audit;
+mod backup;
 mod client;
 mod compile;
 mod config;
@@ -11,6 +13,7 @@ mod core_dumps;
 mod dead;
 mod descriptors;
 mod destinations;
+mod doctor;
 mod explain;
 mod keys;
 mod listen;
@@ -95,6 +98,14 @@ enum Command {
     /// See how destinations do, and let one go on.
     #[command(subcommand)]
     Destinations(destinations::Command),
+    /// Show who changed what, when, and from where.
+    Audit(Box<audit::Arguments>),
+    /// Write everything that a host keeps into one archive, while it runs.
+    Backup(backup::Arguments),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArguments),
+    /// Look at a host and its data folder, and tell what is wrong and what mends it.
+    Doctor(doctor::Arguments),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -177,6 +188,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rekey(arguments) => rekey::rekey(arguments).await,
         Command::Reseal(arguments) => rekey::reseal(arguments).await,
         Command::Destinations(command) => destinations::run(command).await,
+        Command::Audit(arguments) => audit::run(*arguments).await,
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments),
+        Command::Doctor(arguments) => return doctor::run(arguments).await,
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Workspaces(command) => workspaces::run(command).await,

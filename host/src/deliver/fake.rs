@@ -278,6 +278,22 @@ impl journal::Journal for Journal {
         absent()
     }
 
+    fn audit(&self, _: journal::AuditEntry) -> Pending<u64> {
+        absent()
+    }
+
+    fn audit_end(&self, _: u64, _: journal::AuditEnd) -> Pending<()> {
+        absent()
+    }
+
+    fn audit_log(&self, _: journal::AuditFilter) -> Pending<Page<journal::AuditRecord>> {
+        absent()
+    }
+
+    fn freeze(&self) -> Pending<Box<dyn journal::Frozen>> {
+        absent()
+    }
+
     fn revisions_pinned(&self) -> Pending<std::collections::BTreeSet<u64>> {
         absent()
     }

@@ -42,6 +42,11 @@ impl Components {
         Ok(Self { folder: folder.into() })
     }
 
+    /// The folder as it is, for who only reads: nothing is made or swept.
+    pub(super) fn at_rest(folder: PathBuf) -> Self {
+        Self { folder: folder.into() }
+    }
+
     /// The component's bytes. `None` too where the file no longer holds what its name says: an upload mends it while the host
     /// runs, and before its next start only a restored file does.
     pub(super) fn read(&self, digest: &Digest) -> Result<Option<Bytes>, FileSystemError> {

@@ -16,6 +16,7 @@
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
+//! | `still`, `inspect` | the folder held still for a copy; a look at it that changes nothing |
 
 mod access;
 mod aead;
@@ -30,6 +31,7 @@ mod entry;
 pub mod file;
 mod health;
 mod history;
+mod inspect;
 mod keys;
 mod main_key;
 mod open;
@@ -40,6 +42,7 @@ mod seal;
 mod shared_map;
 mod snapshot;
 mod spec;
+mod still;
 mod store;
 mod tenancy;
 mod unlock;
@@ -55,6 +58,7 @@ pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use health::PluginHealth;
+pub use inspect::{Inspection, MainKeyState, inspect};
 pub use keys::KeysError;
 pub use main_key::{MainKeyError, MainKeyOptions, MainKeySource};
 pub use open::{Opened, Options};
@@ -63,6 +67,7 @@ pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
+pub use still::Still;
 pub use store::DatabaseError;
 pub use tenancy::{
     KeyChange, KeyState, KeyStatus, NewKey, Quotas, ShownKey, TenancyError, Workspace, WorkspaceChange, WorkspaceStatus,

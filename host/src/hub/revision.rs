@@ -202,6 +202,23 @@ impl Revisions {
         Ok(Self { folder })
     }
 
+    /// The folder as it is, for who only reads: nothing is made or swept.
+    pub(super) fn at_rest(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The records that are damaged, and the newest revision that the others tell. Nothing is set aside.
+    pub(super) fn looked_through(&self) -> Result<(Vec<PathBuf>, u64), RecordsError> {
+        let (mut damaged, mut told) = (Vec::new(), Told::default());
+        for path in self.listed()?.into_values() {
+            match read(&path)? {
+                Some(record) => told.follow(record, &mut Vec::new()),
+                None => damaged.push(path),
+            }
+        }
+        Ok((damaged, told.revision))
+    }
+
     /// Whether no record was ever written here.
     pub(super) fn is_empty(&self) -> Result<bool, FileSystemError> {
         Ok(self.highest()? == 0)

@@ -27,6 +27,8 @@ const fn of(kind: &'static str, statuses: &'static [u16], meaning: &'static str)
 pub const PROBLEM_TYPES: &[ProblemType] = &[
     of("address-not-allowed", &[403], "the sender's address is not one that the source takes events from"),
     of("already-delivered", &[409], "the delivery was delivered; it is sent again only where the call says so"),
+    of("audit-unavailable", &[503], "the audit log could not be written, so nothing was done"),
+    of("backup-under-way", &[409], "a backup is being made already"),
     of("bad-body", &[400, 413], "the body is not what this call takes, or is larger than it may be"),
     of("bad-document", &[400], "the JSON of the body is not of the shape that this call takes"),
     of("bad-event", &[400], "an event of the call is not of the shape that events have"),

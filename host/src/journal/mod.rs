@@ -8,6 +8,8 @@
 //!
 //! The engine holds no policy: when to retry, when to give up and what a batch may hold are told to it.
 
+mod audit;
+mod copy;
 mod dead;
 mod facts;
 mod feed;
@@ -22,6 +24,8 @@ mod sqlite;
 mod state;
 mod tail;
 
+pub use audit::{AuditEnd, AuditEntry, AuditFilter, AuditOutcome, AuditRecord};
+pub use copy::Frozen;
 pub use dead::{DeadCount, DeadFilter, DeadKind, DeadLetter, DeadPage, DeadPlace, DeadRecord, DeadSlice};
 pub use facts::{Disabled, LaneFacts, Opened};
 pub use feed::{Feed, Lane, Lanes, Watch};
@@ -37,7 +41,7 @@ pub use record::{
 pub use retention::{Expired, Expiry, Retention, keep};
 pub use revival::{Revival, Revived};
 pub use space::{DiskProbe, Short, Space};
-pub use sqlite::{Options, open};
+pub use sqlite::{Inspection, Options, freeze_stopped, inspect, open};
 pub use state::{Saw, SawState, StateEnd, StoredState};
 pub use tail::{Tail, TailFilter};
 
@@ -166,8 +170,21 @@ pub trait Journal: Send + Sync + 'static {
     /// One delivery with the bytes that are sent and its attempts.
     fn delivery(&self, workspace: Name, id: MessageId) -> Pending<Option<DeliveryHistory>>;
 
+    /// The audit log: writes down what is about to be done, and gives the entry's place. It takes entries as long as anything can be
+    /// written, also while events are refused for want of space.
+    fn audit(&self, entry: AuditEntry) -> Pending<u64>;
+
+    /// The audit log: says how what the entry at this place tells of ended.
+    fn audit_end(&self, seq: u64, end: AuditEnd) -> Pending<()>;
+
+    /// The audit log, newest first; where the filter says after which, oldest first.
+    fn audit_log(&self, filter: AuditFilter) -> Pending<Page<AuditRecord>>;
+
     /// The revisions that pending runs, unfolded batches and (the newest of them) dead letters are pinned to, of all workspaces.
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>>;
+
+    /// The whole journal as it is now, to be copied while it goes on.
+    fn freeze(&self) -> Pending<Box<dyn Frozen>>;
 
     /// Removes what is not kept any longer, a chunk at a time. Whatever still waits for anything is kept.
     fn expire(&self, expiry: Expiry) -> Pending<Expired>;

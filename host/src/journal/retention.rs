@@ -35,11 +35,13 @@ pub struct Retention {
     pub dead_ms: u64,
     /// What the plugins of a failed run were told, up to 64 KiB each: so long after the run was made. 3 days.
     pub saw_ms: u64,
+    /// Entries of the audit log: so long after they were made, however full the disk is. 400 days.
+    pub audit_ms: u64,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { settled_ms: 7 * DAY_MS, dead_ms: 30 * DAY_MS, saw_ms: 3 * DAY_MS }
+        Self { settled_ms: 7 * DAY_MS, dead_ms: 30 * DAY_MS, saw_ms: 3 * DAY_MS, audit_ms: 400 * DAY_MS }
     }
 }
 
@@ -54,6 +56,8 @@ pub struct Expiry {
     pub dead_before: Timestamp,
     /// What failed runs saw, where they were made before this.
     pub saw_before: Timestamp,
+    /// Entries of the audit log from before this.
+    pub audit_before: Timestamp,
     /// The place in the journal after which to look. 0 begins a round.
     pub after: u64,
 }
@@ -98,6 +102,7 @@ impl Retention {
             settled_before: before(self.settled_ms, haste != Haste::None),
             dead_before: before(self.dead_ms, haste == Haste::Dead),
             saw_before: before(self.saw_ms, haste != Haste::None),
+            audit_before: before(self.audit_ms, false),
             after,
         }
     }
@@ -194,9 +199,10 @@ mod tests {
 
     #[test]
     fn each_kind_is_kept_for_its_own_time() {
-        let retention = Retention { settled_ms: 10, dead_ms: 30, saw_ms: 5 };
+        let retention = Retention { settled_ms: 10, dead_ms: 30, saw_ms: 5, audit_ms: 40 };
         let at = |haste| {
             let expiry = retention.expiry(Timestamp(100), haste, 7);
+            assert_eq!(expiry.audit_before.0, 60, "whatever the haste");
             (expiry.settled_before.0, expiry.dead_before.0, expiry.saw_before.0, expiry.after)
         };
         assert_eq!(at(Haste::None), (90, 70, 95, 7));

@@ -25,7 +25,7 @@ const KEY: &str = "key";
 const WITH_KEY: [&str; 6] = ["bad-parameter", "internal", "no-key", "scope-missing", "unknown-workspace", "workspace-forbidden"];
 
 /// What operations are sorted under, in the document's order.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("Sending", "What senders call: no key, but what their source asks of them."),
     ("Events", "What came in, and publishing."),
     ("Deliveries", "What goes out: runs, batches, deliveries, and trying them again."),
@@ -35,6 +35,7 @@ const TAGS: [(&str, &str); 10] = [
     ("Queues", "Fetching messages of destinations of kind `pull`."),
     ("Keys", "Keys of this API: what they may do, and until when."),
     ("Workspaces", "The tenants of the host, and how much each may have."),
+    ("Audit log", "Who changed what, when, and from where."),
     ("Host", "How the host does, and this description."),
 ];
 

@@ -22,7 +22,7 @@ use axum::Router;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::Parts;
+use super::{Parts, audit::is_on_record};
 
 /// Some routes, or all of them.
 pub(super) struct Routes {
@@ -49,11 +49,15 @@ impl Routes {
     /// With one more.
     pub(super) fn add(mut self, route: Route) -> Self {
         let Route { method, path, access, router, edits } = route;
+        let on_record = access != Access::Open && is_on_record(&method, &path);
         let (tag, definitions) = (self.tag, &mut self.definitions);
         let describe = |operation: &mut Operation| {
             operation.tags.push(tag.to_owned());
             for edit in edits {
                 edit(operation);
+            }
+            if on_record {
+                schema::note_refusals(operation, &["audit-unavailable"]);
             }
             describe::operation(operation, access, definitions);
         };

@@ -1,5 +1,6 @@
 //! The JSON shapes of the API. The command line reads the ones it needs from here.
 
+mod audit;
 mod chain;
 mod control;
 mod dead;
@@ -11,6 +12,7 @@ mod records;
 mod states;
 mod tenancy;
 
+pub use audit::{AuditOutcomeName, AuditPage, AuditTold};
 pub use control::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
 };

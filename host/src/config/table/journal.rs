@@ -9,6 +9,8 @@ pub(super) const SETTINGS: &[Setting] = settings! { "journal":
     retain_dead: time(TIME) => config.retention.dead_ms, live;
     /// How long is kept what the plugins of a failed run were told, for `plugin run --event`.
     retain_saw: time(TIME) => config.retention.saw_ms, live;
+    /// How long entries of the audit log are kept, however full the disk is.
+    retain_audit: time(TIME) => config.retention.audit_ms, live;
     /// The size of the journal at which new events are refused, at least 1048576; before, what is settled is removed early. 0: no limit.
     journal_bytes_max: optional_number(BYTES) => config.journal.bytes_max;
     /// New events are refused while the disk has less free than this; before, what is settled is removed early.

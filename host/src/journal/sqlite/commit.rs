@@ -14,15 +14,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    Shared, acknowledge, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts, key_uses,
-    lease::Ended, revive, runs, space, workspace,
+    Shared, acknowledge, audit, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts,
+    key_uses, lease::Ended, revive, runs, space, workspace,
 };
 use crate::{
     event::{Event, EventId, Name, Timestamp},
     failpoint::{self, Step},
     journal::{
-        Acknowledged, Acknowledgement, Arrival, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival, Revived, Routed, RunEnd,
-        Settled, Space,
+        Acknowledged, Acknowledgement, Arrival, AuditEnd, AuditEntry, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival,
+        Revived, Routed, RunEnd, Settled, Space,
     },
 };
 
@@ -81,6 +81,15 @@ pub(super) enum Work {
         /// At most this many.
         max: usize,
     },
+    /// What is about to be done.
+    Audit(Box<AuditEntry>),
+    /// How it ended.
+    AuditEnd {
+        /// The entry's place.
+        seq: u64,
+        /// How.
+        end: AuditEnd,
+    },
 }
 
 impl Work {
@@ -98,7 +107,7 @@ impl Work {
             Self::Remove(removal) => removal.events.len(),
             Self::GiveBack(_) => 1,
             Self::Acknowledge(said) => said.len(),
-            Self::KeepFacts { .. } => 1,
+            Self::KeepFacts { .. } | Self::Audit(_) | Self::AuditEnd { .. } => 1,
             Self::KeepKeyUses(uses) => uses.len(),
         }
     }
@@ -110,8 +119,8 @@ impl Work {
             Self::Append(_) | Self::AppendOnce(_) => Some([Step::AppendFilled, Step::AppendCommitted]),
             Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
             Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
-            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) => None,
-            Self::KeepFacts { .. } | Self::KeepKeyUses(_) | Self::ForgetWorkspace { .. } => None,
+            Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) | Self::KeepFacts { .. } => None,
+            Self::KeepKeyUses(_) | Self::ForgetWorkspace { .. } | Self::Audit(_) | Self::AuditEnd { .. } => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
             Self::Settle(_) | Self::Acknowledge(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
@@ -135,6 +144,8 @@ impl Work {
             Self::KeepFacts { lane, facts } => facts::keep(writing, lane, facts),
             Self::KeepKeyUses(uses) => key_uses::keep(writing, uses),
             Self::ForgetWorkspace { workspace, max } => workspace::forget(writing, workspace, *max),
+            Self::Audit(entry) => audit::begin(writing, entry),
+            Self::AuditEnd { seq, end } => audit::end(writing, *seq, *end),
         }
     }
 }
@@ -159,7 +170,7 @@ pub(super) enum Answer {
     Ids(oneshot::Sender<Result<Vec<EventId>, JournalError>>),
     /// What was taken up again.
     Revived(oneshot::Sender<Result<Revived, JournalError>>),
-    /// How many rows were removed, or bytes given back.
+    /// How many rows were removed, or bytes given back, or which place an entry has.
     Amount(oneshot::Sender<Result<u64, JournalError>>),
     /// What was found of each message that was acknowledged.
     Found(oneshot::Sender<Result<Vec<Acknowledged>, JournalError>>),
@@ -174,7 +185,7 @@ pub(super) struct Told {
     pub(super) ids: Vec<EventId>,
     /// What was taken up again.
     pub(super) revived: Revived,
-    /// Rows removed, or bytes given back.
+    /// Rows removed, or bytes given back, or the place of an entry.
     pub(super) amount: u64,
     /// What was found of the messages that were acknowledged.
     pub(super) found: Vec<Acknowledged>,

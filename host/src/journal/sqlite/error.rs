@@ -43,6 +43,9 @@ pub(super) enum StoreError {
         /// Which.
         path: PathBuf,
     },
+    /// Somebody else is at the copy's file.
+    #[error("the copy of the journal is locked by another program")]
+    CopyLocked,
     /// A mistake of the caller.
     #[error("the messages of a batch cannot join a batch")]
     BatchJoinsBatch,

@@ -117,6 +117,11 @@ const SWEEPS: &[Sweep] = &[
               (SELECT 1 FROM batch_members m WHERE m.workspace = b.workspace AND m.batch = b.seq) ORDER BY b.retried_at LIMIT ?2)",
     },
     Sweep {
+        what: "audit",
+        before: |expiry| expiry.audit_before,
+        sql: "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    },
+    Sweep {
         what: "duplicates",
         before: |expiry| expiry.now,
         sql: "DELETE FROM duplicates WHERE (workspace, source, key) IN \

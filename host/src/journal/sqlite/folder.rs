@@ -14,6 +14,11 @@ const FOLDER_MODE: u32 = 0o700;
 /// Files are read by their owner only.
 const FILE_MODE: u32 = 0o600;
 
+/// The store's file.
+pub(super) const FILE: &str = "journal.db";
+/// Held by who has the folder.
+pub(super) const LOCK: &str = "journal.lock";
+
 /// A folder that is ours while this lives. The system takes the lock back when the process dies.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -29,7 +34,7 @@ impl Folder {
         if let Some(parent) = path.canonicalize()?.parent() {
             sync(parent)?;
         }
-        let lock = private(&path.join("journal.lock"))?;
+        let lock = private(&path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => {
                 let folder = Self { path: path.to_owned(), _lock: lock };
@@ -44,7 +49,7 @@ impl Folder {
 
     /// The store's file.
     pub(super) fn file(&self) -> PathBuf {
-        self.path.join("journal.db")
+        self.path.join(FILE)
     }
 
     /// The write-ahead log of that file, as SQLite names it.
@@ -59,7 +64,7 @@ impl Folder {
 }
 
 /// Opens a file; one that is not there is made for its owner only, from the first moment on.
-fn private(path: &Path) -> Result<File, StoreError> {
+pub(super) fn private(path: &Path) -> Result<File, StoreError> {
     Ok(File::options().create(true).write(true).truncate(false).mode(FILE_MODE).open(path)?)
 }
 

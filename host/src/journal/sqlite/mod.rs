@@ -5,18 +5,22 @@
 //! - `acknowledge` is what receivers say by themselves of deliveries;
 //! - `facts` are what is known of destinations beside their deliveries, `key_uses` of API keys beside what they are;
 //! - `state` is what plugins remember, which changes with the outcomes that change it;
+//! - `audit` is who changed what;
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`), `tail` follows it;
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
 //! - `workspace` says what is left of a workspace, and forgets it;
+//! - `copy` takes it as it is at one moment, for backups; `inspect` looks whether it is sound;
 //! - `schema` is how it lies on disk, `wire` how values do.
 
 mod acknowledge;
+mod audit;
 mod batches;
 mod checkpoint;
 mod commit;
 mod conditions;
+mod copy;
 mod dead;
 mod deliveries;
 mod duplicates;
@@ -26,6 +30,7 @@ mod expire;
 mod facts;
 mod folder;
 mod given_up;
+mod inspect;
 mod key_uses;
 mod lease;
 mod leftover;
@@ -50,10 +55,13 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
+pub use copy::freeze_stopped;
+pub use inspect::{Inspection, inspect};
 pub use options::Options;
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, mpsc::TrySendError},
 };
 
@@ -72,10 +80,11 @@ use self::{
     threads::{Queues, Threads},
 };
 use super::{
-    Acknowledged, Acknowledgement, Arrival, Batch, BatchEnd, BatchRecord, BatchState, Claim, DeadCount, DeadFilter, DeadPage,
-    DeadSlice, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState, EventFilter, EventHistory, EventRecord, Expired, Expiry,
-    Feed, Journal, JournalError, Lane, LaneFacts, Page, Pending, Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw,
-    Settled, Space, StoredState, Tail, TailFilter, Unrouted, WorkFilter,
+    Acknowledged, Acknowledgement, Arrival, AuditEnd, AuditEntry, AuditFilter, AuditRecord, Batch, BatchEnd, BatchRecord,
+    BatchState, Claim, DeadCount, DeadFilter, DeadPage, DeadSlice, Delivery, DeliveryHistory, DeliveryRecord, DeliveryState,
+    EventFilter, EventHistory, EventRecord, Expired, Expiry, Feed, Frozen, Journal, JournalError, Lane, LaneFacts, Page, Pending,
+    Revival, Revived, Routed, Run, RunEnd, RunRecord, RunState, Saw, Settled, Space, StoredState, Tail, TailFilter, Unrouted,
+    WorkFilter,
 };
 use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Timestamp};
 
@@ -109,11 +118,14 @@ struct SqliteJournal {
     appends_max: i64,
     lease_ms: u64,
     claim_bytes_max: u64,
+    /// Whose copies are made through a connection of their own.
+    file: PathBuf,
 }
 
 impl SqliteJournal {
     fn start(options: &Options, shared: Shared) -> Result<Self, StoreError> {
         let folder = Folder::open(&options.folder)?;
+        let file = folder.file();
         leftover::make_certain(&folder.log())?;
         let writer = schema::open_writer(&folder.file(), options)?;
         folder.sync()?;
@@ -123,7 +135,7 @@ impl SqliteJournal {
         let (threads, queues) = Threads::start(folder, writer, options, &shared)?;
         let appends_max = i64::try_from(options.queue_max - options.queue_max / 4).unwrap_or(i64::MAX).max(1);
         let (lease_ms, claim_bytes_max) = (options.lease_ms, options.claim_bytes_max);
-        Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms, claim_bytes_max })
+        Ok(Self { shared, queues, threads: Mutex::new(Some(threads)), appends_max, lease_ms, claim_bytes_max, file })
     }
 
     /// Sends new events, but where the queue is nearly full: what ends work is still taken then.
@@ -344,8 +356,26 @@ impl Journal for SqliteJournal {
         self.list(move |sql| query::delivery(sql, &workspace, id))
     }
 
+    fn audit(&self, entry: AuditEntry) -> Pending<u64> {
+        send(&self.queues, &self.shared, Work::Audit(Box::new(entry)), Answer::Amount)
+    }
+
+    fn audit_end(&self, seq: u64, end: AuditEnd) -> Pending<()> {
+        self.write(Work::AuditEnd { seq, end })
+    }
+
+    fn audit_log(&self, filter: AuditFilter) -> Pending<Page<AuditRecord>> {
+        self.list(move |sql| audit::list(sql, &filter))
+    }
+
     fn revisions_pinned(&self) -> Pending<BTreeSet<u64>> {
         self.list(query::revisions_pinned)
+    }
+
+    fn freeze(&self) -> Pending<Box<dyn Frozen>> {
+        let file = self.file.clone();
+        // Not among the listings: the hub is held still meanwhile.
+        reader::send(&self.queues.claims, move |_| copy::freeze(&file))
     }
 
     fn expire(&self, expiry: Expiry) -> Pending<Expired> {

@@ -184,24 +184,24 @@ pub(super) fn last_attempts(view: &Connection, workspace: &Name, seq: u64, max: 
 
 /// A listing, newest first unless told otherwise. The rows are chosen
 /// first, where it can be by an index alone, and then read.
-struct Listing<'l> {
+pub(super) struct Listing<'l> {
     select: &'l str,
     /// With its alias, which is one letter.
     table: &'l str,
     index: Option<&'l str>,
     conditions: Conditions<'l>,
-    oldest_first: bool,
+    pub(super) oldest_first: bool,
     limit: usize,
 }
 
 impl<'l> Listing<'l> {
-    fn new(select: &'l str, table: &'l str, limit: usize) -> Self {
+    pub(super) fn new(select: &'l str, table: &'l str, limit: usize) -> Self {
         let (conditions, limit) = (Conditions::default(), limit.min(PAGE_MAX));
         Self { select, table, index: None, conditions, oldest_first: false, limit }
     }
 
     /// Where a value was given, only rows that fit it.
-    fn only<T: ToSql>(&mut self, condition: &'l str, value: Option<&'l T>) {
+    pub(super) fn only<T: ToSql>(&mut self, condition: &'l str, value: Option<&'l T>) {
         self.conditions.only(condition, value);
     }
 
@@ -213,7 +213,11 @@ impl<'l> Listing<'l> {
     }
 
     /// Reads a page, and one row more to know whether another follows.
-    fn read<T>(self, view: &Connection, read: impl FnMut(&Row<'_>) -> rusqlite::Result<(u64, T)>) -> Result<Page<T>, StoreError> {
+    pub(super) fn read<T>(
+        self,
+        view: &Connection,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<(u64, T)>,
+    ) -> Result<Page<T>, StoreError> {
         let Self { select, table, index, conditions, oldest_first, limit } = self;
         let seq = format!("{}.seq", &table[table.len() - 1..]);
         let by = index.map(|index| format!(" INDEXED BY {index}")).unwrap_or_default();

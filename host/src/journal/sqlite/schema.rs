@@ -1,8 +1,9 @@
 //! The tables, and how a file is opened.
 //!
 //! `seq` is the order of the journal and the row's address. Beside it every table and every index leads with the workspace, but for
-//! `key_uses`, since the ids of API keys are the host's, and indexes that answer what is asked across workspaces: which events are not routed, which keys are over, which revisions dead
-//! letters are of, which runs kept what they saw, and which batches were taken apart.
+//! `key_uses`, since the ids of API keys are the host's, and indexes that answer what is asked across workspaces: which events are not routed,
+//! which keys are over, which revisions dead letters are of, which runs kept what they saw, which batches were taken apart, and which entries
+//! of the audit log are old.
 //! What waits has partial indexes of its own, so that finding it costs the same beside a million settled rows as beside none.
 //! (An index ends with the row's `seq` without being told, so `(workspace)` lists a workspace in the journal's order.)
 //! Large values stand last in their tables: reading the columns before them does not touch their pages.
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{Options, error::StoreError, space::hard_bytes_max};
 
 /// The layout this program knows. Those before it were never released.
-const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 3;
 
 /// Measured to be the best for events of 1 KiB. Fixed when the file is made.
 pub(super) const PAGE_BYTES: u64 = 8192;
@@ -215,6 +216,25 @@ CREATE TABLE key_uses (
     key TEXT PRIMARY KEY,
     used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    workspace TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    key TEXT,
+    action TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT,
+    revision_before INTEGER,
+    address TEXT,
+    user_agent TEXT,
+    request_id TEXT,
+    times INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    status INTEGER,
+    revision_after INTEGER
+) STRICT;
+CREATE INDEX audit_listed ON audit (workspace);
+CREATE INDEX audit_aging ON audit (at);
 
 CREATE TABLE plugin_state (
     workspace TEXT NOT NULL,

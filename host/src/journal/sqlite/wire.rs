@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     event::{Attribute, BatchId, EventId, Failure, Header, Message, MessageId, Name, RunId, Stage, StateEntry, Timestamp},
-    journal::{BatchState, DeliveryState, FlushReason, RunState, Saw, SawState, StageRecord},
+    journal::{AuditOutcome, BatchState, DeliveryState, FlushReason, RunState, Saw, SawState, StageRecord},
 };
 
 /// The columns of a row, read from left to right, so that what is selected and what is read are two lists in the same order.
@@ -131,6 +131,7 @@ macro_rules! as_code {
 as_code!(RunState { Pending = 0, Held = 1, Batched = 2, Planned = 3, Dropped = 4, Dead = 5 });
 as_code!(DeliveryState { Waiting = 0, Delivered = 1, Dead = 2 });
 as_code!(BatchState { Open = 0, Closed = 1, Planned = 2, Dropped = 3, Dead = 4 });
+as_code!(AuditOutcome { Begun = 0, Done = 1, Refused = 2, Failed = 3 });
 as_code!(FlushReason { Size = 0, Bytes = 1, Age = 2, RuleChanged = 3, Manual = 4 });
 
 /// A column of JSON text.

@@ -200,7 +200,14 @@ pub(super) fn round(world: &World) -> u64 {
 
 fn chunk(world: &World, after: u64, chunks: &mut Vec<u64>) -> Option<u64> {
     let before = |days: u64| Timestamp(world.now().0 - days * DAY_MS);
-    let expiry = Expiry { now: world.now(), settled_before: before(7), dead_before: before(30), saw_before: before(3), after };
+    let expiry = Expiry {
+        now: world.now(),
+        settled_before: before(7),
+        dead_before: before(30),
+        saw_before: before(3),
+        audit_before: before(400),
+        after,
+    };
     let Expired { rows, next } = done(world.journal.expire(expiry));
     chunks.push(rows);
     next

@@ -1,8 +1,10 @@
 //! Tests of the engine: real files in a temporary folder, and a clock that stands still until it is moved.
 
 mod acknowledge;
+mod audit;
 mod batches;
 mod commits;
+mod copy;
 mod dead;
 mod duplicates;
 mod expire;

@@ -1,0 +1,123 @@
+//! `GET /v1/audit` and `GET /v1/audit/export`: the audit log, a page at a time or as a whole.
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::header;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::{
+    api::{
+        Parts,
+        access::Call,
+        openapi::{Checked, Json, Routes, get},
+        query::{Moment, page_size},
+        store_problem,
+        wire::{AuditOutcomeName, AuditPage, AuditTold},
+    },
+    event::Timestamp,
+    hub::Scope,
+    ingest::Problem,
+    journal::{AuditFilter, AuditRecord},
+};
+
+const NDJSON: &str = "application/x-ndjson";
+/// Entries that an export reads at once.
+const EXPORT_PAGE: usize = 500;
+/// Pages that were read and not taken by the connection yet.
+const EXPORT_PAGES_AHEAD: usize = 1;
+
+/// What both may answer.
+const REFUSALS: [&str; 3] = ["bad-query", "query-too-slow", "storage-unavailable"];
+
+pub(in crate::api) fn routes() -> Routes {
+    let list = get("/v1/audit", Scope::Admin, list)
+        .named("listAudit", "List who changed what, when, and from where")
+        .told("Newest first. Those of the host itself need the scope `operator` as well.")
+        .refuses(&REFUSALS);
+    let export = get("/v1/audit/export", Scope::Admin, export)
+        .named("exportAudit", "Export the audit log")
+        .told("Oldest first, one line of JSON each, as in the listing.")
+        .answers_text(200, "The entries that the query finds.", NDJSON)
+        .refuses(&REFUSALS);
+    Routes::tagged("Audit log").add(list).add(export)
+}
+
+/// Which entries.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AuditQuery {
+    key: Option<String>,
+    action: Option<String>,
+    kind: Option<String>,
+    name: Option<String>,
+    outcome: Option<AuditOutcomeName>,
+    since: Option<Moment>,
+    until: Option<Moment>,
+    /// Those of the host itself, which only an operator sees.
+    #[serde(default)]
+    host: bool,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+impl AuditQuery {
+    fn filter(self, call: &Call) -> Result<AuditFilter, Problem> {
+        if self.host {
+            call.needs(Scope::Operator)?;
+        }
+        Ok(AuditFilter {
+            workspace: (!self.host).then(|| call.workspace.clone()),
+            key: self.key,
+            action: self.action,
+            kind: self.kind,
+            name: self.name,
+            outcome: self.outcome.map(Into::into),
+            since: self.since.map(Timestamp::from),
+            until: self.until.map(Timestamp::from),
+            before: self.before,
+            after: None,
+            limit: page_size(self.limit)?,
+        })
+    }
+}
+
+async fn list(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Json<AuditPage>, Problem> {
+    let page = parts.journal.audit_log(query.filter(&call)?).await.map_err(|error| store_problem(&error))?;
+    Ok(Json(AuditPage { items: page.items.iter().map(AuditTold::of).collect(), next: page.next }))
+}
+
+/// All entries that the query finds, oldest first, one line of JSON each.
+async fn export(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Response, Problem> {
+    let filter = AuditFilter { after: Some(0), limit: EXPORT_PAGE, ..query.filter(&call)? };
+    // The first page is read before the answer begins, so that what is refused is told.
+    let first = parts.journal.audit_log(filter.clone()).await.map_err(|error| store_problem(&error))?;
+    let (pages, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(EXPORT_PAGES_AHEAD);
+    tokio::spawn(async move {
+        let mut page = first;
+        loop {
+            if pages.send(Ok(lines(&page.items))).await.is_err() {
+                return;
+            }
+            let Some(after) = page.next else { return };
+            match parts.journal.audit_log(AuditFilter { after: Some(after), ..filter.clone() }).await {
+                Ok(next) => page = next,
+                // The connection is cut, so that what was read is not taken for all.
+                Err(error) => return drop(pages.send(Err(std::io::Error::other(error))).await),
+            }
+        }
+    });
+    let kind = [(header::CONTENT_TYPE, NDJSON)];
+    Ok((kind, Body::from_stream(ReceiverStream::new(taken))).into_response())
+}
+
+fn lines(records: &[AuditRecord]) -> Bytes {
+    let line = |record| serde_json::to_string(&AuditTold::of(record)).map(|line| line + "\n").unwrap_or_default();
+    records.iter().map(line).collect::<String>().into()
+}

@@ -1,0 +1,71 @@
+//! What backups tell about themselves. The times are of backups since the host started.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+use crate::event::Timestamp;
+
+/// Clones share their values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metrics {
+    ended: Family<Outcome, Counter>,
+    under_way: Gauge,
+    last_bytes: Gauge,
+    last_at: Gauge<f64, AtomicU64>,
+    last_took: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("sluicebox_backup");
+        registry.register("ended", "Backups, by how they ended: made or failed", metrics.ended.clone());
+        registry.register("under_way", "Backups under way", metrics.under_way.clone());
+        registry.register_with_unit("last", "The size of the last backup", Unit::Bytes, metrics.last_bytes.clone());
+        let at = metrics.last_at.clone();
+        registry.register("last_made_timestamp_seconds", "The moment that the last backup is of; 0: none since the start", at);
+        registry.register("last_duration_seconds", "How long the last backup took", metrics.last_took.clone());
+        metrics
+    }
+
+    /// One begins.
+    pub(super) fn begun(self) -> Begun {
+        self.under_way.inc();
+        Begun { metrics: self, made: false }
+    }
+}
+
+/// A backup under way; one that is dropped before it was made has failed.
+pub(super) struct Begun {
+    metrics: Metrics,
+    made: bool,
+}
+
+impl Begun {
+    /// It was made.
+    pub(super) fn made(mut self, bytes: u64, at: Timestamp, took: Duration) {
+        self.made = true;
+        self.metrics.last_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.metrics.last_at.set(Duration::from_millis(at.0).as_secs_f64());
+        self.metrics.last_took.set(took.as_secs_f64());
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.metrics.under_way.dec();
+        let outcome = if self.made { "made" } else { "failed" };
+        self.metrics.ended.get_or_create(&Outcome { outcome }).inc();
+    }
+}

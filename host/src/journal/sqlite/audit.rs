@@ -1,0 +1,102 @@
+//! The audit log. Entries are added and ended by the committer, and removed by age alone: neither a full journal nor a deleted workspace
+//! takes one away before its time.
+
+use std::net::IpAddr;
+
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    commit::Writing,
+    error::StoreError,
+    query::Listing,
+    wire::{Columns, Whole},
+};
+use crate::{
+    event::Name,
+    journal::{AuditEnd, AuditEntry, AuditFilter, AuditOutcome, AuditRecord, Page},
+};
+
+/// What stands in the column of the workspace for the host itself: no name is empty.
+const HOST: &str = "";
+
+/// As [`read`] reads them.
+const SELECT: &str = "SELECT a.seq, a.workspace, a.at, a.key, a.action, a.kind, a.name, a.revision_before, a.address, a.user_agent, \
+     a.request_id, a.times, a.outcome, a.status, a.revision_after FROM audit a";
+
+fn column_of(workspace: Option<&Name>) -> &str {
+    workspace.map_or(HOST, Name::as_str)
+}
+
+/// Adds an entry, and tells its place.
+pub(super) fn begin(writing: &mut Writing<'_>, entry: &AuditEntry) -> Result<(), StoreError> {
+    let sql = "INSERT INTO audit (workspace, at, key, action, kind, name, revision_before, address, user_agent, request_id, times, \
+               outcome, status, revision_after) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    writing.sql.prepare_cached(sql)?.execute(params![
+        column_of(entry.workspace.as_ref()),
+        entry.at,
+        entry.key,
+        entry.action,
+        entry.kind,
+        entry.name,
+        entry.revision_before.map(Whole),
+        entry.address.map(|address| address.to_string()),
+        entry.user_agent,
+        entry.request_id,
+        Whole(entry.times),
+        entry.end.map_or(AuditOutcome::Begun, |end| end.outcome),
+        entry.end.and_then(|end| end.status),
+        entry.end.and_then(|end| end.revision_after).map(Whole),
+    ])?;
+    writing.told.amount = u64::try_from(writing.sql.last_insert_rowid()).unwrap_or_default();
+    Ok(())
+}
+
+/// Says how what an entry tells of ended.
+pub(super) fn end(writing: &Writing<'_>, seq: u64, end: AuditEnd) -> Result<(), StoreError> {
+    let sql = "UPDATE audit SET outcome = ?2, status = ?3, revision_after = ?4 WHERE seq = ?1";
+    let AuditEnd { outcome, status, revision_after } = end;
+    writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), outcome, status, revision_after.map(Whole)])?;
+    Ok(())
+}
+
+/// Entries, newest first; where the filter says after which, oldest first.
+pub(super) fn list(view: &Connection, filter: &AuditFilter) -> Result<Page<AuditRecord>, StoreError> {
+    let mut listing = Listing::new(SELECT, "audit a", filter.limit);
+    listing.oldest_first = filter.after.is_some();
+    let workspace = column_of(filter.workspace.as_ref());
+    listing.only("a.workspace = ?", Some(&workspace));
+    listing.only("a.key = ?", filter.key.as_ref());
+    listing.only("a.action = ?", filter.action.as_ref());
+    listing.only("a.kind = ?", filter.kind.as_ref());
+    listing.only("a.name = ?", filter.name.as_ref());
+    listing.only("a.outcome = ?", filter.outcome.as_ref());
+    listing.only("a.at >= ?", filter.since.as_ref());
+    listing.only("a.at < ?", filter.until.as_ref());
+    let (before, after) = (filter.before.map(Whole), filter.after.map(Whole));
+    listing.only("a.seq < ?", before.as_ref());
+    listing.only("a.seq > ?", after.as_ref());
+    listing.read(view, |row| read(row).map(|record| (record.seq, record)))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
+    let mut columns = Columns::of(row);
+    let seq = columns.whole()?;
+    let mut entry = AuditEntry {
+        workspace: columns.take::<String>()?.parse().ok(),
+        at: columns.take()?,
+        key: columns.take()?,
+        action: columns.take()?,
+        kind: columns.take()?,
+        name: columns.take()?,
+        revision_before: columns.take::<Option<Whole>>()?.map(|Whole(revision)| revision),
+        address: columns.take::<Option<String>>()?.and_then(|text| text.parse::<IpAddr>().ok()),
+        user_agent: columns.take()?,
+        request_id: columns.take()?,
+        times: columns.whole()?,
+        end: None,
+    };
+    let outcome = columns.take()?;
+    let (status, revision_after) = (columns.take()?, columns.take::<Option<Whole>>()?.map(|Whole(revision)| revision));
+    entry.end = (outcome != AuditOutcome::Begun).then_some(AuditEnd { outcome, status, revision_after });
+    Ok(AuditRecord { seq, entry })
+}
