@@ -26,7 +26,10 @@ const PARTS: &[(&str, &[&str])] = &[
     ("api", &["event", "route", "plugin", "journal", "ingest", "dispatch", "deliver", "hub"]),
     ("config", &["event", "ingest", "dispatch", "deliver", "hub", "journal", "net", "plugin", "api"]),
     ("lib", &["api", "config", "deliver", "dispatch", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign"]),
-    ("cli", &["api", "config", "deliver", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "verify", "lib"]),
+    (
+        "cli",
+        &["api", "config", "deliver", "event", "failpoint", "hub", "ingest", "journal", "net", "plugin", "sign", "verify", "lib"],
+    ),
 ];
 
 /// A foreign library, and the files or folders of `host/src` that may name it.
@@ -43,7 +46,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["hub/seal.rs"]),
     ("jsonwebtoken", &["verify/jwt/", "verify/refine/jwt.rs"]),
     ("quick_xml", &["ingest/decode/xml.rs"]),
-    ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
+    ("toml", &["hub/file/", "cli/documents.rs", "cli/plugin/fixture/", "cli/plugin/language/", "cli/profiles.rs"]),
     ("reqwest", &["net/"]),
     ("jsonschema", &["ingest/schema/"]),
     ("hyper_rustls", &["net/"]),
@@ -61,6 +64,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aide", &["api/"]),
     ("clap", &["cli/"]),
     ("sd_notify", &["cli/service_manager.rs"]),
+    ("clap_complete", &["cli/completions.rs"]),
+    ("comfy_table", &["cli/table.rs"]),
+    ("indicatif", &["cli/progress.rs"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {
