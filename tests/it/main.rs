@@ -35,6 +35,7 @@ mod official;
 mod openapi;
 mod order;
 mod pace;
+mod packaging;
 mod path;
 mod patterns;
 mod pending;
