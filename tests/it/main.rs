@@ -9,6 +9,7 @@ mod capabilities;
 mod chain;
 mod cloudevents_in;
 mod command_line;
+mod commands_page;
 mod compile;
 mod confirm;
 mod contract;
