@@ -116,7 +116,7 @@ pub(super) fn parse(text: &str, folder: &Path) -> anyhow::Result<Profiles> {
 
 fn profile(mut fields: Table, folder: &Path) -> anyhow::Result<Profile> {
     let url = string(&mut fields, "url")?;
-    let workspace = string(&mut fields, "workspace")?.map(|name| name.parse()).transpose().context("workspace")?;
+    let workspace = string(&mut fields, "workspace")?.map(|name| name.parse::<Name>()).transpose().context("workspace")?;
     let given = string(&mut fields, "key")?.map(Key::Given);
     let file = string(&mut fields, "key_file")?.map(|file| Key::File(folder.join(file)));
     let command = match fields.remove("key_command") {
