@@ -33,7 +33,7 @@ fn debian_package_has_what_a_service_needs() {
     let root = unpacked();
     let modes = [
         ("usr/bin/sluicebox", 0o755),
-        ("etc/default/sluicebox", 0o644),
+        ("etc/sluicebox/sluicebox.toml", 0o644),
         ("usr/lib/systemd/system/sluicebox.service", 0o644),
         ("usr/lib/sysusers.d/sluicebox.conf", 0o644),
         ("usr/share/bash-completion/completions/sluicebox", 0o644),
@@ -66,7 +66,7 @@ fn debian_control_names_version_user_and_unit() {
     );
     assert!(field("Depends").contains("systemd-sysusers"), "{}", field("Depends"));
     let control = control();
-    assert_eq!(read(&control, "conffiles").trim(), "/etc/default/sluicebox");
+    assert_eq!(read(&control, "conffiles").trim(), "/etc/sluicebox/sluicebox.toml");
     let made = read(&control, "postinst");
     assert!(made.contains("systemd-sysusers") && made.contains("sluicebox.conf"), "{made}");
     assert!(

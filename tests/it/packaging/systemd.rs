@@ -34,15 +34,10 @@ fn the_unit_starts_what_there_is() {
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/sluicebox ")).expect("a start");
     works(Command::new(process::binary()).args(start.split(' ')).arg("--help"));
     let help = works(Command::new(process::binary()).args(["serve", "--help"]));
-    let defaults = fs::read_to_string(file("packaging/sluicebox.default")).expect("a file");
-    let set = unit
-        .lines()
-        .filter_map(|line| line.strip_prefix("Environment="))
-        .chain(defaults.lines().filter_map(|line| line.strip_prefix('#')));
-    let variables: Vec<&str> =
-        set.filter_map(|line| line.split_once('=')).map(|(name, _)| name).filter(|name| name.starts_with("SLUICEBOX_")).collect();
-    assert!(variables.len() > 2, "{variables:?}");
+    let set = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let variables: Vec<&str> = set.filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    assert!(!variables.is_empty(), "{unit}");
     for variable in variables {
-        assert!(help.contains(&format!("[env: {variable}=")), "{variable}");
+        assert!(help.contains(&format!("[env: {variable}")), "{variable}");
     }
 }
