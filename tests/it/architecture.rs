@@ -58,6 +58,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "journal",
             "net",
             "plugin",
+            "sign",
             "verify",
             "lib",
         ],
@@ -81,7 +82,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["hub/aead.rs"]),
     ("jsonwebtoken", &["verify/jwt/", "verify/refine/jwt.rs"]),
     ("quick_xml", &["ingest/decode/xml.rs"]),
-    ("toml", &["hub/file/", "cli/plugin/fixture/", "cli/plugin/language/"]),
+    ("toml", &["hub/file/", "cli/documents.rs", "cli/plugin/fixture/", "cli/plugin/language/", "cli/profiles.rs"]),
     ("reqwest", &["net/"]),
     ("jsonschema", &["ingest/schema/"]),
     ("hyper_rustls", &["net/"]),
@@ -100,7 +101,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("sd_notify", &["cli/service_manager.rs"]),
     ("tar", &["backup/"]),
-    ("indicatif", &["cli/"]),
+    ("clap_complete", &["cli/completions.rs"]),
+    ("comfy_table", &["cli/table.rs"]),
+    ("indicatif", &["cli/progress.rs"]),
 ];
 
 fn sources() -> BTreeMap<PathBuf, String> {

@@ -163,6 +163,8 @@ fn the_files_that_pages_name_are_there() {
         "docs/destinations.md",
         "docs/operations.md",
         "docs/security.md",
+        "docs/cli.md",
+        "docs/install.md",
         "CHANGELOG.md",
     ] {
         let page = page(name);
@@ -241,8 +243,15 @@ async fn the_pages_backup_is_made_and_restored() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    let pages =
-        ["README.md", "docs/plugins.md", "docs/sources.md", "docs/destinations.md", "docs/operations.md", "docs/security.md"];
+    let pages = [
+        "README.md",
+        "docs/plugins.md",
+        "docs/sources.md",
+        "docs/destinations.md",
+        "docs/operations.md",
+        "docs/security.md",
+        "docs/cli.md",
+    ];
     for name in pages {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {

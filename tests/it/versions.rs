@@ -359,7 +359,7 @@ async fn a_version_is_compared_on_stored_events_and_nothing_is_stored() {
     };
     assert_eq!(call(&alike).0, Some(0));
     let (code, said) = call(&other);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("/messages/0/body/json/a") || said.contains("/outcome"), "{said}");
     host.stop().await;
 }

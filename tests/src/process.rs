@@ -42,24 +42,37 @@ impl HostProcess {
     ///
     /// How it ended.
     pub async fn try_start(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
-        let mut host = Self::spawn(data, arguments, environment);
+        Self::spawn(data, arguments, environment).ready(data).await
+    }
+
+    /// Starts this program, which is installed somewhere, in the place of the one of this build.
+    pub async fn start_installed(program: &Path, data: &Path) -> Self {
+        let started = Self::spawn_program(program, data, &[], &[]).ready(data).await;
+        started.unwrap_or_else(|status| panic!("the host ended with {status}; its log: {}", log_of(data)))
+    }
+
+    async fn ready(mut self, data: &Path) -> Result<Self, ExitStatus> {
         tokio::select! {
-            api = Api::when_ready(host.url.clone(), data) => {
-                host.api = Some(api);
-                Ok(host)
+            api = Api::when_ready(self.url.clone(), data) => {
+                self.api = Some(api);
+                Ok(self)
             }
-            status = ended(&mut host.child) => Err(status),
+            status = ended(&mut self.child) => Err(status),
         }
     }
 
     /// Starts a host and does not wait until it is ready: it has no API yet.
     #[must_use]
     pub fn spawn(data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_program(&binary(), data, arguments, environment)
+    }
+
+    fn spawn_program(program: &Path, data: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         // The port was free just now; a test that loses the race for it fails with the server's own words in the log.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let log = log_file(data);
         let told = File::options().create(true).append(true).open(&log).expect("a log file");
-        let mut command = Command::new(binary());
+        let mut command = Command::new(program);
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-network", "127.0.0.0/8"]);
         command.arg("--data").arg(data).args(arguments).envs(environment.iter().copied());
         let also = told.try_clone().expect("a log file");

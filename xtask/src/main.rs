@@ -1,7 +1,10 @@
-//! `cargo xtask demo`, `test`, `bench`, `soak` and their like: build what is needed, install what is missing, and hand over.
+//! `cargo xtask demo`, `test`, `bench`, `soak`, `dist` and their like: build what is needed, install what is missing, and hand over.
 
+mod bounded;
+mod dist;
 mod guests;
 mod languages;
+mod licences;
 mod official;
 
 use std::{
@@ -21,6 +24,7 @@ cargo xtask bench route       what it costs to find the rules of an event, with 
 cargo xtask bench connections
                              what 10,000 slow or silent connections cost those who send, and how soon they are closed
 cargo xtask bench pending    ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
+cargo xtask dist             what is handed to others: static binary, archive, Debian package, sums, in target/dist
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
                              fuzzed plugins against a host, 100,000 of them unless told otherwise
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["demo"] => demo(&[]),
         ["demo", "--once"] => demo(&["--once"]),
+        ["dist"] => dist::make(),
         ["guests"] => guests(),
         ["soak", arguments @ ..] => soak(arguments),
         ["target"] => guests::install_target(),
@@ -98,6 +103,9 @@ fn test(filter: Option<&str>) -> anyhow::Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).envs(suites.environment());
     tests.env("SLUICEBOX_GUESTS", guests::folder()).env("SLUICEBOX_BIN", debug_folder().join("sluicebox"));
+    if let Some(cargo_deb) = suites.folder(official::DEBIAN) {
+        tests.env("SLUICEBOX_DEB", dist::package_for_tests(cargo_deb, &debug_folder().join("sluicebox"))?);
+    }
     tests.arg("--").args(filter).args(suites.left_out().flat_map(|suite| ["--skip", suite.prefix]));
     run(&mut tests)?;
     for suite in suites.left_out() {

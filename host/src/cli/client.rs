@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::Hub;
+use super::{Hub, place::Place};
 use crate::{
     event::Name,
     net::{self, SideClient, SideRequest, SideResponse},
@@ -45,19 +45,15 @@ const NOT_UNDERSTOOD: &str = "the host's answer is not understood; is it of this
 
 impl Client {
     pub(super) fn new(hub: &Hub) -> anyhow::Result<Self> {
-        let key = match &hub.key {
-            Some(key) => key.clone(),
-            None => {
-                let file = hub.data.join("admin.key");
-                let read = std::fs::read_to_string(&file);
-                read.with_context(|| {
-                    format!("no key: give --key, set SLUICEBOX_KEY, or name the data folder by --data (tried {})", file.display())
-                })?
-            }
-        };
+        let place = Place::of(hub)?;
+        let key = place.key()?;
         let http = net::side_client().context("no HTTP client")?;
-        let (url, key, workspace) = (hub.url.trim_end_matches('/').to_owned(), key.trim().to_owned(), hub.workspace.clone());
-        Ok(Self { http, url, key, workspace })
+        Ok(Self { http, url: place.url, key, workspace: place.workspace })
+    }
+
+    /// The host's address, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
@@ -117,6 +113,19 @@ impl Client {
     pub(super) async fn upload<T: DeserializeOwned>(&self, method: Method, path: &str, component: Bytes) -> anyhow::Result<T> {
         let upload = self.request(method, path).header("content-type", "application/wasm").body(component);
         self.ask(upload.timeout(COMPILE_TIMEOUT)).await
+    }
+
+    /// Any call: what the host answers, byte for byte.
+    pub(super) async fn call(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> anyhow::Result<Bytes> {
+        let mut request = self.request(method, path).timeout(COMPILE_TIMEOUT);
+        if !body.is_empty() {
+            request = request.header("content-type", content_type).body(body);
+        }
+        let response = self.sent(request).await?;
+        if !response.status().is_success() {
+            bail!(refusal(response).await);
+        }
+        response.bytes().await.context("the answer could not be read")
     }
 
     fn request(&self, method: Method, path: &str) -> SideRequest {

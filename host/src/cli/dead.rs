@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{
     Hub,
     client::Client,
-    show::{Narrow, Query, table},
+    show::{Narrow, Query},
+    table::table,
 };
 
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Hub, client::Client, show};
+use super::{Hub, client::Client, table::table};
 use crate::event::Name;
 
 #[derive(Debug, clap::Subcommand)]
@@ -41,7 +41,7 @@ async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows: Vec<Value> = answer["items"].as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
-    print!("{}", show::table(&["name", "state", "breaker", "concurrency", "held_until", "url"], &rows));
+    print!("{}", table(&["name", "state", "breaker", "concurrency", "held_until", "url"], &rows));
     Ok(())
 }
 

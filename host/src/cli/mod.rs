@@ -1,25 +1,36 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
 //! components of core modules, so that the server never has to. `plugin` tries plugins in an engine of its own.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's), 4 findings of `doctor`; `compile`, which only the host uses, has its own.
+//! How commands end is in `exit`, for all but `compile`, which only the host uses and which has codes of its own.
 
 mod apply;
+mod ask;
 mod audit;
 mod backup;
 mod client;
 mod compile;
+mod completions;
 mod config;
 mod core_dumps;
 mod dead;
 mod descriptors;
 mod destinations;
 mod doctor;
+mod documents;
+mod exit;
 mod explain;
+mod health;
 mod keys;
 mod listen;
 mod main_key;
+mod messages;
 mod openapi;
+mod payload;
+mod place;
 mod plugin;
+mod profiles;
+mod progress;
+mod publish;
 mod pull;
 mod rekey;
 mod reload;
@@ -30,9 +41,13 @@ mod serve;
 mod service_manager;
 mod settings;
 mod show;
+mod sign;
 mod stop;
+mod table;
 mod taken_up;
+mod terminal;
 mod trigger;
+mod verify;
 mod workspaces;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -40,10 +55,11 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::event::Name;
+use exit::Exit;
 
 /// A webhook router that its users extend with WebAssembly.
 #[derive(Debug, Parser)]
-#[command(name = "sluicebox", version, max_term_width = 100)]
+#[command(name = "sluicebox", version, max_term_width = 100, after_help = exit::help())]
 struct Arguments {
     #[command(subcommand)]
     program: Program,
@@ -67,10 +83,18 @@ enum Command {
     Config(config::Command),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
+    /// List sources, destinations, plugins or rules, or show one.
+    Get(documents::GetArguments),
+    /// Make or replace one source, destination, plugin or rule.
+    Put(documents::PutArguments),
+    /// Delete one source, destination, plugin or rule.
+    Delete(documents::DeleteArguments),
     /// List events, or show one with what became of it.
     Events(show::EventArguments),
     /// Relay a source's events, as they come in, to a server on this machine.
     Listen(listen::Arguments),
+    /// Store an event of your own, by the API's key.
+    Publish(publish::Arguments),
     /// Send a source an event of its provider, signed as the provider signs it.
     Trigger(Box<trigger::Arguments>),
     /// Tell why a rule matches an event, or not: condition by condition, with what was seen.
@@ -79,6 +103,9 @@ enum Command {
     Deliveries(show::DeliveryArguments),
     /// Fetch messages of a destination of kind "pull".
     Pull(pull::Arguments),
+    /// Say what became of messages that were fetched.
+    #[command(subcommand)]
+    Messages(messages::Command),
     /// List runs: what rules and their plugins did.
     Runs(show::RunArguments),
     /// List batches: what collects before it goes out.
@@ -117,21 +144,34 @@ enum Command {
     Workspaces(workspaces::Command),
     /// Print the OpenAPI document of the API; needs no host.
     Openapi,
+    /// Tell whether a request at hand is its source's, and if not, which step failed. No host is asked.
+    Verify(verify::Arguments),
+    /// Sign a request at hand as its provider would. No host is asked, and nothing is sent.
+    Sign(sign::Arguments),
+    /// Ask whether a host takes events in.
+    Health(health::Arguments),
+    /// Make any call of the API.
+    Api(ask::Arguments),
+    /// Print what a shell reads to complete command lines.
+    Completions(completions::Arguments),
 }
 
 /// Which host to speak to, and how to answer.
 #[derive(Args, Clone, Debug)]
 struct Hub {
-    /// The host's address.
-    #[arg(long, env = "SLUICEBOX_URL", default_value = "http://127.0.0.1:8484", global = true)]
-    url: String,
-    /// The admin key; read from the data folder's admin.key otherwise.
+    /// The host's address; that of the profile, or else http://127.0.0.1:8484.
+    #[arg(long, env = "SLUICEBOX_URL", global = true)]
+    url: Option<String>,
+    /// The key; by that of the profile, or the data folder's admin.key otherwise.
     #[arg(long, env = "SLUICEBOX_KEY", hide_env_values = true, global = true)]
     key: Option<String>,
-    /// The data folder of a host on this machine, for its admin.key.
-    #[arg(long, env = "SLUICEBOX_DATA", default_value = "sluicebox-data", global = true)]
-    data: PathBuf,
-    /// The workspace to speak of; the key's own otherwise, `default` for the admin key.
+    /// The data folder of a host on this machine, for its admin.key; sluicebox-data where nothing else says where the key is.
+    #[arg(long, env = "SLUICEBOX_DATA", global = true)]
+    data: Option<PathBuf>,
+    /// A host by its name in ~/.config/sluicebox/config.toml; the file's default otherwise.
+    #[arg(long, env = "SLUICEBOX_PROFILE", value_name = "NAME", global = true)]
+    profile: Option<String>,
+    /// The workspace to speak of; that of the profile, or else the key's own, `default` for the admin key.
     #[arg(long, env = "SLUICEBOX_WORKSPACE", global = true)]
     workspace: Option<Name>,
     /// Print JSON.
@@ -163,7 +203,7 @@ fn on_runtime(mut command: Command) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("sluicebox: {error:#}");
-            ExitCode::FAILURE
+            Exit::Failed.into()
         }
     }
 }
@@ -173,12 +213,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Config(command) => config::run(command),
         Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Get(arguments) => documents::get(arguments).await,
+        Command::Put(arguments) => documents::put(arguments).await,
+        Command::Delete(arguments) => documents::delete(arguments).await,
         Command::Events(arguments) => show::events(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,
+        Command::Publish(arguments) => publish::run(arguments).await,
         Command::Trigger(arguments) => trigger::run(*arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Deliveries(arguments) => show::deliveries(arguments).await,
         Command::Pull(arguments) => pull::run(arguments).await,
+        Command::Messages(command) => messages::run(command).await,
         Command::Runs(arguments) => show::runs(arguments).await,
         Command::Batches(arguments) => show::batches(arguments).await,
         Command::Dead(arguments) => dead::run(arguments).await,
@@ -196,6 +241,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(command).await,
         Command::Workspaces(command) => workspaces::run(command).await,
         Command::Openapi => openapi::run(),
+        Command::Verify(arguments) => return verify::run(&arguments).map(ExitCode::from),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::Health(arguments) => return health::run(arguments).await.map(ExitCode::from),
+        Command::Api(arguments) => ask::run(arguments).await,
+        Command::Completions(arguments) => {
+            completions::run(&arguments);
+            Ok(())
+        }
     }
-    .map(|()| ExitCode::SUCCESS)
+    .map(|()| Exit::Done.into())
 }

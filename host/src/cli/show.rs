@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Hub, client::Client};
+use super::{Hub, client::Client, table::table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EventArguments {
@@ -200,47 +200,4 @@ async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: 
         println!("more: --before {next}");
     }
     Ok(())
-}
-
-/// Columns as wide as their widest cell, two spaces apart.
-pub(super) fn table(columns: &[&str], items: &[Value]) -> String {
-    let mut rows = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
-    rows.extend(items.iter().map(|item| columns.iter().map(|column| cell(&item[*column])).collect()));
-    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
-}
-
-/// A value for people; of a failure, its code.
-fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => fields.get("code").map_or_else(|| "-".to_owned(), cell),
-        other => other.to_string(),
-    };
-    shown(&text)
-}
-
-/// What came from outside cannot move the cursor of a terminal.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::table;
-
-    #[test]
-    fn a_table_is_aligned_and_has_no_control_characters() {
-        let items = [json!({"a": "long \u{1b}[31mtext", "b": 1}), json!({"a": "", "b": {"code": "dead"}})];
-        assert_eq!(table(&["a", "b"], &items), "A              B\nlong [31mtext  1\n-              dead\n");
-    }
 }

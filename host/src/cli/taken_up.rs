@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Hub, client::Client, show::table};
+use super::{Hub, client::Client, progress::Progress, table::table};
 use crate::api::{TakenUp, Through};
 
 /// All answers of a command together.
@@ -28,11 +28,6 @@ impl Sum {
             println!("{}", self.words());
         }
         Ok(())
-    }
-
-    /// Beside the answer, for who waits for it.
-    pub(super) fn tell_progress(&self) {
-        eprintln!("{}, and more ...", self.words());
     }
 
     fn words(&self) -> String {
@@ -80,13 +75,15 @@ impl Many {
             return self.tell_counts(&counts, hub);
         }
         let mut sum = Sum::default();
+        let progress = Progress::of("the first ones ...");
         loop {
             let taken_up: TakenUp = client.post_with(self.path, query, &wishes).await?;
             sum.add(&taken_up);
             if taken_up.next.is_none() {
+                drop(progress);
                 return sum.tell(hub);
             }
-            sum.tell_progress();
+            progress.tell(format!("{}, and more ...", sum.words()));
             wishes["next"] = taken_up.next.into();
         }
     }

@@ -20,8 +20,8 @@ use self::{
 use super::{
     Hub,
     client::{Client, Refused},
-    show::shown,
     stop::Stop,
+    table::shown,
 };
 
 #[derive(Debug, clap::Args)]

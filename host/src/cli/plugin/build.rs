@@ -15,9 +15,12 @@ pub(in crate::cli) struct Arguments {
     /// The profile that cargo builds with, of a plugin in Rust.
     #[arg(long, default_value = PROFILE)]
     profile: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let built = Language::build(&arguments.folder, &arguments.profile)?;
-    inspect::tell(&built)
+    inspect::tell(&built, arguments.json)
 }

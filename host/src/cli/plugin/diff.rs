@@ -1,13 +1,11 @@
-//! `sluicebox plugin diff`: what another version would have made of the host's last events. Exit code 1 where it is not the same.
-
-use std::process::ExitCode;
+//! `sluicebox plugin diff`: what another version would have made of the host's last events. Exit code 3 where it is not the same.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use super::versions::pinned;
 use crate::{
-    cli::{Hub, client::Client},
+    cli::{Hub, client::Client, exit::Exit},
     event::Name,
     plugin::Reference,
 };
@@ -26,7 +24,7 @@ pub(in crate::cli) struct Arguments {
     hub: Hub,
 }
 
-pub(super) async fn run(Arguments { version, events, rule, hub }: Arguments) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(Arguments { version, events, rule, hub }: Arguments) -> anyhow::Result<Exit> {
     let (name, pin) = pinned(version)?;
     let request = json!({ "digest": pin.to_string(), "rule": rule, "events": filter(&events)? });
     let told: Value = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/diff"), &request).await?;
@@ -35,7 +33,7 @@ pub(super) async fn run(Arguments { version, events, rule, hub }: Arguments) -> 
     } else {
         tell(&told);
     }
-    Ok(if told["different"] == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if told["different"] == 0 { Exit::Done } else { Exit::Differs })
 }
 
 /// `source=shop&limit=10` as the host takes it.

@@ -27,27 +27,33 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) struct DigestArguments {
     /// The .wasm file; of a core module, the digest of the component that `apply` and `push` make of it.
     file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let inspected = inspect(&arguments.file)?;
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&as_json(&inspected))?);
-    } else {
-        println!("{}", as_text(&arguments.file, &inspected));
-    }
-    usable(&arguments.file, &inspected)
+    tell(&arguments.file, arguments.json)
 }
 
 pub(super) fn digest(arguments: &DigestArguments) -> anyhow::Result<()> {
-    println!("{}", Digest::of(&component(&arguments.file)?));
+    let digest = Digest::of(&component(&arguments.file)?);
+    if arguments.json {
+        println!("{}", json!({ "digest": digest.to_string() }));
+    } else {
+        println!("{digest}");
+    }
     Ok(())
 }
 
-/// What `build` says of what it made.
-pub(super) fn tell(file: &Path) -> anyhow::Result<()> {
+/// What `inspect` says of a file, and `build` of what it made.
+pub(super) fn tell(file: &Path, as_json: bool) -> anyhow::Result<()> {
     let inspected = inspect(file)?;
-    println!("{}", as_text(file, &inspected));
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&self::as_json(&inspected))?);
+    } else {
+        println!("{}", as_text(file, &inspected));
+    }
     usable(file, &inspected)
 }
 

@@ -15,6 +15,7 @@ mod push;
 mod repeat;
 mod replay;
 mod run;
+mod store;
 mod test;
 mod told;
 mod trial;
@@ -42,13 +43,17 @@ pub(super) enum Command {
     Digest(inspect::DigestArguments),
     /// Upload a component (or a core module of `cargo build`) as a version of a plugin, and wait until it is compiled.
     Push(push::Arguments),
+    /// Upload a component for documents to name by its digest, and print that.
+    Store(store::Arguments),
+    /// Let a plugin go on whose breaker has tripped.
+    Enable(store::EnableArguments),
     /// List the versions of a plugin.
     Versions(versions::Arguments),
     /// Make a version the active one; rules that name the plugin use it from the next event on.
     Activate(versions::VersionArguments),
     /// Give a version a share of the events beside the active one.
     Canary(versions::CanaryArguments),
-    /// Compare a version with the active one on the host's last events; nothing is stored. Exit code 1 where they differ.
+    /// Compare a version with the active one on the host's last events; nothing is stored. Exit code 3 where they differ.
     Diff(diff::Arguments),
     /// Make the version active that was before this one.
     Rollback(versions::Arguments),
@@ -56,7 +61,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Diff(arguments) => return diff::run(arguments).await,
+        Command::Diff(arguments) => return Ok(diff::run(arguments).await?.into()),
         Command::Run(arguments) => return run::run(arguments).await,
         Command::New(arguments) => new::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
@@ -66,6 +71,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Digest(arguments) => inspect::digest(&arguments),
         Command::Push(arguments) => push::run(arguments).await,
+        Command::Store(arguments) => store::run(arguments).await,
+        Command::Enable(arguments) => store::enable(arguments).await,
         Command::Versions(arguments) => versions::list(arguments).await,
         Command::Activate(arguments) => versions::activate(arguments).await,
         Command::Canary(arguments) => versions::canary(arguments).await,

@@ -11,7 +11,7 @@ use http::Method;
 use super::versions::tell;
 use crate::{
     api::VersionTold,
-    cli::{Hub, apply::component, client::Client},
+    cli::{Hub, apply::component, client::Client, progress::Progress},
     event::Name,
 };
 
@@ -55,10 +55,11 @@ fn name_of(file: &Path) -> anyhow::Result<Name> {
 /// Asks until there is nothing more to wait for; tells meanwhile how far it is.
 async fn when_settled(client: &Client, mut version: VersionTold) -> anyhow::Result<VersionTold> {
     let mut told = String::new();
+    let progress = Progress::of("uploaded");
     while matches!(version.state.as_str(), "queued" | "compiling") || version.activate_when_ready {
         if version.state != told {
             told.clone_from(&version.state);
-            eprintln!("{} {}: {told}", version.plugin, version.digest);
+            progress.tell(format!("{} {}: {told}", version.plugin, version.digest));
         }
         tokio::time::sleep(POLL_PAUSE).await;
         version = client.get(&format!("/v1/plugins/{}/versions/{}", version.plugin, version.digest), &[]).await?;

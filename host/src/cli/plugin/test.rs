@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
 use super::{
     fixture::{self, Fixture},
@@ -32,6 +33,9 @@ pub(super) struct Mode {
     /// Bring `expect` and `max_fuel` of each fixture to what the plugin does now.
     #[arg(long)]
     update: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -50,12 +54,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// One of them failed.
 pub(super) async fn each(bench: &Bench, fixtures: &[Fixture], mode: &Mode) -> anyhow::Result<()> {
     let width = fixtures.iter().map(|fixture| fixture.name.chars().count()).max().unwrap_or(0);
-    let mut failed = 0;
+    let (mut failed, mut told) = (0, Vec::new());
     for fixture in fixtures {
         let verdict = one(bench, fixture, mode).await.with_context(|| format!("fixture {}", fixture.name))?;
         failed += usize::from(verdict.word == "FAIL");
-        println!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
-        print!("{}", verdict.told);
+        if mode.json {
+            let (word, line) = (verdict.word.to_lowercase(), verdict.line);
+            told.push(json!({ "fixture": fixture.name, "verdict": word, "summary": line, "differences": verdict.told }));
+        } else {
+            println!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
+            print!("{}", verdict.told);
+        }
+    }
+    if mode.json {
+        println!("{}", serde_json::to_string_pretty(&told)?);
     }
     ensure!(failed == 0, "{failed} of {} fixtures failed", fixtures.len());
     Ok(())

@@ -1,11 +1,11 @@
 //! `sluicebox plugin versions`, `activate`, `rollback` and `canary`: which versions a host has of a plugin, and which it runs.
 
 use anyhow::{Context, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     api::{Activate, Applied, Canary, VersionTold, VersionsTold},
-    cli::{Hub, apply, client::Client},
+    cli::{Hub, apply, client::Client, table::table},
     event::Name,
     plugin::{Pin, Reference},
 };
@@ -78,21 +78,27 @@ pub(super) fn pinned(reference: Reference) -> anyhow::Result<(Name, Pin)> {
     }
 }
 
-/// Prints versions, one a line.
+/// Prints versions.
 pub(super) fn tell(versions: &[VersionTold], json: bool) -> anyhow::Result<()> {
     if json {
         let text = serde_json::to_string_pretty(versions).context("the versions cannot be printed")?;
         println!("{text}");
         return Ok(());
     }
-    for version in versions {
-        let marks = [(version.active, "active"), (version.active_before, "active before")];
-        let canary = version.canary_percent.map(|percent| format!("canary of {percent} %"));
-        let marks = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned());
-        let marks: Vec<String> = marks.chain(canary).collect();
-        let uploaded = version.uploaded_at.as_str().unwrap_or_default();
-        let exports = version.exports.join(",");
-        println!("{}  {:<9}  {uploaded}  {exports}  {}", version.digest, version.state, marks.join(", "));
-    }
+    let rows: Vec<Value> = versions.iter().map(row).collect();
+    print!("{}", table(&["digest", "state", "uploaded_at", "exports", "marks"], &rows));
     Ok(())
+}
+
+fn row(version: &VersionTold) -> Value {
+    let marks = [(version.active, "active"), (version.active_before, "active before")];
+    let canary = version.canary_percent.map(|percent| format!("canary of {percent} %"));
+    let marks: Vec<String> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark.to_owned()).chain(canary).collect();
+    json!({
+        "digest": version.digest,
+        "state": version.state,
+        "uploaded_at": version.uploaded_at,
+        "exports": version.exports.join(","),
+        "marks": marks.join(", "),
+    })
 }

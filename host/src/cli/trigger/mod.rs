@@ -21,7 +21,7 @@ use self::{
 use super::{
     Hub,
     client::Client,
-    show::{shown, table},
+    table::{shown, table},
 };
 use crate::config::system_clock;
 
@@ -66,7 +66,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let now = system_clock()();
     let mut fresh = Fresh::new(now, || getrandom::u64().context("the system gives no random numbers"));
-    let base = arguments.hub.url.trim_end_matches('/');
+    let base = client.url();
     let public = arguments.public_url.as_deref().map_or(base, |url| url.trim_end_matches('/'));
     let path = format!("/in/{source}");
     let mut sample = send::sample(fixture, &mut fresh, &arguments.changes, format!("{public}{path}"))?;
