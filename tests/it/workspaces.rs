@@ -36,7 +36,7 @@ fn draft(toml: &str) -> Draft {
 async fn twins(data: &Path, receiver: &Receiver) {
     let config = Config::at(data);
     let plugins = Plugins::start(&config.plugin, &mut Registry::default()).expect("plugins start");
-    let options = Options { folder: data.to_owned(), versioning: config.versioning, callbacks: false };
+    let options = Options { folder: data.to_owned(), versioning: config.versioning, main_key: config.main_key, callbacks: false };
     let opened = Hub::open(&options, plugins, config::system_clock()).await.expect("opened");
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
     opened.hub.create_workspace(&operator, &name("acme"), WorkspaceChange::default()).await.expect("made");

@@ -6,11 +6,7 @@ use anyhow::Context as _;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{
-    Hub,
-    client::Client,
-    show::{Query, table},
-};
+use super::{Hub, client::Client, show::Query, table::table};
 use crate::api::{AuditPage, AuditTold};
 
 #[derive(Debug, clap::Args)]

@@ -9,10 +9,9 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use http::{HeaderMap, StatusCode};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Hub, client::Client};
+use super::{Hub, client::Client, place::Place, progress::Progress};
 use crate::{
     api::BACKUP_BYTES,
     backup::{self, Stopped},
@@ -56,9 +55,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         belongs_together(&hub).await?;
     }
     let mut target = Target::open(&file)?;
-    let bytes = if stopped { of_stopped(&hub.data, &mut target) } else { of_running(&hub, &mut target).await }?;
+    let bytes = if stopped { of_stopped(&hub.data_folder(), &mut target) } else { of_running(&hub, &mut target).await }?;
     if with_keys {
-        backup::keys(&hub.data, &mut target.to, system_clock()()).context("--with-keys")?;
+        backup::keys(&hub.data_folder(), &mut target.to, system_clock()()).context("--with-keys")?;
     }
     target.finish()?;
     if hub.json {
@@ -73,14 +72,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The keys of another folder would be found to be so on the day on which they are needed.
 async fn belongs_together(hub: &Hub) -> anyhow::Result<()> {
-    let file = hub.data.join("admin.key");
+    let file = hub.data_folder().join("admin.key");
     let key = fs::read_to_string(&file).with_context(|| format!("--with-keys: {}", file.display()))?;
     let with_its_key = Client::new(&Hub { key: Some(key), ..hub.clone() })?;
     let status = with_its_key.status("/v1/sources").await?;
-    let (url, data) = (&hub.url, hub.data.display());
+    let (url, data) = (Place::of(hub)?.url, hub.data_folder());
     ensure!(
         status != StatusCode::UNAUTHORIZED,
-        "--with-keys: {data} is not the data folder of the host at {url}; name that by --data"
+        "--with-keys: {} is not the data folder of the host at {url}; name that by --data",
+        data.display()
     );
     Ok(())
 }
@@ -89,13 +89,12 @@ async fn belongs_together(hub: &Hub) -> anyhow::Result<()> {
 async fn of_running(hub: &Hub, target: &mut Target) -> anyhow::Result<u64> {
     let mut answer = Client::new(hub)?.open("/v1/backup", &[], HeaderMap::new()).await?;
     let told = answer.headers().get(BACKUP_BYTES).and_then(|value| value.to_str().ok()?.parse().ok());
-    let (bar, mut bytes) = (progress(told), 0);
+    let (progress, mut bytes) = (Progress::of_bytes(told), 0);
     while let Some(piece) = answer.chunk().await.context("the host stopped sending: see its log; this is no backup")? {
         target.to.write_all(&piece).with_context(|| target.name())?;
         bytes += piece.len() as u64;
-        bar.set_position(bytes);
+        progress.at(bytes);
     }
-    bar.finish_and_clear();
     Ok(bytes)
 }
 
@@ -103,17 +102,8 @@ fn of_stopped(data: &Path, target: &mut Target) -> anyhow::Result<u64> {
     let scratch = target.folder();
     let stopped = Stopped::lock(data, &scratch).with_context(|| format!("{}", data.display()))?;
     let bytes = stopped.bytes();
-    let bar = progress(Some(bytes));
-    stopped.write(bar.wrap_write(&mut target.to), system_clock()())?;
-    bar.finish_and_clear();
+    stopped.write(Progress::of_bytes(Some(bytes)).counted(&mut target.to), system_clock()())?;
     Ok(bytes)
-}
-
-/// Shown where somebody watches the terminal.
-fn progress(bytes: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::new(bytes.unwrap_or_default());
-    let style = ProgressStyle::with_template("{bar:40} {bytes} of about {total_bytes}, {bytes_per_sec}");
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// Where the archive goes: a file that has its name only when it is whole and on disk.
@@ -184,9 +174,9 @@ pub(super) fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
         let bytes = open.metadata().ok().map(|metadata| metadata.len());
         (Box::new(open), bytes)
     };
-    let bar = progress(bytes);
-    let restored = backup::restore(BufReader::with_capacity(PIECE_BYTES, bar.wrap_read(from)), &data);
-    bar.finish_and_clear();
+    let progress = Progress::of_bytes(bytes);
+    let restored = backup::restore(BufReader::with_capacity(PIECE_BYTES, progress.counting(from)), &data);
+    drop(progress);
     let restored = match restored {
         Ok(restored) => restored,
         Err(error) => bail!("nothing was restored: {error}"),

@@ -236,7 +236,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(arguments) => audit::run(*arguments).await,
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Restore(arguments) => backup::restore(arguments),
-        Command::Doctor(arguments) => return doctor::run(arguments).await,
+        Command::Doctor(arguments) => return doctor::run(arguments).await.map(ExitCode::from),
         Command::Plugin(command) => return plugin::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Workspaces(command) => workspaces::run(command).await,

@@ -20,6 +20,13 @@ use crate::event::Name;
 const URL: &str = "http://127.0.0.1:8484";
 const DATA: &str = "sluicebox-data";
 
+impl Hub {
+    /// The data folder of a host on this machine.
+    pub(super) fn data_folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| DATA.into())
+    }
+}
+
 /// A host, and where the key to it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {

@@ -1,7 +1,10 @@
 //! What a person sees who waits: a line on standard error that moves, and is gone at the end. Where standard error is no terminal there is
 //! nothing, but for what a log can use.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -25,6 +28,28 @@ impl Progress {
             ProgressStyle::with_template("{spinner} {msg} {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(count as u64).with_message(what.into()).with_style(style);
         Self(bar)
+    }
+
+    /// Begins to tell of about so many bytes.
+    pub(super) fn of_bytes(about: Option<u64>) -> Self {
+        let style = ProgressStyle::with_template("{bar:40} {bytes} of about {total_bytes}, {bytes_per_sec}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self(ProgressBar::new(about.unwrap_or_default()).with_style(style))
+    }
+
+    /// What is written to this is told.
+    pub(super) fn counted<W: Write>(&self, to: W) -> impl Write + use<W> {
+        self.0.wrap_write(to)
+    }
+
+    /// What is read from this is told.
+    pub(super) fn counting<R: Read>(&self, from: R) -> impl Read + use<R> {
+        self.0.wrap_read(from)
+    }
+
+    /// So many of them are done.
+    pub(super) fn at(&self, position: u64) {
+        self.0.set_position(position);
     }
 
     /// One of them is done.

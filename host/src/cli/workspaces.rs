@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use super::{Hub, client::Client, show};
+use super::{Hub, client::Client, table::table};
 use crate::{
     api::{NewWorkspace, WorkspaceDeleted, WorkspaceDocument, WorkspaceTold},
     event::Name,
@@ -146,7 +146,7 @@ async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows: Vec<Value> = answer["items"].as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
-    print!("{}", show::table(&["name", "sources", "destinations", "plugins", "rules", "keys", "description"], &rows));
+    print!("{}", table(&["name", "sources", "destinations", "plugins", "rules", "keys", "description"], &rows));
     Ok(())
 }
 

@@ -108,7 +108,11 @@ fn main_key(data: &Path, documents: Documents) -> Result<MainKeyState, StoreErro
         Err(error) => return does_not_open(error.to_string()),
     };
     if stored.main_key != main.id() {
-        return does_not_open(format!("the secrets are sealed under the main key with the id {}, not {}", stored.main_key, main.id()));
+        return does_not_open(format!(
+            "the secrets are sealed under the main key with the id {}, not {}",
+            stored.main_key,
+            main.id()
+        ));
     }
     let seal = match stored.unwrapped(data, main) {
         Ok(keys) => Seal::new(keys),

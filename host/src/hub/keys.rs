@@ -130,11 +130,11 @@ mod tests {
     #[test]
     fn a_new_admin_key_is_good_at_once_and_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
-        let keys = Keys::open(folder.path(), true).expect("made").keys;
+        let keys = Keys::open(folder.path()).expect("made").keys;
         let old = keys.admin.load_full();
         let new = keys.rotate_admin().expect("rotated");
         assert!(is_whole(&new) && keys.is_admin(&new) && !keys.is_admin(&old));
-        let again = Keys::open(folder.path(), false).expect("read");
+        let again = Keys::open(folder.path()).expect("read");
         assert!(!again.admin_key_made && again.keys.is_admin(&new));
         let mode = fs::metadata(folder.path().join("admin.key")).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

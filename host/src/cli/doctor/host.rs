@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::facts::{HostFacts, KeyFact};
 use crate::{
-    cli::{Hub, client::Client},
+    cli::{Hub, client::Client, place::Place},
     net,
 };
 
@@ -19,8 +19,8 @@ const PLUGINS_MAX: usize = 200;
 /// # Errors
 /// Where this machine cannot ask at all.
 pub(super) async fn gather(hub: &Hub) -> anyhow::Result<HostFacts> {
-    let mut facts = HostFacts { url: hub.url.clone(), ..HostFacts::default() };
-    let ready = net::side_client()?.get(format!("{}/readyz", hub.url.trim_end_matches('/'))).send().await;
+    let mut facts = HostFacts { url: Place::of(hub)?.url, ..HostFacts::default() };
+    let ready = net::side_client()?.get(format!("{}/readyz", facts.url)).send().await;
     let ready = match ready {
         Ok(ready) => ready,
         Err(error) => {

@@ -8,18 +8,13 @@ mod folder;
 mod host;
 mod judge;
 
-use std::process::ExitCode;
-
 use serde_json::json;
 
 use self::{
     facts::Facts,
     judge::{Finding, Severity, judge},
 };
-use super::Hub;
-
-/// There are findings that somebody should see to.
-const FINDINGS: u8 = 4;
+use super::{Hub, exit::Exit, table::shown};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -36,12 +31,12 @@ pub(super) struct Arguments {
     hub: Hub,
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { stopped, host_only, disk_reserve_bytes, hub } = arguments;
-    let look_at_folder = stopped || (!host_only && hub.data.is_dir());
+    let look_at_folder = stopped || (!host_only && hub.data_folder().is_dir());
     let facts = Facts {
         host: if stopped { None } else { Some(host::gather(&hub).await?) },
-        folder: look_at_folder.then(|| folder::gather(&hub.data, disk_reserve_bytes)).transpose()?,
+        folder: look_at_folder.then(|| folder::gather(&hub.data_folder(), disk_reserve_bytes)).transpose()?,
     };
     let findings = judge(&facts);
     if hub.json {
@@ -49,7 +44,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     } else {
         print(&facts, &findings);
     }
-    Ok(if is_healthy(&findings) { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    Ok(if is_healthy(&findings) { Exit::Done } else { Exit::Findings })
 }
 
 /// Notes need nobody's hand.
@@ -62,7 +57,7 @@ fn print(facts: &Facts, findings: &[Finding]) {
     let looked: Vec<String> = looked.into_iter().flatten().collect();
     println!("looked at {}", looked.join(" and "));
     for finding in findings {
-        println!("{:<8} {}: {}", finding.severity.word(), finding.code, super::show::shown(&finding.what));
+        println!("{:<8} {}: {}", finding.severity.word(), finding.code, shown(&finding.what));
         println!("         {}", finding.mend);
     }
     if is_healthy(findings) {

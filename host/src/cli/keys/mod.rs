@@ -5,7 +5,11 @@ mod expires;
 use anyhow::bail;
 use serde_json::Value;
 
-use super::{Hub, client::Client, show};
+use super::{
+    Hub,
+    client::Client,
+    table::{shown, table},
+};
 use crate::{
     api::{KeyChange, KeyShown, KeyTold, NewKey},
     config,
@@ -123,7 +127,7 @@ async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows: Vec<Value> = answer["items"].as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
-    print!("{}", show::table(&["id", "workspace", "name", "scopes", "state", "expires_at", "last_used_at"], &rows));
+    print!("{}", table(&["id", "workspace", "name", "scopes", "state", "expires_at", "last_used_at"], &rows));
     Ok(())
 }
 
@@ -139,8 +143,8 @@ async fn create(arguments: CreateArguments) -> anyhow::Result<()> {
     let CreateArguments { name, description, scopes, expires, hub } = arguments;
     let expires_at = expires.at(config::system_clock()());
     let new = NewKey { name, description, scopes: scopes.into_iter().collect(), expires_at };
-    let shown: KeyShown = Client::new(&hub)?.post("/v1/keys", &new).await?;
-    tell_secret(&shown, hub.json)
+    let made: KeyShown = Client::new(&hub)?.post("/v1/keys", &new).await?;
+    tell_secret(&made, hub.json)
 }
 
 async fn set(arguments: SetArguments) -> anyhow::Result<()> {
@@ -163,14 +167,14 @@ async fn rotate(RotateArguments { id, overlap, hub }: RotateArguments) -> anyhow
         Some(text) => format!("?overlap={}ms", text.parse::<Duration>()?.ms),
         None => String::new(),
     };
-    let shown: KeyShown = Client::new(&hub)?.post(&format!("{}/rotate{overlap}", path(&id)?), &Value::Null).await?;
-    tell_secret(&shown, hub.json)
+    let made: KeyShown = Client::new(&hub)?.post(&format!("{}/rotate{overlap}", path(&id)?), &Value::Null).await?;
+    tell_secret(&made, hub.json)
 }
 
 /// What stands in a path has to be a name, so that nothing else is asked for.
 fn path(id: &str) -> anyhow::Result<String> {
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        bail!("`{}` is no key's id: that is 12 hexadecimal digits, as `sluicebox keys list` shows them", show::shown(id));
+        bail!("`{}` is no key's id: that is 12 hexadecimal digits, as `sluicebox keys list` shows them", shown(id));
     }
     Ok(format!("/v1/keys/{id}"))
 }
@@ -179,22 +183,22 @@ fn tell(key: &KeyTold, json: bool, what: &str) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(key)?);
     } else {
-        println!("key {} ({}) {what}", key.id, show::shown(&key.name));
+        println!("key {} ({}) {what}", key.id, shown(&key.name));
     }
     Ok(())
 }
 
 /// The secret alone on standard output, so that it can be piped to where it is kept.
-fn tell_secret(shown: &KeyShown, json: bool) -> anyhow::Result<()> {
+fn tell_secret(made: &KeyShown, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(shown)?);
+        println!("{}", serde_json::to_string_pretty(made)?);
         return Ok(());
     }
-    match &shown.key {
-        Some(key) => eprintln!("key {} ({}); its secret, shown this once:", key.id, show::shown(&key.name)),
+    match &made.key {
+        Some(key) => eprintln!("key {} ({}); its secret, shown this once:", key.id, shown(&key.name)),
         None => eprintln!("admin.key was written anew, and the old key is not good any more; the new one, shown this once:"),
     }
-    println!("{}", shown.secret);
+    println!("{}", made.secret);
     Ok(())
 }
 

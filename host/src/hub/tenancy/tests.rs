@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::{FILE, KeyChange, KeyState, NewKey, Quotas, ShownKey, TenancyError, WorkspaceChange};
 use crate::{
     event::{Name, Timestamp},
-    hub::{Caller, Draft, Hub, HubError, Kind, Opened, Options, Scope, StoreError, Versioning},
+    hub::{Caller, Draft, Hub, HubError, Kind, MainKeyOptions, Opened, Options, Scope, StoreError, Versioning},
     plugin::{self, Plugins},
 };
 
@@ -33,7 +33,12 @@ struct World {
 async fn try_open(folder: &Path, clock: &Arc<AtomicU64>) -> Result<Opened, HubError> {
     let options = plugin::Options { workers: 1, queue_max: 1, ..plugin::Options::default() };
     let plugins = Plugins::start(&options, &mut Registry::default()).expect("plugins start");
-    let options = Options { folder: folder.to_owned(), versioning: Versioning::default(), callbacks: false };
+    let options = Options {
+        folder: folder.to_owned(),
+        versioning: Versioning::default(),
+        main_key: MainKeyOptions::default(),
+        callbacks: false,
+    };
     let clock = Arc::clone(clock);
     Hub::open(&options, plugins, Arc::new(move || Timestamp(clock.load(Ordering::Relaxed)))).await
 }

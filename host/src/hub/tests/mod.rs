@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    Caller, Change, Draft, Hub, HubError, Kind, MainKeyOptions, Opened, Options, Problem, Scope, StoreError, Versioning, What, WorkspaceChange,
+    Caller, Change, Draft, Hub, HubError, Kind, MainKeyOptions, Opened, Options, Problem, Scope, StoreError, Versioning, What,
+    WorkspaceChange,
 };
 use crate::{
     dispatch::History,
