@@ -124,7 +124,7 @@ async fn apply(
     Document(request): Document<ApplyRequest>,
 ) -> Result<Json<Applied>, Problem> {
     let entries = request.into_entries().map(|(key, document)| (key, Some(document)));
-    let draft = Draft { entries: entries.collect(), prune: query.prune };
+    let draft = Draft { entries: entries.collect(), prune: query.prune, ..Draft::default() };
     if changes_plugins(&parts, &call.workspace, &draft) {
         call.needs(Scope::Plugins)?;
     }
@@ -186,7 +186,7 @@ async fn put_one(
         Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
-    commit(&parts, &workspace, Draft { entries, prune: false }).await
+    commit(&parts, &workspace, Draft { entries, ..Draft::default() }).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -225,7 +225,7 @@ async fn remove(
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
 ) -> Result<Json<Applied>, Problem> {
-    commit(&parts, &workspace, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
+    commit(&parts, &workspace, Draft { entries: BTreeMap::from([((kind, name), None)]), ..Draft::default() }).await
 }
 
 async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {
@@ -276,6 +276,10 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
         }
         HubError::NoVersion { .. } => (StatusCode::NOT_FOUND, "unknown-version"),
+        HubError::RevisionChanged { revision, .. } => {
+            let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "revision-changed", error.to_string());
+            return problem.with("revision", json!(revision));
+        }
         HubError::NotReady { .. } => (StatusCode::CONFLICT, "version-not-ready"),
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
         HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),

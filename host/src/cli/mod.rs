@@ -19,6 +19,7 @@ mod reload;
 mod replay;
 mod retry;
 mod rotate_secret;
+mod schema;
 mod serve;
 mod service_manager;
 mod settings;
@@ -59,6 +60,8 @@ enum Command {
     Config(config::Command),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
+    /// Print the JSON Schema of the hub file, for editors.
+    Schema(schema::Arguments),
     /// List events, or show one with what became of it.
     Events(show::EventArguments),
     /// Relay a source's events, as they come in, to a server on this machine.
@@ -144,6 +147,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Config(command) => config::run(command),
         Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Schema(schema::Arguments {}) => schema::run(),
         Command::Events(arguments) => show::events(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,
         Command::Trigger(arguments) => trigger::run(*arguments).await,

@@ -31,6 +31,7 @@ mod keys;
 mod open;
 mod revision;
 mod rotation;
+mod schema;
 mod seal;
 mod shared_map;
 mod snapshot;
@@ -43,7 +44,7 @@ mod wording;
 mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
-pub use draft::{Applied, Change, Draft, Generated, What};
+pub use draft::{Applied, Change, Draft, Generated, Note, Origin, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
 pub use health::PluginHealth;
@@ -51,6 +52,7 @@ pub use keys::KeysError;
 pub use open::{Opened, Options};
 pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
+pub use schema::{document_schema, hub_file_schema};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use store::DatabaseError;
@@ -136,6 +138,17 @@ pub enum HubError {
         what: &'static str,
         /// The limit.
         max: usize,
+    },
+    /// Somebody else was faster.
+    #[error(
+        "nothing was applied: this was made to revision {expected}, and meanwhile revision {revision} is in force. Look at what would \
+         change now, and apply again"
+    )]
+    RevisionChanged {
+        /// What the draft was made to.
+        expected: u64,
+        /// What is in force.
+        revision: u64,
     },
     /// Too many uploads wait to be compiled.
     #[error("{waiting} uploads wait to be compiled already, which is the limit: try again when some of them are")]

@@ -15,6 +15,7 @@ use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 use super::{
+    draft::{Change, Note, What},
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
     spec,
@@ -73,20 +74,28 @@ pub(super) struct Record {
     /// When, in milliseconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) changes: Vec<Written>,
+    /// By what way it came, from whom, and what is said of it.
+    #[serde(default)]
+    pub(super) note: Note,
     /// The workspace's rules that did not change themselves, but in what they are joined with. Not told by older versions.
     #[serde(default)]
     joined: Option<Vec<Name>>,
     /// All entries of all workspaces after the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full: Option<Vec<Held>>,
+    /// Of a full record: the newest revision of each workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<BTreeMap<Name, u64>>,
 }
 
 /// One changed entry; no document: deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Written {
-    kind: Kind,
-    name: Name,
-    document: Option<Value>,
+    pub(super) kind: Kind,
+    pub(super) name: Name,
+    pub(super) document: Option<Value>,
+    /// What happened to it.
+    pub(super) what: What,
 }
 
 /// One entry of a full record.
@@ -115,6 +124,8 @@ pub(super) struct Whole {
     pub(super) documents: Documents,
     /// The revision that made each rule what it is. One that is not named may have changed with the newest.
     pub(super) since: BTreeMap<Entry, u64>,
+    /// The newest revision of each workspace.
+    pub(super) newest: BTreeMap<Name, u64>,
 }
 
 /// The file: the record, and the SHA-256 of its text.
@@ -137,9 +148,27 @@ impl Record {
             kind: *kind,
             name: name.clone(),
             document: document.clone(),
+            what: What::of(false, document.is_some()),
         };
         let changes = changes.iter().map(written).collect();
-        Self { format: FORMAT, revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
+        Self {
+            format: FORMAT,
+            revision,
+            after,
+            workspace: workspace.clone(),
+            at: at.0,
+            changes,
+            note: Note::default(),
+            joined: None,
+            full: None,
+            newest: None,
+        }
+    }
+
+    /// With what is said of it, and what happened to each of its entries, in their order.
+    pub(super) fn noted(mut self, note: Note, changes: &[Change]) -> Self {
+        self.changes.iter_mut().zip(changes).for_each(|(written, change)| written.what = change.what);
+        Self { note, ..self }
     }
 
     pub(super) fn with_joined(self, joined: Vec<Name>) -> Self {
@@ -152,6 +181,7 @@ impl Record {
 
     fn apply_to(self, whole: &mut Whole) {
         let entry = |kind, name| Entry { workspace: self.workspace.clone(), kind, name };
+        whole.newest.insert(self.workspace.clone(), self.revision);
         match self.joined {
             Some(joined) => whole.since.extend(joined.into_iter().map(|name| (entry(Kind::Rule, name), self.revision))),
             // It may have been any of them.
@@ -225,7 +255,8 @@ impl Revisions {
     /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
     pub(super) fn commit(&self, mut record: Record, all: Option<Whole>) -> Result<(), FileSystemError> {
         record.full = all.map(|all| {
-            let Whole { documents, since } = all;
+            let Whole { documents, since, newest } = all;
+            record.newest = Some(newest);
             let held = |(entry, document)| {
                 let since = since.get(&entry).copied().unwrap_or_default();
                 let Entry { workspace, kind, name } = entry;
@@ -362,7 +393,8 @@ impl Told {
 }
 
 fn begun_with(record: Record) -> Told {
-    let mut whole = Whole::default();
+    let mut whole = Whole { newest: record.newest.unwrap_or_default(), ..Whole::default() };
+    whole.newest.insert(record.workspace, record.revision);
     for Held { workspace, kind, name, document, since } in record.full.unwrap_or_default() {
         let entry = Entry { workspace, kind, name };
         if kind == Kind::Rule {

@@ -1,7 +1,8 @@
 //! Sealing: XChaCha20-Poly1305 over each secret of a document, bound to its place, so that a sealed secret that is moved to another
 //! entry does not open. Only here does a secret change between clear and sealed.
 //!
-//! A secret has three forms: clear `{ "value", "ref"? }`, sealed `{ "sealed", "ref"? }`, and shown `{ "ref" }` or `{ "set": true }`.
+//! A secret has three forms: clear `{ "value", "ref"? }`, sealed `{ "sealed", "ref"? }`, and shown `{ "ref" }` or `{ "set": true }`. One that
+//! the hub made itself, because none was given, is also `"made": true` in the first two.
 
 use std::io;
 
@@ -104,6 +105,9 @@ fn place(entry: &Entry, pointer: &str) -> String {
 fn with_ref(mut form: Value, before: &Value) -> Value {
     if let Some(reference) = before.get("ref").filter(|reference| reference.is_string()) {
         form["ref"] = reference.clone();
+    }
+    if before["made"] == true {
+        form["made"] = true.into();
     }
     form
 }
