@@ -11,6 +11,7 @@
 
 mod access;
 mod apart;
+mod apply;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -19,6 +20,7 @@ mod diff;
 mod documents;
 mod events;
 mod explain;
+mod export;
 mod host;
 mod message;
 mod openapi;
@@ -29,6 +31,7 @@ mod query;
 mod repeat;
 mod replay;
 mod retry;
+mod revisions;
 mod rotation;
 mod stream;
 mod tail;
@@ -39,8 +42,9 @@ pub use apart::for_senders;
 pub use explain::Explain;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
-    TakenUp, Through, VersionTold, VersionsTold,
+    Activate, Applied, ApplyRequest, Canary, ChangeTold, ComponentStored, Documents, DriftTold, DriftedTold, ExportTold,
+    FieldTold, Listed, MissingTold, PlanTold, Replay, ReplayAll, Retry, RetryAll, RevisionDiffTold, RevisionTold, RevisionsTold,
+    SpecProblem, TakenUp, Through, VersionTold, VersionsTold,
 };
 
 use std::sync::Arc;
@@ -114,7 +118,10 @@ fn routes() -> Routes {
         deliveries::routes(),
         retry::routes(),
         dead::routes(),
+        apply::routes(),
         documents::routes(),
+        export::routes(),
+        revisions::routes(),
         explain::routes(),
         rotation::routes(),
         destinations::routes(),

@@ -104,6 +104,15 @@ impl Client {
         self.ask(upload.timeout(COMPILE_TIMEOUT)).await
     }
 
+    /// A body that is no JSON, whole.
+    pub(super) async fn download(&self, path: &str) -> anyhow::Result<Bytes> {
+        let response = self.sent(self.request(Method::GET, path).timeout(COMPILE_TIMEOUT)).await?;
+        if !response.status().is_success() {
+            bail!(refusal(response).await);
+        }
+        response.bytes().await.with_context(|| self.no_answer(false, false))
+    }
+
     fn request(&self, method: Method, path: &str) -> SideRequest {
         let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
         match &self.workspace {

@@ -1,7 +1,7 @@
 //! The command line. It speaks to a host as any client does, by the API; what it does by itself is read files, resolve references and make
 //! components of core modules, so that the server never has to. `plugin` tries plugins in an engine of its own.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's); `compile`, which only the host uses, has its own.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's), 3 there are differences (`diff`); `compile`, which only the host uses, has its own.
 
 mod apply;
 mod client;
@@ -10,7 +10,11 @@ mod config;
 mod dead;
 mod descriptors;
 mod destinations;
+mod diff;
+mod difference;
 mod explain;
+mod export;
+mod hub_file;
 mod listen;
 mod openapi;
 mod plugin;
@@ -18,6 +22,7 @@ mod pull;
 mod reload;
 mod replay;
 mod retry;
+mod revisions;
 mod rotate_secret;
 mod schema;
 mod serve;
@@ -60,6 +65,17 @@ enum Command {
     Config(config::Command),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
+    /// Tell what applying a hub file would change, field by field; exit code 3 where anything would.
+    Diff(diff::Arguments),
+    /// Print what there is as a hub file.
+    Export(export::Arguments),
+    /// List revisions, show one, tell what differs between two.
+    #[command(subcommand)]
+    Revisions(revisions::Command),
+    /// Make everything what it was in an earlier revision.
+    Rollback(revisions::RollbackArguments),
+    /// Tell what was changed by the API since the last hub file.
+    Drift(revisions::DriftArguments),
     /// Print the JSON Schema of the hub file, for editors.
     Schema(schema::Arguments),
     /// List events, or show one with what became of it.
@@ -147,6 +163,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Config(command) => config::run(command),
         Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Diff(arguments) => return diff::run(arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
+        Command::Revisions(command) => revisions::run(command).await,
+        Command::Rollback(arguments) => revisions::roll_back(arguments).await,
+        Command::Drift(arguments) => revisions::drift(arguments).await,
         Command::Schema(schema::Arguments {}) => schema::run(),
         Command::Events(arguments) => show::events(arguments).await,
         Command::Listen(arguments) => listen::run(arguments).await,

@@ -56,9 +56,9 @@ impl<'de> serde::Deserialize<'de> for Secret {
                     value: String,
                     #[serde(rename = "ref")]
                     reference: Option<String>,
-                    /// That the hub made it, which is of use to who exports.
-                    #[serde(rename = "made")]
-                    _made: Option<bool>,
+                    /// That nobody declares it, which is of use to who exports.
+                    #[serde(rename = "own")]
+                    _own: Option<bool>,
                 }
                 let parts = Parts::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
                 Ok(Secret { reference: parts.reference, ..Secret::new(parts.value) })

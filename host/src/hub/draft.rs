@@ -247,8 +247,8 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
             let message = format!("`{text}` is a reference, which only the command line resolves: give the secret itself");
             return Err(Invalid::at(pointer, message));
         }
-        // One that the hub made stays one, whoever says it.
-        let same = before.and_then(|before| before.pointer(pointer)).filter(|made| made["made"] == true && made["value"] == text);
+        // The hub's own stays that, whoever says it.
+        let same = before.and_then(|before| before.pointer(pointer)).filter(|own| own["own"] == true && own["value"] == text);
         *secret = same.cloned().unwrap_or_else(|| json!({ "value": text }));
     } else if is_shown_form(secret) {
         if is_moved && secret.get("ref").is_none() {
@@ -270,7 +270,7 @@ fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Valu
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
-fn is_shown_form(secret: &Value) -> bool {
+pub(super) fn is_shown_form(secret: &Value) -> bool {
     secret.as_object().is_some_and(|fields| fields.len() == 1 && (fields.contains_key("ref") || secret["set"] == true))
 }
 
@@ -281,14 +281,15 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
         return Ok(None);
     }
     if let Some(kept) = before.and_then(|before| before.get("secret")) {
-        fields.insert("secret".to_owned(), kept.clone());
+        // Nobody declares it any more.
+        fields.insert("secret".to_owned(), json!({ "value": kept["value"], "own": true }));
         if let Some(left) = before.and_then(left_by_rotation).filter(|_| !fields.contains_key("secrets")) {
             fields.insert("secrets".to_owned(), left);
         }
         return Ok(None);
     }
     let secret = sign::Key::text_of(sign::Version::V1, &*random().map_err(SealError::CannotSeal)?);
-    fields.insert("secret".to_owned(), json!({ "value": secret, "made": true }));
+    fields.insert("secret".to_owned(), json!({ "value": secret, "own": true }));
     Ok(Some(Generated { destination: name.clone(), secret }))
 }
 

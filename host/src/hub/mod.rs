@@ -9,6 +9,9 @@
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `plan`, `difference` | what an apply would do, field by field |
+//! | `export`, `past` | entries as a hub file declares them; revisions listed, compared and brought back, and drift |
+//! | `schema` | hub file and documents as JSON Schema |
 //! | `access` | who calls, and what their key allows |
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
@@ -21,14 +24,18 @@ mod apply;
 mod check;
 mod compaction;
 mod component;
+mod difference;
 mod draft;
 mod durable;
 mod entry;
+mod export;
 pub mod file;
 mod health;
 mod history;
 mod keys;
 mod open;
+mod past;
+mod plan;
 mod revision;
 mod rotation;
 mod schema;
@@ -44,12 +51,16 @@ mod wording;
 mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
+pub use difference::FieldChange;
 pub use draft::{Applied, Change, Draft, Generated, Note, Origin, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
+pub use export::Exported;
 pub use health::PluginHealth;
 pub use keys::KeysError;
 pub use open::{Opened, Options};
+pub use past::{Drift, Drifted, Revision, RevisionPage};
+pub use plan::{Missing, Plan, Planned};
 pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
 pub use schema::{document_schema, hub_file_schema};
@@ -149,6 +160,26 @@ pub enum HubError {
         expected: u64,
         /// What is in force.
         revision: u64,
+    },
+    /// The workspace has no such revision.
+    #[error("there is no revision {revision} of this workspace")]
+    NoRevision {
+        /// The number.
+        revision: u64,
+    },
+    /// The records no longer tell.
+    #[error("revision {revision} is no longer kept: the oldest that can be looked at is {oldest}")]
+    RevisionGone {
+        /// The number.
+        revision: u64,
+        /// The oldest of which all is known.
+        oldest: u64,
+    },
+    /// The workspace names no such component, or its file is gone.
+    #[error("no component {digest} is kept here")]
+    NoComponent {
+        /// The component.
+        digest: Digest,
     },
     /// Too many uploads wait to be compiled.
     #[error("{waiting} uploads wait to be compiled already, which is the limit: try again when some of them are")]

@@ -6,11 +6,11 @@
 use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsStr,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
@@ -209,6 +209,17 @@ impl Record {
     }
 }
 
+/// A record without what it holds beside its changes.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head {
+    pub(super) revision: u64,
+    pub(super) workspace: Name,
+    pub(super) at: u64,
+    pub(super) changes: Vec<Written>,
+    #[serde(default)]
+    pub(super) note: Note,
+}
+
 /// What the records tell: the documents as of a revision.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -344,6 +355,28 @@ impl Revisions {
         Ok((told.revision == revision).then_some(told.whole.documents))
     }
 
+    /// The heads of the records below a number, newest first, each read when its turn comes; of a damaged one nothing.
+    pub(super) fn newest_below(
+        &self,
+        number: u64,
+    ) -> Result<impl Iterator<Item = Result<(u64, Option<Head>), RecordsError>> + use<>, RecordsError> {
+        let listed = self.listed()?.into_iter().rev().skip_while(move |(listed, _)| *listed >= number);
+        Ok(listed.map(|(number, path)| Ok((number, read_head(&path)?))))
+    }
+
+    /// The head of one record.
+    pub(super) fn head(&self, number: u64) -> Result<Option<Head>, RecordsError> {
+        match self.listed()?.get(&number) {
+            Some(path) => read_head(path),
+            None => Ok(None),
+        }
+    }
+
+    /// The oldest revision of which the records tell everything.
+    pub(super) fn oldest(&self) -> Result<Option<u64>, RecordsError> {
+        Ok(self.listed()?.into_iter().find(|(_, path)| is_full(path)).map(|(number, _)| number))
+    }
+
     /// The components that any kept record names. Reads them all.
     ///
     /// # Errors
@@ -427,6 +460,16 @@ pub(super) enum RecordsError {
     Format(#[from] FormatError),
 }
 
+/// `None`: damaged, or removed since it was listed.
+fn read_head(path: &Path) -> Result<Option<Head>, RecordsError> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(FileSystemError::when("read", path))?,
+    };
+    let Some(text) = intact(&bytes) else { return Ok(None) };
+    Ok(Some(decoded(text, path)?))
+}
+
 /// `None`: damaged.
 fn read(path: &Path) -> Result<Option<Record>, RecordsError> {
     let bytes = fs::read(path).map_err(FileSystemError::when("read", path))?;
@@ -448,7 +491,7 @@ fn intact(bytes: &[u8]) -> Option<&str> {
     (envelope.sha256 == checksum(envelope.record)).then(|| envelope.record.get())
 }
 
-fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
+fn decoded<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, FormatError> {
     /// What every format has.
     #[derive(Deserialize)]
     struct Any {
@@ -456,8 +499,8 @@ fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
         format: u32,
     }
     let format = serde_json::from_str::<Any>(text).map_or(0, |any| any.format);
-    let known = |record: Record| if record.format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(record) };
-    serde_json::from_str(text).and_then(known).map_err(|source| FormatError { path: path.to_owned(), format, source })
+    let known = if format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(()) };
+    known.and_then(|()| serde_json::from_str(text)).map_err(|source| FormatError { path: path.to_owned(), format, source })
 }
 
 fn checksum(record: &RawValue) -> String {

@@ -2,7 +2,7 @@
 //! entry does not open. Only here does a secret change between clear and sealed.
 //!
 //! A secret has three forms: clear `{ "value", "ref"? }`, sealed `{ "sealed", "ref"? }`, and shown `{ "ref" }` or `{ "set": true }`. One that
-//! the hub made itself, because none was given, is also `"made": true` in the first two.
+//! nobody declares, which the hub made or kept, is also `"own": true` in the first two.
 
 use std::io;
 
@@ -106,8 +106,8 @@ fn with_ref(mut form: Value, before: &Value) -> Value {
     if let Some(reference) = before.get("ref").filter(|reference| reference.is_string()) {
         form["ref"] = reference.clone();
     }
-    if before["made"] == true {
-        form["made"] = true.into();
+    if before["own"] == true {
+        form["own"] = true.into();
     }
     form
 }
