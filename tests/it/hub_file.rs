@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use sluicebox_tests::{Host, guests, process};
 use tempfile::TempDir;
 
+use crate::documents::{blocks, page};
+
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 const HUB: &str = r#"[sources.github]
@@ -204,6 +206,26 @@ async fn revisions_are_listed_compared_and_brought_back() {
     expect(&world.works(&["diff", "--prune", "hub.toml"]), &["nothing to change"]);
     let listed = world.host.get("/v1/revisions/3").await.json;
     assert_eq!((&listed["origin"], &listed["message"]), (&json!("rollback"), &json!("back to revision 1")));
+    world.host.stop().await;
+}
+
+/// The page's hub file and its commands, in order, as they stand there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_work() {
+    let (world, page) = (World::new().await, page("docs/hub-file.md"));
+    world.write("hub.toml", &blocks(&page, "toml")[0].replace("GITHUB_WEBHOOK_SECRET", "GH_SECRET"));
+    for line in blocks(&page, "sh").concat().lines() {
+        let command = line.split('#').next().unwrap_or_default().trim();
+        let (command, file) = command.split_once(" > ").unwrap_or((command, ""));
+        let mut quoted = command.strip_prefix("sluicebox ").expect("a command").split('"');
+        let mut words: Vec<&str> = quoted.next().unwrap_or_default().split_whitespace().collect();
+        words.extend(quoted.next());
+        let told = world.ends(if words[0] == "diff" { 3 } else { 0 }, &words);
+        if !file.is_empty() {
+            world.write(file, &told);
+        }
+    }
+    assert_eq!(world.host.get("/v1/revisions").await.json["items"][0]["message"], "issues to CRM");
     world.host.stop().await;
 }
 
