@@ -35,6 +35,8 @@ fn every_hub_file_of_the_pages_fits() {
     let mut seen = 0;
     for name in pages.chain(["README.md".to_owned()]) {
         for block in blocks(&page(&name), "toml") {
+            // Where a page has no digest at hand.
+            let block = block.replace("sha256:...", &format!("sha256:{}", "0".repeat(64)));
             let Ok(file) = toml::from_str::<Value>(&block) else { continue };
             if is_hub_file(&file) {
                 seen += 1;

@@ -207,8 +207,8 @@ config = { re = "\\d'" }
 
 [rules.a]
 match.type = ["issues"]
-match.data.action = ["opened", { prefix = "re" }]
 match.data."a.b" = [1.5]
+match.data.action = ["opened", { prefix = "re" }]
 plugins = []
 destinations = ["d"]
 "#;
