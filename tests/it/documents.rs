@@ -158,6 +158,7 @@ fn the_files_that_pages_name_are_there() {
         "docs/plugins.md",
         "docs/plugins-python.md",
         "docs/api.md",
+        "docs/hub-file.md",
         "docs/sources.md",
         "docs/patterns.md",
         "docs/destinations.md",
@@ -250,6 +251,7 @@ fn the_commands_that_pages_name_are_there() {
         "docs/destinations.md",
         "docs/operations.md",
         "docs/security.md",
+        "docs/hub-file.md",
         "docs/cli.md",
     ];
     for name in pages {

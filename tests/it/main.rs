@@ -30,6 +30,7 @@ mod fairness;
 mod fuzz;
 mod guests;
 mod handshakes;
+mod hub_file;
 mod idempotency;
 mod javascript;
 mod jwt;

@@ -11,6 +11,7 @@ pub mod fuzz;
 pub mod github;
 pub mod guests;
 mod host;
+pub mod hub_files;
 pub mod lanes;
 pub mod patterns;
 pub mod pending;

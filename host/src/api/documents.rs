@@ -1,4 +1,4 @@
-//! The control plane's documents: sources, destinations, plugins and rules, singly or as a whole hub file, and components' bytes.
+//! The control plane's documents: sources, destinations, plugins and rules, one at a time, and components' bytes.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ use super::{
     },
     paths::ByName,
     versions,
-    wire::{self, Applied, ApplyRequest, ComponentStored, Documents, SpecProblem, VersionTold},
+    wire::{self, Applied, ComponentStored, Documents, SpecProblem, VersionTold},
 };
 use crate::{
     event::Name,
-    hub::{self, Draft, HubError, Kind, Scope},
+    hub::{self, Draft, HubError, Kind, Note, Scope},
     ingest::Problem,
 };
 
@@ -34,7 +34,7 @@ use crate::{
 const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a change of documents may be refused for.
-const REFUSALS: &[&str] = &[
+pub(super) const REFUSALS: &[&str] = &[
     "bad-query",
     "compiling",
     "component-refused",
@@ -49,16 +49,11 @@ const REFUSALS: &[&str] = &[
 ];
 
 pub(super) fn routes() -> Routes {
-    let apply = post("/v1/apply", Scope::Rules, apply)
-        .named("apply", "Apply a hub file: all of it or, where anything is wrong, nothing")
-        .told("Where it changes plugins, the key needs the scope `plugins` too.")
-        .body_bytes_max(DOCUMENT_BYTES_MAX)
-        .refuses(REFUSALS);
     let components = post("/v1/components", Scope::Plugins, store)
         .named("storeComponent", "Store a component's bytes, for documents to name by digest")
         .body_bytes_max(COMPONENT_BYTES_MAX)
         .refuses(&["compiling", "component-refused", "not-compiled", "storage-unavailable"]);
-    Kind::ALL.into_iter().fold(Routes::tagged("Documents").add(apply).add(components), of_kind)
+    Kind::ALL.into_iter().fold(Routes::tagged("Documents").add(components), of_kind)
 }
 
 /// The routes of one kind of documents.
@@ -109,39 +104,6 @@ fn document_schema(kind: Kind) -> Value {
     json!({ "type": "object", "description": format!("A {}, as the hub file has it.", kind.singular()) })
 }
 
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ApplyQuery {
-    /// Whether what the file does not name goes.
-    #[serde(default)]
-    prune: bool,
-}
-
-async fn apply(
-    State(parts): State<Parts>,
-    call: Call,
-    Checked(query): Checked<ApplyQuery>,
-    Document(request): Document<ApplyRequest>,
-) -> Result<Json<Applied>, Problem> {
-    let entries = request.into_entries().map(|(key, document)| (key, Some(document)));
-    let draft = Draft { entries: entries.collect(), prune: query.prune };
-    if changes_plugins(&parts, &call.workspace, &draft) {
-        call.needs(Scope::Plugins)?;
-    }
-    commit(&parts, &call.workspace, draft).await
-}
-
-/// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.
-fn changes_plugins(parts: &Parts, workspace: &Name, draft: &Draft) -> bool {
-    let stands = parts.hub.list(workspace, Kind::Plugin);
-    let named = |name: &Name| draft.entries.contains_key(&(Kind::Plugin, name.clone()));
-    let changed = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin).any(|((_, name), document)| {
-        let standing = stands.iter().find(|(other, _)| other == name).map(|(_, document)| document);
-        standing != document.as_ref()
-    });
-    changed || (draft.prune && stands.iter().any(|(name, _)| !named(name)))
-}
-
 async fn list(kind: Kind, State(parts): State<Parts>, Workspace(workspace): Workspace) -> Result<Json<Documents>, Problem> {
     let documents = parts.hub.list(&workspace, kind);
     let items = documents.into_iter().map(|(name, document)| {
@@ -175,7 +137,7 @@ async fn one(
 async fn put_one(
     kind: Kind,
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name }): Path<ByName>,
     Document(mut document): Document<Map<String, Value>>,
 ) -> Result<Json<Applied>, Problem> {
@@ -186,7 +148,7 @@ async fn put_one(
         Kind::Source | Kind::Rule => {}
     }
     let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
-    commit(&parts, &workspace, Draft { entries, prune: false }).await
+    commit(&parts, &call.workspace, Draft { entries, note: noted(&call), ..Draft::default() }).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -199,22 +161,20 @@ struct PutQuery {
 
 async fn put_plugin(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<PutQuery>,
     body: DocumentOrComponent,
 ) -> Result<Response, Problem> {
     match body {
-        DocumentOrComponent::Component(bytes) => versions::upload(parts, workspace, name, query.activate, bytes).await,
+        DocumentOrComponent::Component(bytes) => versions::upload(parts, call.workspace, name, query.activate, bytes).await,
         DocumentOrComponent::Document(_) if query.activate => {
             let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
             Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail))
         }
         DocumentOrComponent::Document(document) => {
             let path = Path(ByName { name });
-            put_one(Kind::Plugin, State(parts), Workspace(workspace), path, Document(document))
-                .await
-                .map(IntoResponse::into_response)
+            put_one(Kind::Plugin, State(parts), call, path, Document(document)).await.map(IntoResponse::into_response)
         }
     }
 }
@@ -222,10 +182,11 @@ async fn put_plugin(
 async fn remove(
     kind: Kind,
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name }): Path<ByName>,
 ) -> Result<Json<Applied>, Problem> {
-    commit(&parts, &workspace, Draft { entries: BTreeMap::from([((kind, name), None)]), prune: false }).await
+    let draft = Draft { entries: BTreeMap::from([((kind, name), None)]), note: noted(&call), ..Draft::default() };
+    commit(&parts, &call.workspace, draft).await
 }
 
 async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {
@@ -234,7 +195,12 @@ async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Compo
     Ok(Json(ComponentStored { digest: digest.to_string(), exports }))
 }
 
-async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Result<Json<Applied>, Problem> {
+/// Who changes a single document.
+fn noted(call: &Call) -> Note {
+    Note { by: Some(call.caller.key.clone()), ..Note::default() }
+}
+
+pub(super) async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Result<Json<Applied>, Problem> {
     let applied = parts.hub.apply(workspace, draft).await;
     parts.paces.forget_deleted();
     Ok(told(applied.map_err(|error| hub_problem(&error))?))
@@ -276,7 +242,14 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
         }
         HubError::Rekey(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.kind()),
+        HubError::NoComponent { .. } => (StatusCode::NOT_FOUND, "unknown-component"),
+        HubError::NoRevision { .. } => (StatusCode::NOT_FOUND, "unknown-revision"),
+        HubError::RevisionGone { .. } => (StatusCode::GONE, "revision-gone"),
         HubError::NoVersion { .. } => (StatusCode::NOT_FOUND, "unknown-version"),
+        HubError::RevisionChanged { revision, .. } => {
+            let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "revision-changed", error.to_string());
+            return problem.with("revision", json!(revision));
+        }
         HubError::NotReady { .. } => (StatusCode::CONFLICT, "version-not-ready"),
         HubError::NotFound { .. } => (StatusCode::NOT_FOUND, "unknown-name"),
         HubError::Conflict { .. } => (StatusCode::CONFLICT, "limit-reached"),

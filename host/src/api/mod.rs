@@ -11,6 +11,7 @@
 
 mod access;
 mod apart;
+mod apply;
 mod audit;
 mod backup;
 mod confirm;
@@ -21,6 +22,7 @@ mod diff;
 mod documents;
 mod events;
 mod explain;
+mod export;
 mod host;
 mod keys;
 mod last_use;
@@ -34,6 +36,7 @@ mod query;
 mod repeat;
 mod replay;
 mod retry;
+mod revisions;
 mod rotation;
 mod stream;
 mod tail;
@@ -48,8 +51,9 @@ pub use explain::Explain;
 pub use last_use::keep_last_use;
 pub use tail::{Options, Tails};
 pub use wire::{
-    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ComponentStored, Documents, KeyChange,
-    KeyShown, KeyState, KeyTold, KeysTold, Listed, Moment, NewKey, NewWorkspace, Rekeyed, Replay, ReplayAll, Retry, RetryAll,
+    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ChangeTold, ComponentStored, Documents,
+    DriftTold, DriftedTold, ExportTold, FieldTold, KeyChange, KeyShown, KeyState, KeyTold, KeysTold, Listed, MissingTold, Moment,
+    NewKey, NewWorkspace, PlanTold, Rekeyed, Replay, ReplayAll, Retry, RetryAll, RevisionDiffTold, RevisionTold, RevisionsTold,
     RotateMainKey, SpecProblem, TakenUp, Through, VersionTold, VersionsTold, WorkspaceCounts, WorkspaceDeleted,
     WorkspaceDocument, WorkspaceTold, WorkspacesTold,
 };
@@ -130,7 +134,10 @@ fn routes() -> Routes {
         deliveries::routes(),
         retry::routes(),
         dead::routes(),
+        apply::routes(),
         documents::routes(),
+        export::routes(),
+        revisions::routes(),
         explain::routes(),
         rotation::routes(),
         destinations::routes(),

@@ -1,87 +1,54 @@
-//! `sluicebox apply FILE`: reads a hub file, uploads the components that it names, and applies it as a whole.
-
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
-
-use anyhow::{Context, bail};
-use bytes::Bytes;
-use http::Method;
+//! `sluicebox apply FILE...`: reads hub files, uploads the components that they name, and applies them as a whole.
+//!
+//! What is applied is what was checked: the host tells first what would change, and then does it only if nobody changed anything meanwhile.
 
 use super::{
     Hub,
-    client::{Client, Refused},
-    progress::Progress,
+    client::Client,
+    hub_file::{Files, HubFiles},
 };
-use crate::{
-    api::{Applied, ApplyRequest, ComponentStored, SpecProblem},
-    hub::file::{self, FileError, HubFile},
-    plugin,
-};
+use crate::api::{Applied, PlanTold};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The hub file.
-    file: PathBuf,
-    /// Delete what the file does not name.
+    #[command(flatten)]
+    files: Files,
+    /// Apply only if this revision is in force still, as told by `diff`.
     #[arg(long)]
-    prune: bool,
+    expect: Option<u64>,
+    /// Say what this is about; it is kept with the revision.
+    #[arg(long, short)]
+    message: Option<String>,
     #[command(flatten)]
     hub: Hub,
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let label = arguments.file.display().to_string();
-    let text = fs::read_to_string(&arguments.file).with_context(|| format!("cannot read {label}"))?;
-    let folder = arguments.file.parent().unwrap_or(Path::new("."));
-    let mut hub_file = file::read(&text, &label).map_err(|errors| all(&errors))?;
-    hub_file.resolve_secrets(&|name| env::var(name).ok(), folder).map_err(|errors| all(&errors))?;
-    hub_file.resolve_schemas(folder).map_err(|errors| all(&errors))?;
-    let client = Client::new(&arguments.hub)?;
-    upload(&client, &mut hub_file, folder).await?;
-    let path = if arguments.prune { "/v1/apply?prune=true" } else { "/v1/apply" };
-    let applied: Applied = match client.post(path, &ApplyRequest::of(&hub_file.entries)).await {
-        Ok(applied) => applied,
-        Err(error) => bail!(located(error, &hub_file)),
-    };
-    tell(&applied, arguments.hub.json)
+pub(super) async fn run(Arguments { files, expect, message, hub }: Arguments) -> anyhow::Result<()> {
+    let mut read = HubFiles::read(&files)?;
+    let client = Client::new(&hub)?;
+    read.upload(&client).await?;
+    let plan: PlanTold = read.post(&client, &with_revision(vec![("dry_run", "true".to_owned())], expect)).await?;
+    read.refuse(&plan)?;
+    warn_of_drift(&plan);
+    let mut query = with_revision(Vec::new(), Some(plan.revision));
+    query.extend(message.map(|message| ("message", message)));
+    let applied: Applied = read.post(&client, &query).await?;
+    tell(&applied, hub.json)
 }
 
-/// Makes a component of each file that a plugin names, uploads it, and puts its digest in the path's place.
-async fn upload(client: &Client, hub_file: &mut HubFile, folder: &Path) -> anyhow::Result<()> {
-    let paths = hub_file.plugin_paths.clone();
-    let progress = Progress::of_many(paths.len(), "uploading plugins, which the host compiles:");
-    for (name, path) in paths {
-        let component = component(&folder.join(&path)).with_context(|| format!("plugins.{name}"))?;
-        let stored: ComponentStored = client
-            .upload(Method::POST, "/v1/components", component)
-            .await
-            .with_context(|| format!("plugins.{name}: {} was refused", path.display()))?;
-        hub_file.set_digest(&name, &stored.digest.parse()?);
-        progress.one_more();
+fn with_revision(mut query: Vec<(&'static str, String)>, expect: Option<u64>) -> Vec<(&'static str, String)> {
+    query.extend(expect.map(|revision| ("expect", revision.to_string())));
+    query
+}
+
+/// What somebody changed by hand gives way to the file; they should know.
+fn warn_of_drift(plan: &PlanTold) {
+    for change in &plan.changes {
+        if let Some(revision) = change.drifted_in {
+            let (kind, name) = (change.kind.singular(), &change.name);
+            eprintln!("warning: {kind} {name} was changed by the API in revision {revision}; the hub file takes its place again");
+        }
     }
-    Ok(())
-}
-
-/// The component in a file; a core module that a plain `cargo build` made is turned into one.
-pub(super) fn component(path: &Path) -> anyhow::Result<Bytes> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let component = plugin::componentize(&bytes).with_context(|| format!("{} is no plugin", path.display()))?;
-    Ok(Bytes::from(component))
-}
-
-/// The server's problems, with the lines of the file that they are about.
-fn located(error: anyhow::Error, hub_file: &HubFile) -> anyhow::Error {
-    let Some(Refused { problem, .. }) = error.downcast_ref::<Refused>() else { return error };
-    let problems: Vec<SpecProblem> = serde_json::from_value(problem["problems"].clone()).unwrap_or_default();
-    let errors: Vec<FileError> = problems.into_iter().map(|problem| hub_file.locate(&problem.into())).collect();
-    if errors.is_empty() { error } else { all(&errors) }
-}
-
-fn all(errors: &[FileError]) -> anyhow::Error {
-    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    anyhow::anyhow!("nothing was applied\n{}", lines.join("\n"))
 }
 
 /// Prints what was done, and each secret that was made, this once.

@@ -128,6 +128,11 @@ impl Client {
         response.bytes().await.context("the answer could not be read")
     }
 
+    /// A body that is no JSON, whole.
+    pub(super) async fn download(&self, path: &str) -> anyhow::Result<Bytes> {
+        self.call(Method::GET, path, "", Vec::new()).await
+    }
+
     fn request(&self, method: Method, path: &str) -> SideRequest {
         let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
         match &self.workspace {

@@ -15,11 +15,15 @@ mod core_dumps;
 mod dead;
 mod descriptors;
 mod destinations;
+mod diff;
+mod difference;
 mod doctor;
 mod documents;
 mod exit;
 mod explain;
+mod export;
 mod health;
+mod hub_file;
 mod keys;
 mod listen;
 mod main_key;
@@ -36,7 +40,9 @@ mod rekey;
 mod reload;
 mod replay;
 mod retry;
+mod revisions;
 mod rotate_secret;
+mod schema;
 mod serve;
 mod service_manager;
 mod settings;
@@ -83,6 +89,19 @@ enum Command {
     Config(config::Command),
     /// Apply a hub file: all of it or, where anything is wrong, nothing.
     Apply(apply::Arguments),
+    /// Tell what applying a hub file would change, field by field; exit code 3 where anything would.
+    Diff(diff::Arguments),
+    /// Print what there is as a hub file.
+    Export(export::Arguments),
+    /// List revisions, show one, tell what differs between two.
+    #[command(subcommand)]
+    Revisions(revisions::Command),
+    /// Make everything what it was in an earlier revision.
+    Rollback(revisions::RollbackArguments),
+    /// Tell what was changed by the API since the last hub file.
+    Drift(revisions::DriftArguments),
+    /// Print the JSON Schema of the hub file, for editors.
+    Schema(schema::Arguments),
     /// List sources, destinations, plugins or rules, or show one.
     Get(documents::GetArguments),
     /// Make or replace one source, destination, plugin or rule.
@@ -213,6 +232,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Config(command) => config::run(command),
         Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Diff(arguments) => return diff::run(arguments).await.map(ExitCode::from),
+        Command::Export(arguments) => export::run(arguments).await,
+        Command::Revisions(command) => revisions::run(command).await,
+        Command::Rollback(arguments) => revisions::roll_back(arguments).await,
+        Command::Drift(arguments) => revisions::drift(arguments).await,
+        Command::Schema(schema::Arguments {}) => schema::run(),
         Command::Get(arguments) => documents::get(arguments).await,
         Command::Put(arguments) => documents::put(arguments).await,
         Command::Delete(arguments) => documents::delete(arguments).await,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{HeaderName, Method};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -84,8 +85,9 @@ impl Signing {
 }
 
 /// What a destination is sent. `encode::format` converts; each is a pure function of the message, so that a retry sends the same bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Format")]
 pub enum Format {
     /// The bytes as they are.
     #[default]
@@ -104,7 +106,7 @@ pub enum Format {
 }
 
 /// How bodies are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// RFC 1952.

@@ -4,6 +4,7 @@
 //! Rules may send events round in a circle. So each event tells how often it or what it came from was passed on, and at a limit the message
 //! becomes a dead letter instead.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -20,10 +21,12 @@ const TYPE_CHARS_MAX: usize = 1024;
 pub(super) const DISABLED_AGAIN_MS: u64 = 1_000;
 
 /// A way back in, as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "HubDestination")]
 pub struct OnwardSpec {
     /// `hub`.
+    #[schemars(schema_with = "hub_only")]
     pub kind: Kind,
     /// The source that the events are of. It has to be declared; its requests and these events share its name and nothing else.
     pub source: Name,
@@ -34,6 +37,10 @@ pub struct OnwardSpec {
     pub order: Option<OrderSpec>,
     /// `false`: its messages wait. Else `true`.
     pub enabled: Option<bool>,
+}
+
+fn hub_only(_: &mut SchemaGenerator) -> Schema {
+    Kind::Hub.only()
 }
 
 /// A refined way back in. Made by [`OnwardSpec::refine`] only.

@@ -1,8 +1,9 @@
 //! What a destination wants to have in order, as the hub file declares it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::HeaderName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
@@ -20,8 +21,9 @@ pub enum OrderSpec {
 }
 
 /// Where the key of an event is: exactly one of these.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "OrderKey")]
 pub struct OrderKeySpec {
     /// In the JSON body, by a dotted path.
     pub json: Option<String>,
@@ -79,6 +81,16 @@ impl<'de> Visitor<'de> for WordOrKey {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OrderSpec, A::Error> {
         OrderKeySpec::deserialize(MapAccessDeserializer::new(map)).map(OrderSpec::Key)
+    }
+}
+
+impl JsonSchema for OrderSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "Order".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "const": "destination" }, generator.subschema_for::<OrderKeySpec>()] })
     }
 }
 

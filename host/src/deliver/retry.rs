@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::bounds::{DAY_MS, count_within, ms_within, number_within, written};
@@ -19,8 +20,9 @@ const AGE_MS: RangeInclusive<u64> = 1_000..=30 * DAY_MS;
 const AGE_MS_DEFAULT: u64 = 3 * DAY_MS;
 
 /// When a failed delivery is tried again: after a random wait, whose bound grows from `first` to `max`, or after the `waits` of a list.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Retry")]
 pub struct RetrySpec {
     /// Tries, the first included: 1 to 100, else 20; with `waits`, else one more than there are waits.
     pub attempts_max: Option<u32>,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::HeaderName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -21,11 +22,13 @@ use crate::{
 const DESTINATIONS_MAX: usize = 100;
 
 /// A rule as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Rule")]
 pub struct Spec {
     /// Which events; without it: all.
     #[serde(default, rename = "match")]
+    #[schemars(with = "Pattern")]
     pub pattern: serde_json::Value,
     /// In this order; by name, or pinned to a version.
     #[serde(default)]
@@ -41,8 +44,9 @@ pub struct Spec {
 }
 
 /// A rule's batch as the hub file declares it: it goes out when the first of these is reached.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Batch")]
 pub struct BatchSpec {
     /// 1 to 10,000; 100 unless told otherwise.
     pub max_events: Option<u32>,

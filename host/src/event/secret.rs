@@ -1,7 +1,8 @@
 //! A secret in clear, in memory: it cannot be printed, serialized or compared by accident, and is wiped when dropped.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -55,11 +56,47 @@ impl<'de> serde::Deserialize<'de> for Secret {
                     value: String,
                     #[serde(rename = "ref")]
                     reference: Option<String>,
+                    /// That nobody declares it, which is of use to who exports.
+                    #[serde(rename = "own")]
+                    _own: Option<bool>,
                 }
                 let parts = Parts::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
                 Ok(Secret { reference: parts.reference, ..Secret::new(parts.value) })
             }
         }
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    /// With the forms in which it is shown, which say that it is to stay as it is.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let form = |name: &str, schema: Schema| {
+            json_schema!({
+                "type": "object",
+                "properties": { name: schema },
+                "required": [name],
+                "additionalProperties": false,
+            })
+        };
+        json_schema!({
+            "description": "A secret: `${NAME}` (a variable of the environment), `file:path`, or the text itself. `{ set = true }` keeps \
+                            the one there is.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "value": { "type": "string" }, "ref": { "type": "string" } },
+                    "required": ["value"],
+                    "additionalProperties": false,
+                },
+                form("ref", json_schema!({ "type": "string" })),
+                form("set", json_schema!({ "const": true })),
+            ],
+        })
     }
 }

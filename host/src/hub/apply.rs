@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Disk, FileSystemError, Hub, HubError, Inner, StoreError,
     check::{Findings, Parts, check_proposed},
-    draft::{Applied, Change, Draft, Edits, Generated, Proposal, What},
+    draft::{Applied, Change, Draft, Edits, Generated, Note, Proposal, What},
     entry::{Entry, Key, Kind},
     revision::{KEEP, Record},
     snapshot::{ChangedRules, Item, State},
@@ -41,18 +41,21 @@ impl Hub {
     ) -> Result<Applied, HubError> {
         let quotas = self.check_workspace(workspace)?;
         let state = self.inner.state.load_full();
-        let standing = state.workspace(workspace);
+        let (standing, revision) = (state.workspace(workspace), state.revision_of(workspace));
+        check_expected(draft.expect, revision)?;
+        let note = draft.note.clone();
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
         quotas.admit(workspace, &standing, &proposal.edits)?;
         let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await, &proposal)?;
         if proposal.edits.is_empty() {
-            return Ok(Applied { revision: state.revision, ..Applied::default() });
+            return Ok(Applied { revision, ..Applied::default() });
         }
         let commit = Commit {
             workspace: workspace.clone(),
             documents: sealed(&self.inner, workspace, proposal.edits)?,
             parts,
             generated: proposal.generated,
+            note,
         };
         let inner = self.inner.clone();
         let committed = tokio::task::spawn_blocking(move || {
@@ -64,7 +67,15 @@ impl Hub {
     }
 }
 
-fn verdict(checked: Result<Parts, Findings>, proposal: &Proposal) -> Result<Parts, HubError> {
+/// A draft that was made to one revision is not applied to another.
+pub(super) fn check_expected(expect: Option<u64>, revision: u64) -> Result<(), HubError> {
+    match expect {
+        Some(expected) if expected != revision => Err(HubError::RevisionChanged { expected, revision }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn verdict(checked: Result<Parts, Findings>, proposal: &Proposal) -> Result<Parts, HubError> {
     let mut problems = proposal.problems.clone();
     match checked {
         Ok(parts) if problems.is_empty() => Ok(parts),
@@ -95,6 +106,7 @@ struct Commit {
     documents: BTreeMap<Key, Option<Value>>,
     parts: Parts,
     generated: Vec<Generated>,
+    note: Note,
 }
 
 impl Commit {
@@ -143,6 +155,7 @@ impl Commit {
             }
         }
         let mut after = State { revision, ..before.clone() };
+        after.newest.insert(self.workspace.clone(), revision);
         after.workspaces.insert(self.workspace.clone(), Arc::new(workspace));
         after.workspaces.retain(|_, workspace| !workspace.is_empty());
         after
@@ -151,7 +164,7 @@ impl Commit {
     /// Commits it.
     fn record(&self, inner: &Inner, before: &State, after: &State) -> Result<(), FileSystemError> {
         let record = Record::new(after.revision, before.revision, &self.workspace, (inner.clock)(), &self.documents);
-        let record = record.with_joined(self.joined());
+        let record = record.with_joined(self.joined()).noted(self.note.clone(), &self.changes(before));
         let full = inner.revisions.is_full_due(after.revision, before.revision, after.len())?.then(|| after.whole());
         inner.revisions.commit(record, full)?;
         if let Err(error) = inner.revisions.prune(KEEP, (inner.clock)()) {
@@ -183,11 +196,7 @@ impl Commit {
 
     fn changes(&self, before: &State) -> Vec<Change> {
         let change = |(key, document): (&Key, &Option<Value>)| {
-            let what = match document {
-                None => What::Deleted,
-                Some(_) if before.item(&self.workspace, key).is_some() => What::Updated,
-                Some(_) => What::Created,
-            };
+            let what = What::of(before.item(&self.workspace, key).is_some(), document.is_some());
             Change { kind: key.0, name: key.1.clone(), what }
         };
         self.documents.iter().map(change).collect()

@@ -7,6 +7,8 @@ use std::{
     fmt,
 };
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -35,6 +37,37 @@ pub struct Draft {
     pub entries: BTreeMap<(Kind, Name), Option<Value>>,
     /// Whether everything that is not named goes.
     pub prune: bool,
+    /// The workspace's revision that it was made to: after another one nothing is applied.
+    pub expect: Option<u64>,
+    /// What its record says of it.
+    pub note: Note,
+}
+
+/// What the record of a revision says beside its changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// By what way it came.
+    #[serde(default)]
+    pub origin: Origin,
+    /// The public id of the key that it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What who applied it says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// By what way a revision came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A hub file, applied.
+    HubFile,
+    /// A document, put or deleted by itself; a secret rotated, a version activated.
+    #[default]
+    Api,
+    /// An earlier revision, brought back.
+    Rollback,
 }
 
 impl fmt::Debug for Draft {
@@ -68,17 +101,13 @@ pub struct Change {
 /// `created rule new-issues`
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            What::Created => "created",
-            What::Updated => "updated",
-            What::Deleted => "deleted",
-        };
-        write!(f, "{what} {} {}", self.kind.singular(), self.name)
+        write!(f, "{} {} {}", self.what, self.kind.singular(), self.name)
     }
 }
 
 /// What happened to an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// It was not there.
     Created,
@@ -86,6 +115,26 @@ pub enum What {
     Updated,
     /// It is gone.
     Deleted,
+}
+
+impl What {
+    pub(super) fn of(was_there: bool, is_there: bool) -> Self {
+        match (was_there, is_there) {
+            (_, false) => Self::Deleted,
+            (true, true) => Self::Updated,
+            (false, true) => Self::Created,
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        })
+    }
 }
 
 /// A signing secret that was made for a destination that came without one.
@@ -198,7 +247,9 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
             let message = format!("`{text}` is a reference, which only the command line resolves: give the secret itself");
             return Err(Invalid::at(pointer, message));
         }
-        *secret = json!({ "value": text });
+        // The hub's own stays that, whoever says it.
+        let same = before.and_then(|before| before.pointer(pointer)).filter(|own| own["own"] == true && own["value"] == text);
+        *secret = same.cloned().unwrap_or_else(|| json!({ "value": text }));
     } else if is_shown_form(secret) {
         if is_moved && secret.get("ref").is_none() {
             let message = "the list has another length than before, so that it is not certain which secret `set` means: \
@@ -219,7 +270,7 @@ fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Valu
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
-fn is_shown_form(secret: &Value) -> bool {
+pub(super) fn is_shown_form(secret: &Value) -> bool {
     secret.as_object().is_some_and(|fields| fields.len() == 1 && (fields.contains_key("ref") || secret["set"] == true))
 }
 
@@ -230,14 +281,15 @@ fn give_secret(name: &Name, document: &mut Value, before: Option<&Value>) -> Res
         return Ok(None);
     }
     if let Some(kept) = before.and_then(|before| before.get("secret")) {
-        fields.insert("secret".to_owned(), kept.clone());
+        // Nobody declares it any more.
+        fields.insert("secret".to_owned(), json!({ "value": kept["value"], "own": true }));
         if let Some(left) = before.and_then(left_by_rotation).filter(|_| !fields.contains_key("secrets")) {
             fields.insert("secrets".to_owned(), left);
         }
         return Ok(None);
     }
     let secret = sign::Key::text_of(sign::Version::V1, &*random().map_err(SealError::CannotSeal)?);
-    fields.insert("secret".to_owned(), json!({ "value": secret }));
+    fields.insert("secret".to_owned(), json!({ "value": secret, "own": true }));
     Ok(Some(Generated { destination: name.clone(), secret }))
 }
 

@@ -9,6 +9,9 @@
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
 //! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `plan`, `difference` | what an apply would do, field by field |
+//! | `export`, `past` | entries as a hub file declares them; revisions listed, compared and brought back, and drift |
+//! | `schema` | hub file and documents as JSON Schema |
 //! | `access`, `tenancy` | who calls, and what their key allows; which workspaces and API keys there are |
 //! | `seal`, `rotation` | secrets; a new signing secret in an old one's place |
 //! | `aead`, `main_key`, `data_keys`, `unlock`, `rekey`, `keys` | the cipher; keys that wrap keys, and how they are changed; the admin key |
@@ -25,9 +28,11 @@ mod check;
 mod compaction;
 mod component;
 mod data_keys;
+mod difference;
 mod draft;
 mod durable;
 mod entry;
+mod export;
 pub mod file;
 mod health;
 mod history;
@@ -35,9 +40,12 @@ mod inspect;
 mod keys;
 mod main_key;
 mod open;
+mod past;
+mod plan;
 mod rekey;
 mod revision;
 mod rotation;
+mod schema;
 mod seal;
 mod shared_map;
 mod snapshot;
@@ -54,17 +62,22 @@ mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
 pub use data_keys::DataKeysError;
-pub use draft::{Applied, Change, Draft, Generated, What};
+pub use difference::FieldChange;
+pub use draft::{Applied, Change, Draft, Generated, Note, Origin, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
+pub use export::Exported;
 pub use health::PluginHealth;
 pub use inspect::{Inspection, MainKeyState, inspect};
 pub use keys::KeysError;
 pub use main_key::{MainKeyError, MainKeyOptions, MainKeySource};
 pub use open::{Opened, Options};
+pub use past::{Drift, Drifted, Revision, RevisionPage};
+pub use plan::{Missing, Plan, Planned};
 pub use rekey::{RekeyError, Rekeyed};
 pub use revision::FormatError;
 pub use rotation::{KeyVersion, Rotation};
+pub use schema::{document_schema, hub_file_schema};
 pub use seal::SealError;
 pub use snapshot::Snapshot;
 pub use still::Still;
@@ -172,6 +185,37 @@ pub enum HubError {
         quota: &'static str,
         /// How many there may be.
         max: u32,
+    },
+    /// Somebody else was faster.
+    #[error(
+        "nothing was applied: this was made to revision {expected}, and meanwhile revision {revision} is in force. Look at what would \
+         change now, and apply again"
+    )]
+    RevisionChanged {
+        /// What the draft was made to.
+        expected: u64,
+        /// What is in force.
+        revision: u64,
+    },
+    /// The workspace has no such revision.
+    #[error("there is no revision {revision} of this workspace")]
+    NoRevision {
+        /// The number.
+        revision: u64,
+    },
+    /// The records no longer tell.
+    #[error("revision {revision} is no longer kept: the oldest that can be looked at is {oldest}")]
+    RevisionGone {
+        /// The number.
+        revision: u64,
+        /// The oldest of which all is known.
+        oldest: u64,
+    },
+    /// The workspace names no such component, or its file is gone.
+    #[error("no component {digest} is kept here")]
+    NoComponent {
+        /// The component.
+        digest: Digest,
     },
     /// Too many uploads wait to be compiled.
     #[error("{waiting} uploads wait to be compiled already, which is the limit: try again when some of them are")]

@@ -147,7 +147,9 @@ impl Loaded {
         if opened.revision > told.revision {
             notes.push(format!("the record of revision {} is lost; it was taken from the database", opened.revision));
             let record = Record::new(opened.revision, told.revision, &Name::default_workspace(), now, &BTreeMap::new());
-            let whole = Whole { documents: opened.documents, ..Whole::default() };
+            let workspaces = opened.documents.keys().map(|entry| (entry.workspace.clone(), opened.revision));
+            let newest = told.whole.newest.into_iter().chain(workspaces).collect();
+            let whole = Whole { documents: opened.documents, newest, ..Whole::default() };
             revisions.commit(record, Some(whole.clone()))?;
             (told.revision, told.whole) = (opened.revision, whole);
         } else if (opened.revision, &opened.documents) != (told.revision, &told.whole.documents) {
@@ -183,7 +185,8 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// The state of these documents. A rule of which it is not known since when it is what it is counts as new.
-async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, terms: &Terms<'_>) -> Result<State, HubError> {
+async fn refined(revision: u64, whole: Whole, seal: &Seal, terms: &Terms<'_>) -> Result<State, HubError> {
+    let Whole { documents, since, newest } = whole;
     let mut workspaces: BTreeMap<Name, BTreeMap<Key, Value>> = BTreeMap::new();
     let mut edits: BTreeMap<Name, Edits> = BTreeMap::new();
     for (entry, document) in documents {
@@ -191,7 +194,7 @@ async fn refined(revision: u64, Whole { documents, since }: Whole, seal: &Seal, 
         edits.entry(entry.workspace.clone()).or_default().insert(entry.key(), Some(clear));
         workspaces.entry(entry.workspace.clone()).or_default().insert(entry.key(), document);
     }
-    let mut state = State { revision, ..State::default() };
+    let mut state = State { revision, newest, ..State::default() };
     for (name, mut documents) in workspaces {
         let edits = edits.remove(&name).unwrap_or_default();
         let terms = Terms { workspace: &name, ..*terms };

@@ -111,7 +111,7 @@ impl Hub {
     /// Removes the data keys that neither today's entries nor any kept record needs.
     pub(super) async fn retire_data_keys(&self) -> Result<(), HubError> {
         self.in_turn(|inner| {
-            let oldest = inner.revisions.oldest().map_err(StoreError::FileSystem)?;
+            let oldest = inner.revisions.oldest_kept().map_err(StoreError::FileSystem)?;
             let used = || -> Result<_, StoreError> {
                 let mut used = inner.revisions.data_keys()?;
                 let today = inner.state.load().documents();

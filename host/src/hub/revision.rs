@@ -6,15 +6,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     ffi::OsStr,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 use super::{
+    draft::{Change, Note, What},
     durable::{self, FileSystemError},
     entry::{Documents, Entry, Key, Kind},
     seal, spec,
@@ -73,20 +74,28 @@ pub(super) struct Record {
     /// When, in milliseconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) changes: Vec<Written>,
+    /// By what way it came, from whom, and what is said of it.
+    #[serde(default)]
+    pub(super) note: Note,
     /// The workspace's rules that did not change themselves, but in what they are joined with. Not told by older versions.
     #[serde(default)]
     joined: Option<Vec<Name>>,
     /// All entries of all workspaces after the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full: Option<Vec<Held>>,
+    /// Of a full record: the newest revision of each workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<BTreeMap<Name, u64>>,
 }
 
 /// One changed entry; no document: deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Written {
-    kind: Kind,
-    name: Name,
-    document: Option<Value>,
+    pub(super) kind: Kind,
+    pub(super) name: Name,
+    pub(super) document: Option<Value>,
+    /// What happened to it.
+    pub(super) what: What,
 }
 
 /// One entry of a full record.
@@ -115,6 +124,8 @@ pub(super) struct Whole {
     pub(super) documents: Documents,
     /// The revision that made each rule what it is. One that is not named may have changed with the newest.
     pub(super) since: BTreeMap<Entry, u64>,
+    /// The newest revision of each workspace.
+    pub(super) newest: BTreeMap<Name, u64>,
 }
 
 /// The file: the record, and the SHA-256 of its text.
@@ -137,9 +148,27 @@ impl Record {
             kind: *kind,
             name: name.clone(),
             document: document.clone(),
+            what: What::of(false, document.is_some()),
         };
         let changes = changes.iter().map(written).collect();
-        Self { format: FORMAT, revision, after, workspace: workspace.clone(), at: at.0, changes, joined: None, full: None }
+        Self {
+            format: FORMAT,
+            revision,
+            after,
+            workspace: workspace.clone(),
+            at: at.0,
+            changes,
+            note: Note::default(),
+            joined: None,
+            full: None,
+            newest: None,
+        }
+    }
+
+    /// With what is said of it, and what happened to each of its entries, in their order.
+    pub(super) fn noted(mut self, note: Note, changes: &[Change]) -> Self {
+        self.changes.iter_mut().zip(changes).for_each(|(written, change)| written.what = change.what);
+        Self { note, ..self }
     }
 
     pub(super) fn with_joined(self, joined: Vec<Name>) -> Self {
@@ -152,6 +181,7 @@ impl Record {
 
     fn apply_to(self, whole: &mut Whole) {
         let entry = |kind, name| Entry { workspace: self.workspace.clone(), kind, name };
+        whole.newest.insert(self.workspace.clone(), self.revision);
         match self.joined {
             Some(joined) => whole.since.extend(joined.into_iter().map(|name| (entry(Kind::Rule, name), self.revision))),
             // It may have been any of them.
@@ -177,6 +207,17 @@ impl Record {
             }
         }
     }
+}
+
+/// A record without what it holds beside its changes.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head {
+    pub(super) revision: u64,
+    pub(super) workspace: Name,
+    pub(super) at: u64,
+    pub(super) changes: Vec<Written>,
+    #[serde(default)]
+    pub(super) note: Note,
 }
 
 /// What the records tell: the documents as of a revision.
@@ -242,7 +283,8 @@ impl Revisions {
     /// Commits a revision: when this returns, it is on disk. A full record is handed all documents.
     pub(super) fn commit(&self, mut record: Record, all: Option<Whole>) -> Result<(), FileSystemError> {
         record.full = all.map(|all| {
-            let Whole { documents, since } = all;
+            let Whole { documents, since, newest } = all;
+            record.newest = Some(newest);
             let held = |(entry, document)| {
                 let since = since.get(&entry).copied().unwrap_or_default();
                 let Entry { workspace, kind, name } = entry;
@@ -330,6 +372,28 @@ impl Revisions {
         Ok((told.revision == revision).then_some(told.whole.documents))
     }
 
+    /// The heads of the records below a number, newest first, each read when its turn comes; of a damaged one nothing.
+    pub(super) fn newest_below(
+        &self,
+        number: u64,
+    ) -> Result<impl Iterator<Item = Result<(u64, Option<Head>), RecordsError>> + use<>, RecordsError> {
+        let listed = self.listed()?.into_iter().rev().skip_while(move |(listed, _)| *listed >= number);
+        Ok(listed.map(|(number, path)| Ok((number, read_head(&path)?))))
+    }
+
+    /// The head of one record.
+    pub(super) fn head(&self, number: u64) -> Result<Option<Head>, RecordsError> {
+        match self.listed()?.get(&number) {
+            Some(path) => read_head(path),
+            None => Ok(None),
+        }
+    }
+
+    /// The oldest revision of which the records tell everything.
+    pub(super) fn oldest(&self) -> Result<Option<u64>, RecordsError> {
+        Ok(self.listed()?.into_iter().find(|(_, path)| is_full(path)).map(|(number, _)| number))
+    }
+
     /// The components that any kept record names. Reads them all.
     ///
     /// # Errors
@@ -362,7 +426,7 @@ impl Revisions {
     }
 
     /// The oldest record that is kept; 0: there is none.
-    pub(super) fn oldest(&self) -> Result<u64, FileSystemError> {
+    pub(super) fn oldest_kept(&self) -> Result<u64, FileSystemError> {
         Ok(self.listed()?.first_key_value().map_or(0, |(oldest, _)| *oldest))
     }
 
@@ -399,7 +463,8 @@ impl Told {
 }
 
 fn begun_with(record: Record) -> Told {
-    let mut whole = Whole::default();
+    let mut whole = Whole { newest: record.newest.unwrap_or_default(), ..Whole::default() };
+    whole.newest.insert(record.workspace, record.revision);
     for Held { workspace, kind, name, document, since } in record.full.unwrap_or_default() {
         let entry = Entry { workspace, kind, name };
         if kind == Kind::Rule {
@@ -432,6 +497,16 @@ pub(super) enum RecordsError {
     Format(#[from] FormatError),
 }
 
+/// `None`: damaged, or removed since it was listed.
+fn read_head(path: &Path) -> Result<Option<Head>, RecordsError> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(FileSystemError::when("read", path))?,
+    };
+    let Some(text) = intact(&bytes) else { return Ok(None) };
+    Ok(Some(decoded(text, path)?))
+}
+
 /// `None`: damaged.
 fn read(path: &Path) -> Result<Option<Record>, RecordsError> {
     let bytes = fs::read(path).map_err(FileSystemError::when("read", path))?;
@@ -454,7 +529,7 @@ pub(super) fn intact(bytes: &[u8]) -> Option<&str> {
     (envelope.sha256 == checksum(envelope.record)).then(|| envelope.record.get())
 }
 
-fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
+fn decoded<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, FormatError> {
     /// What every format has.
     #[derive(Deserialize)]
     struct Any {
@@ -462,8 +537,8 @@ fn decoded(text: &str, path: &Path) -> Result<Record, FormatError> {
         format: u32,
     }
     let format = serde_json::from_str::<Any>(text).map_or(0, |any| any.format);
-    let known = |record: Record| if record.format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(record) };
-    serde_json::from_str(text).and_then(known).map_err(|source| FormatError { path: path.to_owned(), format, source })
+    let known = if format > FORMAT { Err(serde::de::Error::custom("it is newer")) } else { Ok(()) };
+    known.and_then(|()| serde_json::from_str(text)).map_err(|source| FormatError { path: path.to_owned(), format, source })
 }
 
 fn checksum(record: &RawValue) -> String {

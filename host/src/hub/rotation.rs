@@ -51,7 +51,7 @@ impl Hub {
         let clear = self.inner.seal.unseal(&Entry::new(workspace, &key), item.document.clone()).map_err(StoreError::Seal)?;
         let random = random().map_err(SealError::CannotSeal).map_err(StoreError::Seal)?;
         let (document, secret) = rotated(&key, clear, rotation, (self.inner.clock)(), &random)?;
-        let draft = Draft { entries: [(key, Some(document))].into(), prune: false };
+        let draft = Draft { entries: [(key, Some(document))].into(), ..Draft::default() };
         let mut applied = self.apply_in_turn(turn, workspace, draft).await?;
         applied.generated.push(Generated { destination: destination.clone(), secret });
         Ok(applied)
@@ -74,7 +74,7 @@ fn rotated(
     let is_private = old["value"].as_str().is_some_and(|text| text.starts_with("whsk_"));
     let version = rotation.version.unwrap_or(if is_private { KeyVersion::V1a } else { KeyVersion::V1 });
     let secret = sign::Key::text_of(version, random);
-    document["secret"] = json!({ "value": secret });
+    document["secret"] = json!({ "value": secret, "own": true });
     let mut further = vec![json!({ "secret": old, "until": rfc3339(now.plus_ms(rotation.overlap_ms)) })];
     let standing = document["secrets"].take();
     further.extend(standing.as_array().into_iter().flatten().filter(|other| !is_past(other, now)).cloned());
@@ -126,7 +126,7 @@ mod tests {
         let rotation = Rotation { overlap_ms: 1_000, version: None };
         let (rotated, secret) = rotated(&key(), document, rotation, NOW, &[7; 32]).expect("rotated");
         assert!(secret.starts_with("whsk_"), "of the same version");
-        assert_eq!(rotated["secret"], json!({ "value": secret }));
+        assert_eq!(rotated["secret"], json!({ "value": secret, "own": true }));
         assert_eq!(
             rotated["secrets"],
             json!([

@@ -1,8 +1,9 @@
 //! Sealing: each secret of a document under the data key of today, bound to its place, so that a sealed secret that is moved to another
 //! entry does not open. Only here does a secret change between clear and sealed.
 //!
-//! A secret has three forms: clear `{ "value", "ref"? }`, sealed `{ "sealed", "ref"? }`, and shown `{ "ref" }` or `{ "set": true }`. What is
-//! sealed begins with the number of its data key: `3:BASE64`.
+//! A secret has three forms: clear `{ "value", "ref"? }`, sealed `{ "sealed", "ref"? }`, and shown `{ "ref" }` or `{ "set": true }`. One that
+//! nobody declares, which the hub made or kept, is also `"own": true` in the first two. What is sealed begins with the number of its data
+//! key: `3:BASE64`.
 
 use std::{collections::BTreeSet, io};
 
@@ -122,6 +123,9 @@ fn place(entry: &Entry, pointer: &str) -> String {
 fn with_ref(mut form: Value, before: &Value) -> Value {
     if let Some(reference) = before.get("ref").filter(|reference| reference.is_string()) {
         form["ref"] = reference.clone();
+    }
+    if before["own"] == true {
+        form["own"] = true.into();
     }
     form
 }

@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) workspaces: BTreeMap<Name, Arc<Workspace>>,
     /// What of the workspaces' quotas the flows keep; no revision has it.
     pub(super) rates: Arc<HashMap<Name, ingest::WorkspaceRate>>,
+    /// The newest revision of each workspace that ever had one.
+    pub(super) newest: BTreeMap<Name, u64>,
 }
 
 /// The entries of one workspace.
@@ -72,6 +74,11 @@ impl State {
         self.workspaces.get(name).cloned().unwrap_or_default()
     }
 
+    /// The revision in force in a workspace; 0 before its first.
+    pub(super) fn revision_of(&self, workspace: &Name) -> u64 {
+        self.newest.get(workspace).copied().unwrap_or_default()
+    }
+
     pub(super) fn item(&self, workspace: &Name, key: &Key) -> Option<&Arc<Item>> {
         self.workspaces.get(workspace)?.get(key)
     }
@@ -84,7 +91,7 @@ impl State {
     pub(super) fn whole(&self) -> Whole {
         let rules = self.all().filter(|(_, key, _)| key.0 == Kind::Rule);
         let since = rules.map(|(workspace, key, item)| (Entry::new(workspace, key), item.since)).collect();
-        Whole { documents: self.documents(), since }
+        Whole { documents: self.documents(), since, newest: self.newest.clone() }
     }
 
     /// The plugins' components, canaries and pinned ones too.

@@ -18,7 +18,7 @@ impl Hub {
 
     /// The newest revision; 0 before the first.
     #[must_use]
-    pub fn revision(&self) -> u64 {
+    pub fn newest_revision(&self) -> u64 {
         self.inner.state.load().revision
     }
 }

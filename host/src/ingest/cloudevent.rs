@@ -3,6 +3,7 @@
 //! headers, its data as the body.
 
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -18,8 +19,9 @@ use crate::{
 };
 
 /// What a source's requests are. It has to be said, and is not guessed from a request: else a sender could choose how its request is read.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SourceFormat")]
 pub enum Format {
     /// CloudEvents 1.0 in binary, structured or batched mode.
     Cloudevents,

@@ -8,14 +8,16 @@ use std::io::{self, Read};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::Problem;
 
 /// A content coding (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ContentCoding")]
 pub enum Coding {
     /// Of any number of members.
     Gzip,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::answer::is_no_page;
@@ -22,8 +23,9 @@ const HEADER_BYTES_MAX: usize = 4 * 1024;
 const HOST_HEADERS: [HeaderName; 3] = [header::DATE, header::X_CONTENT_TYPE_OPTIONS, header::CONTENT_SECURITY_POLICY];
 
 /// An answer as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Answer")]
 pub struct AnswerSpec {
     /// 200 to 299; 200 unless told otherwise.
     pub status: Option<u16>,

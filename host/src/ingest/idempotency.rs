@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 use http::HeaderName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,8 +24,9 @@ const WINDOW_MS: RangeInclusive<u64> = 1_000..=30 * DAY_MS;
 const WINDOW_MS_DEFAULT: u64 = DAY_MS;
 
 /// Idempotency of a source as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Idempotency")]
 pub struct IdempotencySpec {
     /// Where the key is; the provider's id of the event (`id` of the source) otherwise.
     pub key: Option<ExtractSpec>,

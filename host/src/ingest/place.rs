@@ -1,8 +1,9 @@
 //! Where the facts of an event are, as the hub file says it: in one place, or in the first of several that has it.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use http::HeaderName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -30,8 +31,9 @@ pub enum ExtractSpec {
 }
 
 /// A place where a fact may be: exactly one of these.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Place")]
 pub struct PlaceSpec {
     /// In a header.
     pub header: Option<String>,
@@ -116,6 +118,20 @@ impl<'de> Deserialize<'de> for ExtractSpec {
             }
         }
         deserializer.deserialize_any(Places)
+    }
+}
+
+impl JsonSchema for ExtractSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "Places".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let place = generator.subschema_for::<PlaceSpec>();
+        json_schema!({
+            "description": "Where a fact of an event is, as in `{ header = \"x-event\" }`; of a list the first that has it.",
+            "anyOf": [place, { "type": "array", "items": place, "minItems": 1 }],
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::event::{Invalid, Timestamp};
@@ -17,8 +18,9 @@ const SECOND_MICROS: u64 = 1_000_000;
 const MINUTE_MICROS: u64 = 60 * SECOND_MICROS;
 
 /// How many requests a source takes, as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SourceRate")]
 pub struct RateSpec {
     /// 1 to 10000.
     pub per_second: Option<u32>,

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,8 +32,9 @@ use crate::{
 };
 
 /// A source as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Source")]
 pub struct Spec {
     /// How its requests are verified. `{ scheme = "none" }` has to be said.
     pub verify: verify::Spec,

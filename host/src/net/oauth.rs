@@ -9,6 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::{HeaderValue, Request, Uri, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub struct ClientCredentials {
 }
 
 /// How the client shows who it is (RFC 6749, section 2.3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuthentication {
     /// In the `authorization` header, which all endpoints have to know.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use prometheus_client::registry::Registry;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -28,7 +29,7 @@ const VERSIONS_MAX: usize = 4_096;
 pub const TRIPPED: &str = "plugin-tripped";
 
 /// What becomes of events while a plugin is tripped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFault {
     /// They wait until it is well again, or another version takes its place.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -10,12 +11,15 @@ use super::Bound;
 use crate::event::{Digest, EventId, Invalid};
 
 /// A canary as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Canary")]
 pub struct CanarySpec {
     /// The version: `sha256:` and 64 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: String,
     /// Its share of the events: 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
     pub percent: u8,
 }
 

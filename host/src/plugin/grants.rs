@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq as _;
@@ -15,8 +16,9 @@ use crate::event::{Invalid, Name, Secret};
 pub const SECRETS: &[&str] = &["/grants/secrets/*"];
 
 /// Grants as the hub file declares them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Grants")]
 pub struct GrantsSpec {
     /// Secrets to compute with, each by the name that the plugin asks for.
     #[serde(default)]

@@ -2,6 +2,7 @@
 //!
 //! A [`LimitsSpec`] is refined into [`Limits`] once, at `bind`; nothing behind that sees an absent or an excessive value.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::event::Invalid;
@@ -75,8 +76,9 @@ pub(super) const TABLE_ELEMENTS_MAX: usize = 100_000;
 const MIB: usize = 1 << 20;
 
 /// Limits as the hub file declares them; what is absent has its default.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Limits")]
 pub struct LimitsSpec {
     /// All memories together. Default 64 MiB, at most 256 MiB.
     pub memory_bytes: Option<u64>,

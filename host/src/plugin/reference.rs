@@ -1,7 +1,8 @@
 //! How rules and people name a plugin: `redact`, the version that is active, or `redact@sha256:3f9c...`, that one for good.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::event::{Digest, Name, NameError};
@@ -107,6 +108,20 @@ impl<'de> Deserialize<'de> for Reference {
 impl<'de> Deserialize<'de> for Pin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Reference {
+    fn schema_name() -> Cow<'static, str> {
+        "PluginReference".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A plugin by its name, or pinned to one of its versions: `name@sha256:` and 12 to 64 digits.",
+            "pattern": "^[a-z0-9][a-z0-9_-]{0,62}(@sha256:[0-9a-f]{12,64})?$",
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, thread};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CanarySpec, GrantsSpec, LimitsSpec, OnFault, limits::COMPONENT_BYTES_MAX};
@@ -77,11 +78,15 @@ fn cores() -> usize {
 }
 
 /// A plugin as the hub file declares it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Plugin")]
 pub struct Spec {
     /// The component's bytes, uploaded before: `sha256:` and 64 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: String,
+    /// Where the hub file that declared it has the component's file. A note for who exports: the host reads no such file.
+    pub path: Option<String>,
     /// Settings, handed to the plugin as JSON.
     #[serde(default)]
     pub config: serde_json::Map<String, serde_json::Value>,

@@ -21,6 +21,7 @@ mod operator;
 mod parse;
 mod pattern;
 mod places;
+mod schema;
 mod seen;
 #[cfg(test)]
 mod tests;

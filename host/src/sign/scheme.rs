@@ -6,6 +6,7 @@ use std::fmt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
 use http::HeaderName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -15,8 +16,9 @@ use super::{Content, Key, standard_webhooks};
 use crate::event::{Invalid, Piece, Secret, is_host_owned, pieces};
 
 /// How a destination is signed for beside Standard Webhooks, as the hub file declares it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SigningScheme")]
 pub struct Spec {
     /// The scheme's name: `github`, `stripe`, `slack`, `shopify`, `svix`, or `hmac`, which takes the fields below `secret`.
     pub scheme: String,
@@ -44,8 +46,9 @@ pub struct Spec {
 pub const SECRETS: &[&str] = &["/secret"];
 
 /// The hash beneath the HMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "SigningAlgorithm")]
 pub enum Algorithm {
     /// SHA-1, for receivers that know nothing better. An HMAC does not rest on what is broken of it (RFC 6194, section 3.3).
     Sha1,
@@ -56,8 +59,9 @@ pub enum Algorithm {
 }
 
 /// How the bytes of a signature are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "SigningEncoding")]
 pub enum Encoding {
     /// Hexadecimal digits in lower case.
     Hex,

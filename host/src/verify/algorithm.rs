@@ -1,11 +1,13 @@
 //! By what a signature is made, and how its bytes are written.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How a signature is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SignatureAlgorithm")]
 pub enum Algorithm {
     /// HMAC with SHA-1: an HMAC does not rest on what is broken of it (RFC 6194, section 3.3).
     Sha1,
@@ -22,8 +24,9 @@ pub enum Algorithm {
 }
 
 /// How the bytes of a signature or of a key are written. Each has exactly one way to write them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SignatureEncoding")]
 pub enum Encoding {
     /// Hexadecimal digits in lower case.
     Hex,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ use crate::event::Invalid;
 pub(super) struct Key(Zeroizing<Vec<u8>>);
 
 /// How a secret's text becomes a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyForm {
     /// Its bytes as they are.

@@ -1,5 +1,6 @@
 //! How a source verifies, as the hub file declares it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Algorithm, Encoding, KeyForm, Scheme, TimeUnit, refine};
@@ -8,8 +9,9 @@ use crate::event::{Duration, Invalid, Name, Secret};
 /// How a source verifies, as the hub file declares it.
 ///
 /// The fields below `public_keys` belong to single schemes and are refused with any other.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Verify")]
 pub struct Spec {
     /// The scheme's name.
     pub scheme: String,

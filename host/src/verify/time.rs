@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Reason, Refusal, Request, place::Place};
 use crate::event::Timestamp;
 
 /// How a time is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum TimeUnit {
     /// Seconds since the Unix epoch.
     #[serde(rename = "s")]

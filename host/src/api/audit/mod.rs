@@ -164,7 +164,7 @@ pub(super) async fn around(parts: Parts, Call { caller, workspace }: &Call, requ
         return next.run(Request::from_parts(head, body)).await;
     }
     let audit = Arc::clone(&parts.audit);
-    let revision = move || parts.hub.revision();
+    let revision = move || parts.hub.newest_revision();
     let Action { action, kind, name, of_host } = action_of(&head);
     let entry = AuditEntry {
         workspace: (!of_host).then(|| workspace.clone()),

@@ -4,6 +4,7 @@ mod audit;
 mod chain;
 mod control;
 mod dead;
+mod hub_file;
 mod lane;
 mod main_key;
 mod moment;
@@ -17,6 +18,10 @@ pub use control::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
 };
 pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+pub use hub_file::{
+    ChangeTold, DriftTold, DriftedTold, ExportTold, FieldTold, MissingTold, PlanTold, RevisionDiffTold, RevisionTold,
+    RevisionsTold,
+};
 pub use main_key::{Rekeyed, RotateMainKey};
 pub use moment::Moment;
 pub use tenancy::{
@@ -44,8 +49,12 @@ pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
 }
 
 pub(super) fn time(at: Timestamp) -> Value {
+    rfc3339(at).into()
+}
+
+fn rfc3339(at: Timestamp) -> String {
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string().into()
+    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
 }
 
 pub(super) fn failure(failure: &Failure) -> Value {

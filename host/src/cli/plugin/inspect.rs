@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::{
-    cli::apply::component,
+    cli::hub_file::component,
     event::Digest,
     plugin::{self, About, Inspected},
 };

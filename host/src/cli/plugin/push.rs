@@ -11,7 +11,7 @@ use http::Method;
 use super::versions::tell;
 use crate::{
     api::VersionTold,
-    cli::{Hub, apply::component, client::Client, progress::Progress},
+    cli::{Hub, client::Client, hub_file::component, progress::Progress},
     event::Name,
 };
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     api::ComponentStored,
-    cli::{Hub, apply::component, client::Client},
+    cli::{Hub, client::Client, hub_file::component},
     event::Name,
 };
 

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::{fixture::Given, memory::Memory};
 use crate::{
-    cli::apply::component,
+    cli::hub_file::component,
     event::{BatchId, Digest, Event, Message, Name, Stage, StateEntry, Timestamp},
     plugin::{
         Bound, Call, Decision, Ended, Exports, Fault, Fold, FoldReason, Judged, Options, Piece, Plugins, Report, Spec, StateStore,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -39,8 +40,9 @@ const WITHIN_MS: std::ops::RangeInclusive<u64> = 1_000..=7 * DAY_MS;
 const WITHIN_MS_DEFAULT: u64 = DAY_MS / 24;
 
 /// That a destination confirms, as the hub file declares it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Confirm")]
 pub struct ConfirmSpec {
     /// How long it may take, from its answer on: `1s` to `7d`, else `1h`.
     pub within: Option<Duration>,

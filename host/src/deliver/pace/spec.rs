@@ -1,7 +1,8 @@
 //! Breaker and rates as the hub file declares them, and what makes them good ones.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
@@ -37,8 +38,9 @@ pub enum BreakerSpec {
 }
 
 /// When a breaker opens, and for how long.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Breaker")]
 pub struct BreakerSettings {
     /// It opens after this many failures in a row: 1 to 1000, else 10.
     pub failures: Option<u32>,
@@ -55,8 +57,9 @@ pub struct BreakerSettings {
 }
 
 /// How many attempts there are at most; without a setting, as many as there are places.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DestinationRate")]
 pub struct RateSpec {
     /// 1 to 10000.
     pub per_second: Option<u32>,
@@ -128,6 +131,16 @@ impl<'de> Deserialize<'de> for BreakerSpec {
             }
         }
         deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for BreakerSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "BreakerOrNone".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "boolean" }, generator.subschema_for::<BreakerSettings>()] })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::super::{
@@ -20,10 +21,12 @@ const LEASED: RangeInclusive<u32> = 1..=10_000;
 const LEASED_DEFAULT: u32 = 1_000;
 
 /// A queue that consumers fetch from, as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PullDestination")]
 pub struct PullSpec {
     /// `pull`.
+    #[schemars(schema_with = "pull_only")]
     pub kind: Kind,
     /// How long a consumer has a message that it was given, unless it asks for another time: `1s` to `12h`, else `60s`.
     pub lease: Option<Duration>,
@@ -39,6 +42,10 @@ pub struct PullSpec {
     pub secrets: Vec<FurtherSecret>,
     /// `false`: its messages wait, and nobody is given any. Else `true`.
     pub enabled: Option<bool>,
+}
+
+fn pull_only(_: &mut SchemaGenerator) -> Schema {
+    Kind::Pull.only()
 }
 
 /// A refined queue. Made by [`PullSpec::refine`] only.

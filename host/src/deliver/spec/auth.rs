@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -17,8 +18,9 @@ use crate::{
 const API_KEY_HEADER: &str = "x-api-key";
 
 /// How a destination is shown that we may send to it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Auth")]
 pub enum AuthSpec {
     /// `authorization: Bearer ...` (RFC 6750).
     Bearer {

@@ -11,6 +11,7 @@ pub(super) mod url;
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use http::{HeaderName, Method, header::AUTHORIZATION};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::{
@@ -39,11 +40,13 @@ pub use signing::FurtherSecret;
 pub use tls::TlsSpec;
 
 /// A destination as the hub file declares it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PushDestination")]
 pub struct Spec {
     /// `push`, which is meant where none is named; [`super::PullSpec`] and [`super::OnwardSpec`] are the others.
     #[serde(default)]
+    #[schemars(schema_with = "push_only")]
     pub kind: Kind,
     /// Where to: `https://` or `http://`. Its path and query may take values from the message, as in `/orders/{data.order.id}`.
     pub url: String,
@@ -88,6 +91,10 @@ pub struct Spec {
     pub enabled: Option<bool>,
 }
 
+fn push_only(_: &mut SchemaGenerator) -> Schema {
+    Kind::Push.only()
+}
+
 /// How messages reach a destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,6 +106,18 @@ pub enum Kind {
     Pull,
     /// They come in again, as events of another source.
     Hub,
+}
+
+impl Kind {
+    /// What the field of a spec may say that is of this kind.
+    pub(super) fn only(self) -> Schema {
+        let word = match self {
+            Self::Push => "push",
+            Self::Pull => "pull",
+            Self::Hub => "hub",
+        };
+        json_schema!({ "const": word })
+    }
 }
 
 /// Where `Spec` holds secrets: JSON pointers, `*` for each item of a list or map.

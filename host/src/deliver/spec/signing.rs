@@ -1,7 +1,8 @@
 //! What signs for a destination: its secret, further ones while receivers change over, and perhaps another scheme.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::Spec;
@@ -102,6 +103,30 @@ impl<'de> de::Visitor<'de> for Visitor {
 fn time<E: de::Error>(text: &str) -> Result<Timestamp, E> {
     let parsed = text.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_millisecond()).ok());
     parsed.map(Timestamp).ok_or_else(|| E::custom("a time is written as in \"2026-12-01T00:00:00Z\" (RFC 3339)"))
+}
+
+impl JsonSchema for FurtherSecret {
+    fn schema_name() -> Cow<'static, str> {
+        "FurtherSecret".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let secret = generator.subschema_for::<Secret>();
+        json_schema!({
+            "anyOf": [
+                secret,
+                {
+                    "type": "object",
+                    "properties": {
+                        "secret": secret,
+                        "until": { "type": "string", "description": "It signs until then, as in \"2026-12-01T00:00:00Z\" (RFC 3339)." },
+                    },
+                    "required": ["secret"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! TLS as one destination wants it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -8,8 +9,9 @@ use crate::{
 };
 
 /// TLS as one destination wants it, in PEM. The texts are handled as secrets, so that `file:` and `${NAME}` stand for them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Tls")]
 pub struct TlsSpec {
     /// What we show who we are by: our certificate, then those that lead to its root.
     pub client_certificate: Option<Secret>,

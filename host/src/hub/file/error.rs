@@ -9,7 +9,7 @@ use super::super::{entry::Kind, wording::did_you_mean};
 pub struct FileError {
     /// What the file was called.
     pub file: String,
-    /// From 1.
+    /// From 1; 0: no place of a file.
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
@@ -23,7 +23,9 @@ pub struct FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        if self.line > 0 {
+            write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
@@ -33,6 +35,13 @@ impl fmt::Display for FileError {
 }
 
 impl std::error::Error for FileError {}
+
+impl FileError {
+    /// What is wrong with no place of any file.
+    pub(super) fn nowhere(path: &str, message: &str) -> Self {
+        Self { file: String::new(), line: 0, column: 0, path: path.to_owned(), message: message.to_owned(), nearest: None }
+    }
+}
 
 /// A place as the file would name it.
 pub(super) fn dotted(kind: Kind, name: &str, pointer: &str) -> String {

@@ -9,35 +9,27 @@ use std::{
 
 use serde_json::Value;
 
-use super::{FileError, HubFile, Kind, dotted};
+use super::{FileError, HubFile, Kind};
 use crate::hub::wording::token;
 
 /// More than the server takes of one.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl HubFile {
-    /// Puts schemas into the place of references to their files. Paths are relative to `base`, the hub file's folder.
+    /// Puts schemas into the place of references to their files. Paths are relative to the folders of the hub files.
     ///
     /// # Errors
     /// Each file that cannot be read or holds no JSON, with the reference's place.
-    pub fn resolve_schemas(&mut self, base: &Path) -> Result<(), Vec<FileError>> {
-        let mut errors = Vec::new();
-        for (key, document) in self.entries.iter_mut().filter(|((kind, _), _)| *kind == Kind::Source) {
-            for pointer in places(document) {
-                let Some(schema) = document.pointer_mut(&pointer) else { continue };
-                let Some(path) = schema.as_str().and_then(|text| text.strip_prefix("file:")) else { continue };
-                match read(&base.join(path)) {
-                    Ok(read) => *schema = read,
-                    Err(error) => {
-                        let at = self.places.get(key).map_or(0, |places| places.of(&pointer));
-                        let message = format!("cannot read {path}: {error}");
-                        errors.push(self.lines.error(at, &dotted(key.0, key.1.as_str(), &pointer), &message));
-                    }
-                }
-            }
-        }
-        errors.sort_by_key(|error| (error.line, error.column));
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    pub fn resolve_schemas(&mut self) -> Result<(), Vec<FileError>> {
+        self.replace(|file, key, document| {
+            let pointers = if key.0 == Kind::Source { places(document) } else { Vec::new() };
+            let referred = pointers.into_iter().filter_map(|pointer| {
+                let path = document.pointer(&pointer)?.as_str()?.strip_prefix("file:")?;
+                let schema = read(&file.folder(key).join(path));
+                Some((pointer, schema.map_err(|error| format!("cannot read {path}: {error}"))))
+            });
+            referred.collect()
+        })
     }
 }
 

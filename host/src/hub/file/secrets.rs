@@ -7,39 +7,54 @@ use std::{
     path::Path,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{FileError, HubFile, dotted};
-use crate::hub::spec::secret_pointers;
+use super::{FileError, HubFile};
+use crate::hub::{entry::Key, spec::secret_pointers};
 
 /// A secret in a file of its own is a key or a token, not a book.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 impl HubFile {
-    /// Puts the values of variables and files into the place of references to them. Paths are relative to `base`, the hub file's folder.
+    /// Puts the values of variables and files into the place of references to them. Paths are relative to the folders of the hub files.
     ///
     /// # Errors
     /// Each reference that does not resolve, with its place.
-    pub fn resolve_secrets(&mut self, env: &dyn Fn(&str) -> Option<String>, base: &Path) -> Result<(), Vec<FileError>> {
-        let mut errors = Vec::new();
-        for (key, document) in &mut self.entries {
+    pub fn resolve_secrets(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Vec<FileError>> {
+        self.replace(|file, key, document| {
+            let mut replaced = Vec::new();
             for pointer in secret_pointers(key.0, document) {
-                let Some(secret) = document.pointer_mut(&pointer) else { continue };
-                let Some(text) = secret.as_str() else { continue };
-                match resolved(text, env, base) {
-                    Ok(Some(value)) => *secret = json!({ "value": value, "ref": text }),
-                    Ok(None) => {}
-                    Err(message) => {
-                        let at = self.places.get(key).map_or(0, |places| places.of(&pointer));
-                        errors.push(self.lines.error(at, &dotted(key.0, key.1.as_str(), &pointer), &message));
-                    }
+                let Some(text) = document.pointer(&pointer).and_then(Value::as_str) else { continue };
+                let value = resolved(text, env, file.folder(key)).transpose();
+                replaced.extend(value.map(|value| (pointer, value.map(|value| json!({ "value": value, "ref": text })))));
+            }
+            replaced
+        })
+    }
+
+    /// Replaces values of entries, each at its pointer, or collects why they cannot be.
+    pub(super) fn replace(&mut self, find: impl Fn(&Self, &Key, &Value) -> Vec<Replaced>) -> Result<(), Vec<FileError>> {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for (key, document) in &self.entries {
+            for (pointer, value) in find(self, key, document) {
+                match value {
+                    Ok(value) => values.push((key.clone(), pointer, value)),
+                    Err(message) => errors.push(self.error(key, &pointer, &message)),
                 }
             }
         }
-        errors.sort_by_key(|error| (error.line, error.column));
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        for (key, pointer, value) in values {
+            if let Some(place) = self.entries.get_mut(&key).and_then(|document| document.pointer_mut(&pointer)) {
+                *place = value;
+            }
+        }
+        errors.sort_by_key(|(file, error)| (*file, error.line, error.column));
+        if errors.is_empty() { Ok(()) } else { Err(errors.into_iter().map(|(_, error)| error).collect()) }
     }
 }
+
+/// What comes to stand at a pointer, or why nothing does.
+pub(super) type Replaced = (String, Result<Value, String>);
 
 /// What a reference stands for; `None`: the text is the secret itself.
 fn resolved(text: &str, env: &dyn Fn(&str) -> Option<String>, base: &Path) -> Result<Option<String>, String> {

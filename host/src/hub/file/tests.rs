@@ -48,7 +48,7 @@ fn a_good_file_becomes_a_draft() {
     let digest = Digest::of(b"component");
     file.set_digest(&redact.1, &digest);
     assert_eq!(file.entries.len(), 4);
-    let plugin = json!({ "digest": digest.to_string(), "config": { "fields": ["sender.email"] } });
+    let plugin = json!({ "path": "plugins/redact.wasm", "digest": digest.to_string(), "config": { "fields": ["sender.email"] } });
     assert_eq!(file.entries[&redact], plugin);
 }
 
@@ -56,16 +56,17 @@ fn a_good_file_becomes_a_draft() {
 fn secrets_are_resolved_where_the_client_is() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("crm.key"), "whsec_x\n").expect("written");
-    let mut file = read(GOOD, "hub.toml").expect("a good file");
+    let in_folder =
+        |folder: &Path| read_all(&[Text { label: "hub.toml", text: GOOD, folder }], Names::Declared).expect("a good file");
+    let mut file = in_folder(folder.path());
     let env = |name: &str| (name == "GITHUB_WEBHOOK_SECRET").then(|| "hush".to_owned());
-    file.resolve_secrets(&env, folder.path()).expect("resolved");
+    file.resolve_secrets(&env).expect("resolved");
     let secret = &file.entries[&key(Kind::Source, "github")]["verify"]["secret"];
     assert_eq!(secret, &json!({ "value": "hush", "ref": "${GITHUB_WEBHOOK_SECRET}" }));
     let secret = &file.entries[&key(Kind::Destination, "crm")]["secret"];
     assert_eq!(secret, &json!({ "value": "whsec_x", "ref": "file:crm.key" }));
 
-    let mut file = read(GOOD, "hub.toml").expect("a good file");
-    let errors = file.resolve_secrets(&|_| None, &folder.path().join("nowhere")).expect_err("neither is there");
+    let errors = in_folder(&folder.path().join("nowhere")).resolve_secrets(&|_| None).expect_err("neither is there");
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(told[0], "hub.toml:3:40: sources.github.verify.secret: the environment variable GITHUB_WEBHOOK_SECRET is not set");
     assert!(told[1].starts_with("hub.toml:11:10: destinations.crm.secret: cannot read crm.key: "), "{told:?}");
@@ -74,7 +75,7 @@ fn secrets_are_resolved_where_the_client_is() {
 #[test]
 fn a_reference_is_a_whole_text() {
     let mut file = read("[destinations.a]\nurl = \"x\"\nsecret = \"Bearer ${X}\"", "f").expect("a good file");
-    assert_eq!(file.resolve_secrets(&|_| Some("x".into()), ".".as_ref()).map_err(|errors| errors.len()), Err(1));
+    assert_eq!(file.resolve_secrets(&|_| Some("x".into())).map_err(|errors| errors.len()), Err(1));
 }
 
 #[test]
@@ -162,4 +163,44 @@ fn settings_are_no_place_for_secrets() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].starts_with("hub.toml:3:20: plugins.p.config.token: settings are no place for secrets"), "{told:?}");
     assert!(told[1].starts_with("hub.toml:3:41: plugins.p.config.more[1]: "), "{told:?}");
+}
+
+fn all_told(texts: &[(&str, &str)], names: Names) -> Vec<String> {
+    let texts: Vec<_> = texts.iter().map(|&(label, text)| Text { label, text, folder: Path::new("") }).collect();
+    read_all(&texts, names).expect_err("bad files").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn several_files_are_one() {
+    let (rules, ways) = ("[rules.r]\ndestinations = [\"d\"]\n", "[destinations.d]\nurl = \"https://d\"\n");
+    let texts = [("rules.toml", rules), ("ways.toml", ways)].map(|(label, text)| Text { label, text, folder: Path::new("") });
+    let file = read_all(&texts, Names::Declared).expect("they fit");
+    assert_eq!(file.entries.len(), 2);
+    let problem = Problem { kind: Kind::Destination, name: "d".into(), pointer: "/url".into(), message: "no".into() };
+    assert_eq!(file.locate(&problem).to_string(), "ways.toml:2:7: destinations.d.url: no");
+
+    let twice = all_told(&[("a.toml", ways), ("b.toml", &format!("\n{ways}"))], Names::Declared);
+    assert_eq!(twice, ["b.toml:2:15: destinations.d: declared twice: a.toml:1:15 has one too"]);
+    let all =
+        all_told(&[("a.toml", "[rules.r]\nplugns = []\n"), ("b.toml", "[sources.\n"), ("c.toml", "[source]\n")], Names::Declared);
+    let files: Vec<&str> = all.iter().map(|error| &error[..6]).collect();
+    assert!(files.starts_with(&["a.toml", "b.toml"]) && files.last() == Some(&"c.toml"), "{all:?}");
+}
+
+#[test]
+fn what_stands_on_the_hub_may_be_named_where_it_stays() {
+    let text = "[rules.r]\ndestinations = [\"d\"]\n[sources.s]\nverify = { scheme = \"plugin\", plugin = \"p\" }\n\
+                [destinations.on]\nkind = \"hub\"\nsource = \"t\"\n";
+    let texts = [Text { label: "f", text, folder: Path::new("") }];
+    assert!(read_all(&texts, Names::Standing).is_ok());
+    let told = all_told(&[("f", text)], Names::Declared);
+    assert_eq!(told[0], "f:2:17: rules.r.destinations[0]: no destination is called `d`");
+    assert_eq!(told[1], "f:4:40: sources.s.verify.plugin: no plugin is called `p`");
+    assert_eq!(told[2], "f:7:10: destinations.on.source: no source is called `t`, did you mean `s`?");
+}
+
+#[test]
+fn a_secret_may_be_said_to_stay() {
+    let text = "[destinations.d]\nurl = \"https://d\"\nsecret = { set = true }\nsecrets = [{ secret = { set = true }, until = \"2030-01-01T00:00:00Z\" }]\n";
+    assert!(read(text, "f").is_ok());
 }

@@ -80,7 +80,7 @@ impl World {
     /// Puts sources of these names.
     async fn put(&self, workspace: &Name, sources: &[&str]) -> Result<(), HubError> {
         let source = |text: &&str| ((Kind::Source, name(text)), Some(json!({ "verify": { "scheme": "none" } })));
-        self.hub.apply(workspace, Draft { entries: sources.iter().map(source).collect(), prune: false }).await.map(drop)
+        self.hub.apply(workspace, Draft { entries: sources.iter().map(source).collect(), ..Draft::default() }).await.map(drop)
     }
 
     fn file(&self) -> PathBuf {
@@ -417,7 +417,7 @@ async fn a_quota_keeps_from_growing_and_takes_nothing_away() {
         let source = json!({ "verify": { "scheme": "none" } });
         let mut entries = std::collections::BTreeMap::from([((Kind::Source, name(come)), Some(source))]);
         entries.extend(gone.iter().map(|gone| ((Kind::Source, name(gone)), None)));
-        Draft { entries, prune: false }
+        Draft { entries, ..Draft::default() }
     };
     world.hub.apply(&acme, replaced("d", &["a"])).await.expect("no more than before");
     world.hub.apply(&acme, replaced("e", &["b", "c"])).await.expect("fewer");

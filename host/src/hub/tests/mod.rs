@@ -31,11 +31,11 @@ fn name(text: &str) -> Name {
 
 fn put(entries: &[(Kind, &str, Value)]) -> Draft {
     let entry = |(kind, text, document): &(Kind, &str, Value)| ((*kind, name(text)), Some(document.clone()));
-    Draft { entries: entries.iter().map(entry).collect(), prune: false }
+    Draft { entries: entries.iter().map(entry).collect(), ..Draft::default() }
 }
 
 fn delete(kind: Kind, text: &str) -> Draft {
-    Draft { entries: [((kind, name(text)), None)].into(), prune: false }
+    Draft { entries: [((kind, name(text)), None)].into(), ..Draft::default() }
 }
 
 fn source(secret: &str) -> (Kind, &'static str, Value) {

@@ -103,8 +103,10 @@ async fn a_plugin_that_a_rule_uses_stays() {
     let refused = world.apply(delete(Kind::Plugin, "redact")).await;
     assert!(matches!(refused, Err(HubError::InUse(_))), "{refused:?}");
     let moved = put(&[(Kind::Rule, "issues", json!({ "destinations": ["crm"] }))]);
-    let both =
-        Draft { entries: [moved.entries, delete(Kind::Plugin, "redact").entries].into_iter().flatten().collect(), prune: false };
+    let both = Draft {
+        entries: [moved.entries, delete(Kind::Plugin, "redact").entries].into_iter().flatten().collect(),
+        ..Draft::default()
+    };
     assert_eq!(world.apply(both).await.expect("once the rule lets go").changes.len(), 2);
 }
 

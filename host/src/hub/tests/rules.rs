@@ -46,7 +46,7 @@ async fn each_draft_is_in_the_index_when_it_is_applied() {
     let of_several = Draft {
         entries: [(step(101), Some(of_type("new"))), (step(102), None), ((Kind::Rule, name("rule-102-b")), Some(of_type("new")))]
             .into(),
-        prune: false,
+        ..Draft::default()
     };
     world.apply(of_several).await.expect("applied");
     assert_eq!(world.found("new"), ["a", "rule-012-b", "rule-100", "rule-101", "rule-102-b"]);
@@ -75,7 +75,7 @@ async fn pieces_of_the_index_are_joined_afterwards() {
     world.apply(many(|n| format!("type-{n}"))).await.expect("applied");
     for n in 0..2 {
         let rules = (0..MANY / 2).map(|of| ((Kind::Rule, name(&format!("more-{n}-{of:03}"))), Some(of_type("more"))));
-        world.apply(Draft { entries: rules.collect(), prune: false }).await.expect("applied");
+        world.apply(Draft { entries: rules.collect(), ..Draft::default() }).await.expect("applied");
     }
     let inner = world.hub.inner.clone();
     let joining = tokio::task::spawn_blocking(move || inner.compact_until_well(&Name::default_workspace()));

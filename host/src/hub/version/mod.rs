@@ -133,6 +133,12 @@ impl Versions {
         lines.get(&(workspace.clone(), plugin.clone())).cloned().unwrap_or_default()
     }
 
+    /// The versions of a workspace's plugins.
+    pub(super) fn digests_of(&self, workspace: &Name) -> Vec<Digest> {
+        let own = self.all().into_iter().filter(|(place, _)| place.0 == *workspace);
+        own.flat_map(|(_, line)| line.digests().collect::<Vec<_>>()).collect()
+    }
+
     /// What there is of all plugins.
     fn all(&self) -> Vec<(Place, Arc<Line>)> {
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);

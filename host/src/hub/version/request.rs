@@ -179,7 +179,7 @@ impl Hub {
     fn edited(&self, workspace: &Name, plugin: &Name, edit: impl FnOnce(&mut Value)) -> Draft {
         let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
         edit(&mut document);
-        Draft { entries: BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]), prune: false }
+        Draft { entries: BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]), ..Draft::default() }
     }
 
     pub(super) fn check_ready(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<(), HubError> {
@@ -270,6 +270,8 @@ fn make_active(document: &mut Value, digest: Digest) {
         drop(document.as_object_mut().and_then(|document| document.remove("canary")));
     }
     document["digest"] = digest;
+    // It is no longer what the hub file's path stands for.
+    drop(document.as_object_mut().and_then(|document| document.remove("path")));
 }
 
 fn no_version(plugin: &Name, message: &str) -> HubError {

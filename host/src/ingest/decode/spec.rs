@@ -1,7 +1,8 @@
 //! What a source decodes, as the hub file says it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -57,6 +58,26 @@ impl<'de> Deserialize<'de> for DecodeSpec {
             }
         }
         deserializer.deserialize_any(Kind)
+    }
+}
+
+impl JsonSchema for DecodeSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "Decode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "enum": ["form", "xml"] },
+                {
+                    "type": "object",
+                    "properties": { "form_field": { "type": "string", "minLength": 1 } },
+                    "required": ["form_field"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
     }
 }
 

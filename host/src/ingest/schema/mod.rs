@@ -15,6 +15,7 @@ use std::{
 
 use http::StatusCode;
 use jsonschema::Validator;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -31,7 +32,7 @@ pub(super) const JUDGED_AT_ONCE: usize = 4;
 const MESSAGE_CHARS_MAX: usize = 300;
 
 /// What becomes of an event that does not fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnInvalid {
     /// Its sender is told, and nothing is stored.

@@ -1,0 +1,98 @@
+//! Applying a hub file, and telling what that would do.
+
+use axum::extract::State;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Parts,
+    access::Call,
+    documents::{REFUSALS, commit, hub_problem},
+    openapi::{Checked, DOCUMENT_BYTES_MAX, Document, Json, Routes, post},
+    wire::{Applied, ApplyRequest, PlanTold},
+};
+use crate::{
+    event::Name,
+    hub::{Draft, Kind, Note, Origin, Scope},
+    ingest::Problem,
+};
+
+/// What may be said of a revision, in characters.
+const MESSAGE_CHARS_MAX: usize = 500;
+
+pub(super) fn routes() -> Routes {
+    let apply = post("/v1/apply", Scope::Rules, apply)
+        .named("apply", "Apply a hub file: all of it or, where anything is wrong, nothing")
+        .told(
+            "Where it changes plugins, the key needs the scope `plugins` too. With `dry_run` nothing is applied, and the answer tells \
+             what would change and what would be refused.",
+        )
+        .body_bytes_max(DOCUMENT_BYTES_MAX)
+        .refuses(REFUSALS)
+        .refuses(&["revision-changed"]);
+    Routes::tagged("Hub file").add(apply)
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ApplyQuery {
+    /// Whether what the file does not name goes.
+    #[serde(default)]
+    prune: bool,
+    /// Whether nothing is done and only told what would be.
+    #[serde(default)]
+    dry_run: bool,
+    /// The revision that it was made to; after another one it is refused.
+    expect: Option<u64>,
+    /// What is said of it.
+    message: Option<String>,
+}
+
+/// What was done, or would be.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Answer {
+    Applied(Applied),
+    Plan(PlanTold),
+}
+
+async fn apply(
+    State(parts): State<Parts>,
+    call: Call,
+    Checked(query): Checked<ApplyQuery>,
+    Document(request): Document<ApplyRequest>,
+) -> Result<Json<Answer>, Problem> {
+    let ApplyQuery { prune, dry_run, expect, message } = query;
+    let entries = request.into_entries().map(|(key, document)| (key, Some(document))).collect();
+    let draft = Draft { entries, prune, expect, note: note(Origin::HubFile, message, &call)? };
+    if dry_run {
+        let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
+        return Ok(Json(Answer::Plan(PlanTold::of(plan))));
+    }
+    if changes_plugins(&parts, &call.workspace, &draft) {
+        call.needs(Scope::Plugins)?;
+    }
+    let Json(applied) = commit(&parts, &call.workspace, draft).await?;
+    Ok(Json(Answer::Applied(applied)))
+}
+
+/// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.
+fn changes_plugins(parts: &Parts, workspace: &Name, draft: &Draft) -> bool {
+    let stands = parts.hub.list(workspace, Kind::Plugin);
+    let named = |name: &Name| draft.entries.contains_key(&(Kind::Plugin, name.clone()));
+    let changed = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin).any(|((_, name), document)| {
+        let standing = stands.iter().find(|(other, _)| other == name).map(|(_, document)| document);
+        standing != document.as_ref()
+    });
+    changed || (draft.prune && stands.iter().any(|(name, _)| !named(name)))
+}
+
+/// What a revision's record says.
+pub(super) fn note(origin: Origin, message: Option<String>, call: &Call) -> Result<Note, Problem> {
+    if message.as_ref().is_some_and(|message| message.chars().count() > MESSAGE_CHARS_MAX) {
+        let detail = format!("message: longer than {MESSAGE_CHARS_MAX} characters");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
+    }
+    Ok(Note { origin, by: Some(call.caller.key.clone()), message })
+}

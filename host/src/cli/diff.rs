@@ -1,0 +1,45 @@
+//! `sluicebox diff FILE...`: tells what `apply` would change, and changes nothing; components are not even uploaded.
+
+use super::{
+    Hub,
+    client::Client,
+    difference,
+    exit::Exit,
+    hub_file::{Files, HubFiles},
+};
+use crate::api::PlanTold;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    hub: Hub,
+}
+
+pub(super) async fn run(Arguments { files, hub }: Arguments) -> anyhow::Result<Exit> {
+    let mut read = HubFiles::read(&files)?;
+    read.digest()?;
+    let client = Client::new(&hub)?;
+    let plan: PlanTold = read.post(&client, &[("dry_run", "true".to_owned())]).await?;
+    if hub.json {
+        println!("{}", serde_json::to_string_pretty(&plan)?);
+    } else {
+        tell(&plan);
+    }
+    read.refuse(&plan)?;
+    Ok(if plan.changes.is_empty() { Exit::Done } else { Exit::Differs })
+}
+
+fn tell(plan: &PlanTold) {
+    print!("{}", difference::told(&plan.changes));
+    for missing in &plan.missing_components {
+        let (plugin, digest) = (&missing.plugin, &missing.digest);
+        println!("plugin {plugin}: {digest} is not uploaded yet; apply does that, and checks then what hangs on it");
+    }
+    match plan.changes.len() {
+        0 => println!("nothing to change, revision {}", plan.revision),
+        1 => println!("1 change to revision {}", plan.revision),
+        changes => println!("{changes} changes to revision {}", plan.revision),
+    }
+}
