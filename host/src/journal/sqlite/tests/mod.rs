@@ -1,6 +1,7 @@
 //! Tests of the engine: real files in a temporary folder, and a clock that stands still until it is moved.
 
 mod acknowledge;
+mod backlog;
 mod batches;
 mod commits;
 mod dead;
