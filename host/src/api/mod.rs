@@ -19,6 +19,7 @@ mod diff;
 mod documents;
 mod events;
 mod explain;
+mod health;
 mod host;
 mod message;
 mod openapi;
@@ -49,6 +50,7 @@ use axum::{Router, middleware};
 use http::StatusCode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use access::authorize;
 use openapi::Routes;
@@ -83,6 +85,8 @@ pub struct Parts {
     pub tails: Arc<Tails>,
     /// All metrics.
     pub registry: Arc<Registry>,
+    /// True from the moment on that the host is told to stop.
+    pub draining: watch::Receiver<bool>,
 }
 
 /// The routes of operators.

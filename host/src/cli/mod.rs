@@ -12,6 +12,7 @@ mod descriptors;
 mod destinations;
 mod explain;
 mod listen;
+mod observed;
 mod openapi;
 mod plugin;
 mod pull;

@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
-use tracing_subscriber::{fmt, prelude::*, reload};
+use tracing_subscriber::{prelude::*, reload};
 
 use super::{
-    descriptors,
+    descriptors, observed,
     reload::{Hangups, Reloads},
     service_manager,
     settings::Flags,
@@ -27,12 +27,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { flags }: Arguments) -> anyhow::Result<()> {
-    let (given, settings) = flags.read()?;
+    let (given, mut settings) = flags.read()?;
+    observed::from_opentelemetry(&mut settings, |name| env::var(name).ok())?;
     let (filter, log) = reload::Layer::new(settings.process.log.filter());
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
-        .init();
+    tracing_subscriber::registry().with(filter).with(observed::lines(settings.process.log_format)).init();
     #[cfg(debug_assertions)]
     crate::failpoint::arm(env::var(crate::failpoint::VARIABLE).ok().as_deref())?;
     // Before anything is opened, so that an early signal ends the host in order as well.

@@ -41,8 +41,23 @@ fn fields(path: &str, value: &dyn Debug) -> Vec<String> {
 fn every_field_of_every_part_has_a_setting() {
     let Settings { config, process } = Settings::default();
     // Without `..`, so that a new part is not forgotten here.
-    let Config { data: _, clock: _, ingest, dispatch, deliver, net, versioning, plugin, journal, api, retention } = &config;
-    let parts: [(&str, &dyn Debug); 10] = [
+    // `shutdown_delay_seconds` of the process sets the one in milliseconds.
+    let Config {
+        data: _,
+        clock: _,
+        ingest,
+        dispatch,
+        deliver,
+        net,
+        versioning,
+        plugin,
+        journal,
+        api,
+        retention,
+        trace,
+        shutdown_delay_ms: _,
+    } = &config;
+    let parts: [(&str, &dyn Debug); 11] = [
         ("process", &process),
         ("config.ingest", ingest),
         ("config.dispatch", dispatch),
@@ -53,6 +68,7 @@ fn every_field_of_every_part_has_a_setting() {
         ("config.journal", journal),
         ("config.api", api),
         ("config.retention", retention),
+        ("config.trace", trace),
     ];
     let fields: BTreeSet<String> = parts.iter().flat_map(|(path, part)| fields(path, part)).collect();
     let set: BTreeSet<String> = table::all().map(|setting| setting.field.to_owned()).collect();
