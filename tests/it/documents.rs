@@ -207,7 +207,9 @@ async fn the_pages_queue_is_fetched_from() {
 /// Every `sluicebox ...` of the pages is a command that there is, with flags that there are.
 #[test]
 fn the_commands_that_pages_name_are_there() {
-    for name in ["README.md", "docs/plugins.md", "docs/sources.md", "docs/destinations.md", "docs/operations.md"] {
+    for name in
+        ["README.md", "docs/plugins.md", "docs/sources.md", "docs/destinations.md", "docs/operations.md", "docs/observability.md"]
+    {
         for block in blocks(&page(name), "sh") {
             for line in block.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("sluicebox ")) {
                 let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('-')).collect();

@@ -4,6 +4,7 @@
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
 mod api;
+pub mod collector;
 mod detour;
 pub mod figures;
 pub mod fuzz;
@@ -11,10 +12,12 @@ pub mod github;
 pub mod guests;
 mod host;
 pub mod lanes;
+pub mod metrics;
 pub mod patterns;
 pub mod pending;
 pub mod power;
 pub mod process;
+pub mod promql;
 mod receiver;
 pub mod signed;
 pub mod soak;
