@@ -19,12 +19,18 @@ pub mod hub;
 pub mod ingest;
 pub mod journal;
 pub mod net;
+pub mod observe;
 pub mod plugin;
 pub mod route;
 pub mod sign;
 pub mod verify;
 
-use std::{path::PathBuf, pin::pin, sync::Arc};
+use std::{
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, bail};
 use arc_swap::access::{DynAccess, Map};
@@ -45,6 +51,7 @@ use crate::{
     hub::{Hub, Snapshot},
     ingest::Door,
     journal::Journal,
+    observe::Tracer,
     plugin::Plugins,
     sign::TokenKey,
 };
@@ -84,6 +91,8 @@ pub struct Host {
     door: Door,
     audit: Arc<api::Audit>,
     backups: Arc<Backups>,
+    tracer: Tracer,
+    export: Option<observe::Export>,
     admin_key_made: bool,
 }
 
@@ -93,6 +102,8 @@ impl Host {
         let clock = Arc::clone(&config.clock);
         backup::refuse_unfinished(&config.data)?;
         let mut registry = Registry::default();
+        observe::register(&mut registry, SystemTime::now());
+        let (tracer, export) = Tracer::start(&config.trace, &mut registry).context("traces cannot be sent")?;
         let live = Arc::new(Live::new(config.clone(), &mut registry));
         let door = Door::open(live.piece(|config| &config.ingest), &mut registry);
         let door = door.context("the certificates could not be used")?;
@@ -121,7 +132,24 @@ impl Host {
         let audit = api::Audit::new(Arc::clone(&journal), Arc::clone(&clock), &mut registry);
         let backups = Backups::new(backup::Options::of(&config.data, &config.journal), &hub, &journal, &clock, &mut registry);
         let backups = Arc::new(backups.context("what an unfinished backup left could not be removed")?);
-        Ok(Self { config, live, clock, registry, plugins, client, journal, hub, paces, door, audit, backups, admin_key_made })
+        hub::register(&hub, &mut registry);
+        Ok(Self {
+            config,
+            live,
+            clock,
+            registry,
+            plugins,
+            client,
+            journal,
+            hub,
+            paces,
+            door,
+            audit,
+            backups,
+            tracer,
+            export,
+            admin_key_made,
+        })
     }
 
     /// The file of the admin key, where this is the data folder's first start.
@@ -141,9 +169,10 @@ impl Host {
     pub async fn serve(mut self, listeners: impl Into<Listeners>, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Listeners { senders, operators } = listeners.into();
         let (stop, stopped) = watch::channel(false);
+        let (drain, draining) = watch::channel(false);
         let (behind, delivering) = self.start_behind_the_journal(&stopped)?;
         self.audit.host("host.start", Some(env!("CARGO_PKG_VERSION").to_owned())).await;
-        let Routers { ways_in, api } = self.routers(&delivering, &stopped);
+        let Routers { ways_in, api } = self.routers(&delivering, &stopped, draining);
         let keeping = self.keep_journal(stop.subscribe());
         let serving = async {
             let Some(operators) = operators else {
@@ -152,8 +181,13 @@ impl Host {
             let admin = self.door.another().serve(operators, api::router(api.clone()), stopped.clone());
             tokio::join!(self.door.serve(senders, ways_in.merge(api::for_senders(api)), stopped), admin);
         };
+        let delay = Duration::from_millis(self.config.shutdown_delay_ms);
         let stopping = async {
             shutdown.await;
+            drain.send_replace(true);
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
             stop.send_replace(true);
         };
         let mut flows = JoinSet::new();
@@ -180,6 +214,9 @@ impl Host {
         self.audit.host("host.stop", None).await;
         self.journal.close().await.context("the journal could not be closed")?;
         self.hub.close();
+        if let Some(export) = self.export {
+            export.close().await;
+        }
         Ok(())
     }
 
@@ -197,6 +234,7 @@ impl Host {
             history: Arc::clone(&self.hub) as Arc<dyn dispatch::History>,
             plugins: Arc::clone(&self.plugins),
             clock: Arc::clone(&self.clock),
+            tracer: self.tracer.clone(),
             shutdown: stopped.clone(),
         };
         let deliver_parts = deliver::Parts {
@@ -204,6 +242,7 @@ impl Host {
             book: self.piece(|snapshot| &snapshot.deliver),
             paces: Arc::clone(&self.paces),
             client: self.client.clone(),
+            tracer: self.tracer.clone(),
             clock: Arc::clone(&self.clock),
             token_key,
             callbacks,
@@ -226,12 +265,18 @@ impl Host {
     }
 
     /// Flow 1's ways in, and what the API is made of.
-    fn routers(&mut self, delivering: &deliver::Ways, stopped: &watch::Receiver<bool>) -> Routers {
+    fn routers(
+        &mut self,
+        delivering: &deliver::Ways,
+        stopped: &watch::Receiver<bool>,
+        draining: watch::Receiver<bool>,
+    ) -> Routers {
         let ingest_parts = ingest::Parts {
             journal: Arc::clone(&self.journal),
             book: self.piece(|snapshot| &snapshot.ingest),
             plugins: Arc::clone(&self.plugins),
             client: self.client.clone(),
+            tracer: self.tracer.clone(),
             clock: Arc::clone(&self.clock),
         };
         let (ways_in, publisher) = ingest::router(self.live.piece(|config| &config.ingest), ingest_parts, &mut self.registry);
@@ -248,7 +293,7 @@ impl Host {
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
         let (audit, backups) = (Arc::clone(&self.audit), Arc::clone(&self.backups));
-        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, audit, backups, registry };
+        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, audit, backups, registry, draining };
         Routers { ways_in, api }
     }
 

@@ -252,6 +252,7 @@ fn the_commands_that_pages_name_are_there() {
         "docs/operations.md",
         "docs/security.md",
         "docs/hub-file.md",
+        "docs/observability.md",
         "docs/cli.md",
     ];
     for name in pages {

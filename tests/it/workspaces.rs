@@ -29,7 +29,7 @@ fn draft(toml: &str) -> Draft {
         let documents = tables[kind.as_str()].as_object().cloned().unwrap_or_default();
         documents.into_iter().map(move |(text, document)| ((kind, name(&text)), Some(document)))
     };
-    Draft { entries: Kind::ALL.into_iter().flat_map(of_kind).collect(), prune: false }
+    Draft { entries: Kind::ALL.into_iter().flat_map(of_kind).collect(), ..Draft::default() }
 }
 
 /// The same names in each workspace; only where messages go tells them apart.

@@ -5,6 +5,7 @@
 
 mod api;
 pub mod canary;
+pub mod collector;
 mod detour;
 pub mod figures;
 pub mod fuzz;
@@ -13,10 +14,12 @@ pub mod guests;
 mod host;
 pub mod hub_files;
 pub mod lanes;
+pub mod metrics;
 pub mod patterns;
 pub mod pending;
 pub mod power;
 pub mod process;
+pub mod promql;
 mod receiver;
 pub mod signed;
 pub mod soak;

@@ -23,6 +23,7 @@ mod documents;
 mod events;
 mod explain;
 mod export;
+mod health;
 mod host;
 mod keys;
 mod last_use;
@@ -64,6 +65,7 @@ use axum::{Router, middleware};
 use http::StatusCode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use access::authorize;
 use openapi::Routes;
@@ -103,6 +105,8 @@ pub struct Parts {
     pub backups: Arc<Backups>,
     /// All metrics.
     pub registry: Arc<Registry>,
+    /// True from the moment on that the host is told to stop.
+    pub draining: watch::Receiver<bool>,
 }
 
 /// The routes of operators.

@@ -28,6 +28,7 @@ mod keys;
 mod listen;
 mod main_key;
 mod messages;
+mod observed;
 mod openapi;
 mod payload;
 mod place;

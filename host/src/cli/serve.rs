@@ -9,11 +9,12 @@ use std::{
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
-use tracing_subscriber::{fmt, prelude::*, reload};
+use tracing_subscriber::{prelude::*, reload};
 
 use super::{
     core_dumps, descriptors,
     main_key::MainKey,
+    observed,
     reload::{Hangups, Reloads},
     service_manager,
     settings::Flags,
@@ -37,12 +38,10 @@ impl Arguments {
 }
 
 pub(super) async fn run(Arguments { flags, main_key }: Arguments) -> anyhow::Result<()> {
-    let (given, settings) = flags.read()?;
+    let (given, mut settings) = flags.read()?;
+    observed::from_opentelemetry(&mut settings, |name| env::var(name).ok())?;
     let (filter, log) = reload::Layer::new(settings.process.log.filter());
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()))
-        .init();
+    tracing_subscriber::registry().with(filter).with(observed::lines(settings.process.log_format)).init();
     core_dumps::forbid();
     #[cfg(debug_assertions)]
     crate::failpoint::arm(env::var(crate::failpoint::VARIABLE).ok().as_deref())?;

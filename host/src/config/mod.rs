@@ -21,7 +21,7 @@ pub use kind::Form;
 pub use live::{Changes, Live};
 pub use setting::Setting;
 pub use settings::{Process, Settings};
-pub use word::LogFilter;
+pub use word::{LogFilter, LogFormat};
 
 /// What stands for a value that is nobody's to read.
 pub const HIDDEN: &str = "(hidden)";
@@ -35,7 +35,7 @@ use std::{
 use crate::{
     api, deliver, dispatch,
     event::{Clock, Timestamp},
-    hub, ingest, journal, net, plugin,
+    hub, ingest, journal, net, observe, plugin,
 };
 
 /// All settings of a host. [`Config::at`] gives the defaults, which are those of the command line.
@@ -65,6 +65,10 @@ pub struct Config {
     pub api: api::Options,
     /// How long it keeps what is settled.
     pub retention: journal::Retention,
+    /// Traces of what is done.
+    pub trace: observe::Options,
+    /// So long after it was told to stop the host takes events still, while `/readyz` sends balancers elsewhere.
+    pub shutdown_delay_ms: u64,
 }
 
 impl Config {
@@ -83,6 +87,8 @@ impl Config {
             journal: journal::Options::default(),
             api: api::Options::default(),
             retention: journal::Retention::default(),
+            trace: observe::Options::default(),
+            shutdown_delay_ms: 0,
             data: PathBuf::new(),
         };
         config.keep_in(data.into());

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{Config, LogFilter};
+use super::{Config, LogFilter, LogFormat};
 use crate::ingest::CertificateFiles;
 
 /// A journal without any event has half of it.
@@ -28,6 +28,10 @@ pub struct Process {
     pub admin_listen: Option<SocketAddr>,
     /// Of each flow.
     pub drain_seconds: u64,
+    /// From being told to stop to the end of what comes in.
+    pub shutdown_delay_seconds: u64,
+    /// How to log.
+    pub log_format: LogFormat,
     /// What to log.
     pub log: LogFilter,
     /// Each with the key at the same place.
@@ -49,6 +53,8 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8484)),
             admin_listen: None,
             drain_seconds: Config::at("").drain_ms() / 1000,
+            shutdown_delay_seconds: 0,
+            log_format: LogFormat::Text,
             log: LogFilter::info(),
             tls_cert: Vec::new(),
             tls_key: Vec::new(),
@@ -87,6 +93,7 @@ impl Settings {
         let Self { mut config, process } = self.clone();
         config.keep_in(process.data);
         config.set_drain_ms(process.drain_seconds * 1000);
+        config.shutdown_delay_ms = process.shutdown_delay_seconds * 1000;
         let files = process.tls_cert.into_iter().zip(process.tls_key);
         config.ingest.tls = files.map(|(certificate, key)| CertificateFiles { certificate, key }).collect();
         let by_cores = |given: usize, cores: usize| if given == 0 { cores } else { given };

@@ -41,10 +41,24 @@ fn fields(path: &str, value: &dyn Debug) -> Vec<String> {
 fn every_field_of_every_part_has_a_setting() {
     let Settings { config, process } = Settings::default();
     // Without `..`, so that a new part is not forgotten here. Where the main key is, is said by flags and variables of its own
-    // (`cli/main_key`), never by a file that others read.
-    let Config { data: _, clock: _, main_key: _, ingest, dispatch, deliver, net, versioning, plugin, journal, api, retention } =
-        &config;
-    let parts: [(&str, &dyn Debug); 10] = [
+    // (`cli/main_key`), never by a file that others read; `shutdown_delay_seconds` of the process sets the one in milliseconds.
+    let Config {
+        data: _,
+        clock: _,
+        main_key: _,
+        ingest,
+        dispatch,
+        deliver,
+        net,
+        versioning,
+        plugin,
+        journal,
+        api,
+        retention,
+        trace,
+        shutdown_delay_ms: _,
+    } = &config;
+    let parts: [(&str, &dyn Debug); 11] = [
         ("process", &process),
         ("config.ingest", ingest),
         ("config.dispatch", dispatch),
@@ -55,6 +69,7 @@ fn every_field_of_every_part_has_a_setting() {
         ("config.journal", journal),
         ("config.api", api),
         ("config.retention", retention),
+        ("config.trace", trace),
     ];
     let fields: BTreeSet<String> = parts.iter().flat_map(|(path, part)| fields(path, part)).collect();
     let set: BTreeSet<String> = table::all().map(|setting| setting.field.to_owned()).collect();

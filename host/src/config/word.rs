@@ -5,7 +5,11 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
-use crate::{ingest::ForwardedHeader, net::Proxy};
+use crate::{
+    ingest::ForwardedHeader,
+    net::Proxy,
+    observe::{Ratio, Sampler, SamplerError},
+};
 
 /// A value that is one word.
 pub(super) trait Word: Sized {
@@ -97,6 +101,67 @@ impl Word for RangeInclusive<u16> {
 
     fn show(&self) -> String {
         if self.start() == self.end() { self.start().to_string() } else { format!("{}-{}", self.start(), self.end()) }
+    }
+}
+
+impl Word for bool {
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(format!("`{word}` is neither; write on or off")),
+        }
+    }
+
+    fn show(&self) -> String {
+        if *self { "on" } else { "off" }.to_owned()
+    }
+}
+
+impl Word for Sampler {
+    fn read(word: &str) -> Result<Self, String> {
+        word.parse().map_err(|error: SamplerError| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Word for Ratio {
+    fn read(word: &str) -> Result<Self, String> {
+        word.parse().map_err(|error: SamplerError| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+impl Word for LogFormat {
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("`{word}` is no format; write text or json")),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+        .to_owned()
     }
 }
 

@@ -91,6 +91,7 @@ mod tests {
         event::Clock,
         journal::{Settled, Verdict},
         net,
+        observe::Tracer,
         sign::TokenKey,
     };
 
@@ -118,6 +119,7 @@ mod tests {
             book,
             paces: paces.expect("the fake journal tells"),
             client: net::Client::new(&net::Options { allow_networks, ..net::Options::default() }),
+            tracer: Tracer::default(),
             clock,
             callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
             token_key,

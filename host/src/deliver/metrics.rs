@@ -1,9 +1,6 @@
 //! What is counted. The label sets are bounded: destinations beyond the first [`DESTINATIONS_MAX`] seen are counted together.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
+use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -11,12 +8,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::journal::{Lane, Settled, Verdict};
+use crate::{
+    journal::{Attempt, Lane, Settled, Verdict},
+    observe,
+};
 
 /// Destinations with a time series of their own.
 const DESTINATIONS_MAX: usize = 1_000;
-/// All others. No destination has this name, since names begin with a letter or digit.
-const OTHERS: &str = "_others";
+/// All others.
+const OTHERS: &str = observe::Known::OTHERS;
 
 /// In seconds: from a neighbour's answer to the longest timeout.
 const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
@@ -26,20 +26,25 @@ const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 pub(super) struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
-    seconds: Histogram,
+    seconds: Family<ClassLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
     dead_letters: Family<DeadLetterLabels, Counter>,
     known: Known,
 }
 
-/// The destinations that have time series of their own; it only grows, to its bound.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashSet<Lane>>);
+/// The destinations that have time series of their own.
+#[derive(Debug)]
+pub(super) struct Known(observe::Known<Lane>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(observe::Known::new(DESTINATIONS_MAX))
+    }
+}
 
 impl Known {
     pub(super) fn has(&self, lane: &Lane) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.contains(lane) || (known.len() < DESTINATIONS_MAX && known.insert(lane.clone()))
+        self.0.has(lane)
     }
 
     /// The labels `workspace` and `destination`.
@@ -68,6 +73,11 @@ struct FailureLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabels {
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DeadLetterLabels {
     /// The failure's code; those of dead deliveries are a handful.
     reason: String,
@@ -79,16 +89,21 @@ impl Metrics {
         let metrics = Self {
             attempts: Family::default(),
             failures: Family::default(),
-            seconds: Histogram::new(SECONDS_BUCKETS),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS_BUCKETS)),
             in_flight: Gauge::default(),
             dead_letters: Family::default(),
             known: Known::default(),
         };
         registry.register("sluicebox_delivery_attempts", "Attempts, by what followed", metrics.attempts.clone());
         registry.register("sluicebox_delivery_failures", "Attempts that failed, by why", metrics.failures.clone());
-        registry.register("sluicebox_delivery_seconds", "How long attempts took", metrics.seconds.clone());
+        let seconds = "How long attempts took, by the class of what came back";
+        registry.register("sluicebox_delivery_attempt_seconds", seconds, metrics.seconds.clone());
         registry.register("sluicebox_deliveries_in_flight", "Deliveries under way", metrics.in_flight.clone());
         registry.register("sluicebox_delivery_dead_letters", "Deliveries given up", metrics.dead_letters.clone());
+        // From the beginning on, so that the first is seen as one more than none.
+        for reason in ["attempts-exhausted", "too-old", "gone", "address-forbidden"] {
+            drop(metrics.dead_letters.get_or_create(&DeadLetterLabels { reason: reason.to_owned() }));
+        }
         metrics
     }
 
@@ -106,7 +121,8 @@ impl Metrics {
                 let labels = FailureLabels { workspace, destination, reason: reason(&failure.code) };
                 self.failures.get_or_create(&labels).inc();
             }
-            self.seconds.observe(std::time::Duration::from_millis(attempt.duration_ms).as_secs_f64());
+            let took = Duration::from_millis(attempt.duration_ms);
+            self.seconds.get_or_create(&ClassLabels { class: class_of(attempt) }).observe(took.as_secs_f64());
         }
         self.followed(settled);
     }
@@ -129,6 +145,24 @@ impl Metrics {
     fn labels(&self, lane: &Lane, outcome: &'static str) -> AttemptLabels {
         let (workspace, destination) = self.known.labels(lane);
         AttemptLabels { workspace, destination, outcome }
+    }
+}
+
+/// What came back: the status's class, or the code of what kept there from being one, or `other`. What is passed on
+/// within the hub has no status, and is `none`.
+pub(super) fn class_of(attempt: &Attempt) -> &'static str {
+    const ERRORS: [&str; 7] = ["timeout", "connect", "dns", "tls", "protocol", "address-forbidden", "oauth2-token"];
+    match (attempt.status, &attempt.failure) {
+        (Some(status), _) => match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            _ => "other",
+        },
+        (None, Some(failure)) => ERRORS.into_iter().find(|code| *code == failure.code).unwrap_or("other"),
+        (None, None) => "none",
     }
 }
 
@@ -170,7 +204,8 @@ fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn outcome_of(verdict: &Verdict) -> &'static str {
+/// What followed, for people.
+pub(super) fn outcome_of(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Delivered | Verdict::PassedOn(_) => "delivered",
         Verdict::Awaiting(_) => "received",
@@ -225,7 +260,7 @@ mod tests {
             r#"sluicebox_delivery_dead_letters_total{reason="gone"} 1"#,
             r#"sluicebox_delivery_failures_total{workspace="default",destination="crm",reason="dns"} 2"#,
             "sluicebox_deliveries_in_flight 1",
-            "sluicebox_delivery_seconds_count 2",
+            r#"sluicebox_delivery_attempt_seconds_count{class="dns"} 2"#,
         ] {
             assert!(told.contains(line), "{line}\n{told}");
         }

@@ -33,6 +33,7 @@ mod settle;
 mod spec;
 mod target;
 mod template;
+mod traced;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -53,6 +54,7 @@ use crate::{
     event::Clock,
     journal::{Bounds, Journal, Lane, pump},
     net,
+    observe::Tracer,
     sign::TokenKey,
 };
 use lanes::Deliveries;
@@ -112,6 +114,8 @@ pub struct Parts {
     pub paces: Arc<Paces>,
     /// The client.
     pub client: net::Client,
+    /// Who is told of what is sent.
+    pub tracer: Tracer,
     /// The time.
     pub clock: Clock,
     /// What receipts are known again by.

@@ -12,16 +12,18 @@ use super::{
     confirm::{Callbacks, amendment, awaited, unconfirmed},
     encode::encode,
     exchange::exchange,
-    metrics::Metrics,
+    metrics::{Metrics, outcome_of},
     onward,
     pace::{Heard, Leave, Paces, Pause},
     settle::{record, verdict},
+    traced,
 };
 use crate::{
     event::{Clock, Failure, Timestamp},
     failpoint::{self, Step},
-    journal::{Attempt, Delivery, Journal, JournalError, Lane, Pending, Settled, Space, Verdict},
+    journal::{Attempt, Delivery, Journal, JournalError, Lane, Origin, Pending, Settled, Space, Verdict},
     net::Client,
+    observe::Tracer,
 };
 
 /// How long a claimed delivery is ours: the longest timeout there is (60 s), three requests for a token (10 s each: another's, and two of
@@ -40,6 +42,7 @@ pub(super) struct Courier {
     book: Arc<dyn DynAccess<Book> + Send + Sync>,
     paces: Arc<Paces>,
     client: Client,
+    tracer: Tracer,
     clock: Clock,
     callbacks: Callbacks,
     metrics: Arc<Metrics>,
@@ -48,8 +51,8 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(parts: Parts, metrics: Arc<Metrics>, hops_max: u32) -> Self {
-        let Parts { journal, book, paces, client, clock, callbacks, .. } = parts;
-        Self { journal, book, paces, client, clock, callbacks, metrics, hops_max }
+        let Parts { journal, book, paces, client, tracer, clock, callbacks, .. } = parts;
+        Self { journal, book, paces, client, tracer, clock, callbacks, metrics, hops_max }
     }
 
     /// Tries a claimed delivery once, and settles it. Returns when its lane has to be looked at again for its sake.
@@ -98,7 +101,10 @@ impl Courier {
         if let Space::Full(_) = self.journal.space() {
             return without_try(delivery, Verdict::RetryAt(now.plus_ms(FULL_AGAIN_MS)));
         }
-        let (attempt, verdict) = onward.pass_on(delivery, self.hops_max, now);
+        let (attempt, mut verdict) = onward.pass_on(delivery, self.hops_max, now);
+        if let Verdict::PassedOn(passed) = &mut verdict {
+            traced::pass_on(&self.tracer, delivery, &mut passed.event);
+        }
         settled(delivery, Some(attempt), verdict)
     }
 
@@ -109,6 +115,10 @@ impl Courier {
             Err(failure) => return (without_try(delivery, Verdict::Dead(failure)), Heard::NOTHING),
         };
         self.callbacks.put_headers(request.headers_mut(), delivery, destination.confirm, started_at);
+        let span = traced::begin(&self.tracer, delivery);
+        if let Some(span) = &span {
+            span.put_headers(request.headers_mut());
+        }
         failpoint::reach(Step::RequestEncoded);
         let answer = exchange(&self.client, destination, request).await;
         failpoint::reach(Step::ResponseRead);
@@ -117,7 +127,30 @@ impl Courier {
         let verdict = awaited(verdict, destination.confirm, ended_at);
         let heard = Heard::of(&answer, ended_at);
         let attempt = record(answer, started_at, ended_at);
+        self.tell(delivery, &attempt, &verdict);
+        traced::ended(span, delivery, destination, &attempt, &verdict);
         (settled(delivery, Some(attempt), verdict), heard)
+    }
+
+    /// The log has each attempt that failed, by the ids that it is asked for by; one that went well only for who looks closely.
+    fn tell(&self, delivery: &Delivery, attempt: &Attempt, verdict: &Verdict) {
+        let (workspace, destination, rule) = (&delivery.lane.workspace, &delivery.lane.name, &delivery.rule);
+        let (id, number, outcome, took_ms) = (delivery.id, delivery.number, outcome_of(verdict), attempt.duration_ms);
+        let trace = traced::of(&self.tracer, delivery).map(|traced| tracing::field::display(traced.trace.id));
+        let (event, batch) = match &delivery.origin {
+            Origin::Event(event) => (Some(tracing::field::display(event.id)), None),
+            Origin::Batch { id, .. } => (None, Some(tracing::field::display(id))),
+        };
+        match &attempt.failure {
+            Some(failure) => tracing::info!(
+                delivery = %id, event, batch, %workspace, %destination, %rule, attempt = number, code = failure.code, outcome, took_ms, trace,
+                "an attempt failed"
+            ),
+            None => tracing::debug!(
+                delivery = %id, event, batch, %workspace, %destination, %rule, attempt = number, outcome, took_ms, trace,
+                "an attempt went well"
+            ),
+        }
     }
 
     /// What the attempt says of its destination is stored before what it says of the delivery: after a crash between the two the message may
@@ -148,7 +181,7 @@ impl Courier {
     async fn store(&self, settled: &Settled) -> bool {
         let stored = until_stored(|| self.journal.settle(vec![settled.clone()])).await;
         if let Err(error) = &stored {
-            tracing::warn!(destination = %settled.lane.name, %error, "a delivery was not settled and will be repeated");
+            tracing::warn!(workspace = %settled.lane.workspace, destination = %settled.lane.name, seq = settled.seq, %error, "a delivery was not settled and will be repeated");
         }
         stored.is_ok()
     }

@@ -8,7 +8,7 @@ use super::{
     metrics::Metrics,
     plan,
     runs::{random, told, with_bypassed},
-    state, store,
+    state, store, traced,
 };
 use crate::{
     event::Timestamp,
@@ -55,7 +55,9 @@ impl Work for Batches {
 
     async fn work(&self, batch: Batch) -> Option<Timestamp> {
         failpoint::reach(Step::BatchClaimed);
+        let span = traced::folding(&self.parts.tracer, &batch);
         let end = fold(&self.parts, &batch).await;
+        traced::folded(&self.parts.tracer, span, &batch, &end);
         failpoint::reach(Step::BatchFolded);
         match store("the end of a batch", || self.parts.journal.end_batches(vec![end.clone()])).await {
             Some(0) => self.metrics.batch_ended(&end.outcome),
@@ -108,6 +110,11 @@ async fn fold(parts: &Parts, batch: &Batch) -> BatchEnd {
         Ok(ended) => plan::of_fold(&rule, batch.id, ended),
         Err(fault) => {
             let now = (parts.clock)();
+            let trace = parts.tracer.batch(batch.id).map(|traced| tracing::field::display(traced.trace.id));
+            tracing::info!(
+                batch = %batch.id, workspace = %batch.lane.workspace, rule = %rule.name, plugin = %fault.plugin, attempt = batch.attempt,
+                code = fault.failure.code, trace, "a plugin failed"
+            );
             // A batch is first folded when it is closed, at the latest at the end of its age.
             let closed_at = batch.opened_at.plus_ms(rule.batch.map_or(0, |limits| limits.age_ms_max));
             let created_at = batch.retried_at.map_or(closed_at, |retried_at| closed_at.max(retried_at));

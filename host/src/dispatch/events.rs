@@ -1,8 +1,8 @@
 //! Finds the rules of each event, in the journal's order, and freezes them as runs. A rule without plugins is planned at once.
 
-use std::pin::pin;
+use std::{pin::pin, time::Instant};
 
-use super::{Parts, STORE_PAUSE, metrics::Metrics, plan, store};
+use super::{Parts, STORE_PAUSE, metrics::Metrics, plan, store, traced};
 use crate::{
     event::{Message, OrderKeys, RunId},
     failpoint::{self, Step},
@@ -43,7 +43,14 @@ async fn route_for_ever(parts: &Parts, events_max: usize, metrics: &Metrics) {
 
 /// Parsing bodies is work that would hold up a thread that serves sockets.
 async fn find_all_rules(parts: Parts, claimed: Vec<Unrouted>, metrics: Metrics) -> Vec<Routed> {
-    let find = move || claimed.iter().map(|unrouted| find_rules(&parts, unrouted, &metrics)).collect();
+    let find_one = move |unrouted: &Unrouted| {
+        let (span, begun) = (traced::routing(&parts.tracer, unrouted), Instant::now());
+        let routed = find_rules(&parts, unrouted, &metrics);
+        metrics.took(begun.elapsed());
+        traced::routed(span, unrouted, &routed);
+        routed
+    };
+    let find = move || claimed.iter().map(find_one).collect();
     let finding = tokio::task::spawn_blocking(find);
     finding.await.expect("matching does not panic, and the runtime outlives its flows")
 }

@@ -1,12 +1,17 @@
 //! What is counted of flow 2. The label sets are fixed: outcomes, not names.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::access::DynAccess;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
-    metrics::{counter::Counter, family::Family, gauge::ConstGauge},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::Registry,
 };
 
@@ -20,11 +25,24 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metrics {
     events: Counter,
+    unmatched: Counter,
+    matched: Counter,
+    seconds: Seconds,
     candidates: Counter,
     wildcard_tries: Counter,
     runs: Family<Labels, Counter>,
     batches: Family<Labels, Counter>,
     state_conflicts: Counter,
+}
+
+/// How long finding the rules of one event takes: from a microsecond to a quarter of a second, which is one of many wildcards.
+#[derive(Clone, Debug)]
+struct Seconds(Histogram);
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self(Histogram::new(exponential_buckets(1e-6, 4.0, 10)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +56,11 @@ impl Metrics {
         let metrics = Self::default();
         registry.register_collector(Box::new(RuleCount { book }));
         registry.register("sluicebox_dispatch_events", "Events whose rules were found", metrics.events.clone());
+        let unmatched = "Events that no rule matched";
+        registry.register("sluicebox_dispatch_events_unmatched", unmatched, metrics.unmatched.clone());
+        registry.register("sluicebox_dispatch_rules_matched", "Rules that matched, of all events", metrics.matched.clone());
+        let seconds = "How long it took to find the rules of an event";
+        registry.register("sluicebox_dispatch_match_seconds", seconds, metrics.seconds.0.clone());
         let candidates =
             "Patterns that the index of rules could not rule out, and that were asked in full, each alternative by itself";
         registry.register("sluicebox_dispatch_candidates", candidates, metrics.candidates.clone());
@@ -47,6 +70,11 @@ impl Metrics {
         registry.register("sluicebox_dispatch_batches", "Ends of batches, by what followed", metrics.batches.clone());
         let conflicts = "Runs and batches that are run again because others changed the state that they rest on";
         registry.register("sluicebox_dispatch_state_conflicts", conflicts, metrics.state_conflicts.clone());
+        // From the beginning on, so that the first of each is seen as one more than none.
+        for outcome in ["planned", "joined", "dropped", "retry", "held", "dead"] {
+            drop(metrics.runs.get_or_create(&Labels { outcome }));
+            drop(metrics.batches.get_or_create(&Labels { outcome }));
+        }
         metrics
     }
 
@@ -56,9 +84,16 @@ impl Metrics {
         self.wildcard_tries.inc_by(work.wildcard_tries as u64);
     }
 
+    /// It took so long.
+    pub(super) fn took(&self, took: Duration) {
+        self.seconds.0.observe(took.as_secs_f64());
+    }
+
     /// These are stored; runs that needed no plugin ended with it.
     pub(super) fn routed(&self, routed: &[Routed]) {
         self.events.inc_by(routed.len() as u64);
+        self.unmatched.inc_by(routed.iter().filter(|routed| routed.runs.is_empty()).count() as u64);
+        self.matched.inc_by(routed.iter().map(|routed| routed.runs.len() as u64).sum());
         let ended = routed.iter().flat_map(|routed| &routed.runs).filter_map(|run| run.outcome.as_ref());
         ended.for_each(|outcome| self.run_ended(outcome));
     }
@@ -97,7 +132,8 @@ impl fmt::Debug for RuleCount {
     }
 }
 
-fn name(outcome: &Outcome) -> &'static str {
+/// What followed, for people.
+pub(super) fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Planned(_) => "planned",
         Outcome::Joined { .. } => "joined",

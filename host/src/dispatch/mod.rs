@@ -17,6 +17,7 @@ mod repeat;
 mod rule;
 mod runs;
 mod state;
+mod traced;
 
 pub use collect::Collected;
 pub use repeat::{NotRepeated, Repeated, Repeater};
@@ -34,6 +35,7 @@ use metrics::Metrics;
 use crate::{
     event::{Clock, Name},
     journal::{Journal, JournalError, Pending},
+    observe::Tracer,
     plugin::Plugins,
     route,
 };
@@ -117,6 +119,8 @@ pub struct Parts {
     pub plugins: Arc<Plugins>,
     /// The time.
     pub clock: Clock,
+    /// Who is told of what is done.
+    pub tracer: Tracer,
     /// Becomes true when the host stops.
     pub shutdown: watch::Receiver<bool>,
 }

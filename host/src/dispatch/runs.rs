@@ -6,7 +6,7 @@ use super::{
     Options, Parts, Rule, fate,
     held::{self, Admitted, Claimed},
     metrics::Metrics,
-    plan, state, store,
+    plan, state, store, traced,
 };
 use crate::{
     event::{Failure, Stage, Timestamp},
@@ -51,7 +51,9 @@ impl Work for Runs {
 
     async fn work(&self, run: Run) -> Option<Timestamp> {
         failpoint::reach(Step::RunClaimed);
+        let span = traced::running(&self.parts.tracer, &run);
         let end = self.run(&run).await;
+        traced::ran(span, &run, &end);
         failpoint::reach(Step::PluginsRan);
         match store("the end of a run", || self.parts.journal.end_runs(vec![end.clone()])).await {
             Some(0) => self.metrics.run_ended(&end.outcome),
@@ -81,7 +83,12 @@ impl Runs {
             Ok(ended) => plan::of_run(&rule, run.id, &run.event, ended),
             Err(fault) => {
                 let now = (self.parts.clock)();
-                tracing::info!(event = %run.event.id, rule = %rule.name, plugin = %fault.plugin, code = fault.failure.code, "a plugin failed");
+                let trace = self.parts.tracer.event(&run.event).map(|traced| tracing::field::display(traced.trace.id));
+                let (workspace, source, attempt) = (&run.lane.workspace, &run.event.source, run.attempt);
+                tracing::info!(
+                    event = %run.event.id, run = %run.id, %workspace, %source, rule = %rule.name, plugin = %fault.plugin, attempt,
+                    code = fault.failure.code, trace, "a plugin failed"
+                );
                 let standing = fate::Standing { attempt: run.attempt, created_at: run.created_at, now, random: random() };
                 fate::after(after, fault, standing)
             }
@@ -127,7 +134,7 @@ pub(super) async fn rule_of(parts: &Parts, lane: &Lane, revision: u64) -> Result
         Ok(Some(rule)) => Ok(rule),
         Ok(None) => Err(Outcome::Dead(revision_gone(revision))),
         Err(unavailable) => {
-            tracing::warn!(%unavailable, rule = %lane.name, "work is put off until its rule can be had");
+            tracing::warn!(%unavailable, workspace = %lane.workspace, rule = %lane.name, "work is put off until its rule can be had");
             let failure = Failure::new("revision-unavailable", unavailable.to_string());
             Err(Outcome::Retry { due_at: (parts.clock)().plus_ms(UNAVAILABLE_PAUSE_MS), failure, counted: false })
         }

@@ -43,6 +43,7 @@ mod rewound;
 mod schema;
 mod spec;
 mod tls;
+mod traced;
 mod verifier;
 mod wire;
 mod workspace_rate;

@@ -1,7 +1,10 @@
 //! `POST /in/{source}`, or by another method that the source takes: one request becomes one event on disk, or a refusal. It may also be a
 //! handshake, by `POST` or `GET`, which is answered and leaves nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::access::DynAccess;
 use axum::{
@@ -12,7 +15,11 @@ use axum::{
     routing::any,
 };
 use http::StatusCode;
-use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::Registry,
+};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -27,6 +34,7 @@ use super::{
     jwks::KeySets,
     problem::method_not_allowed,
     schema,
+    traced::Receiving,
     verifier::{Verified, Verifier},
     workspace_rate::WorkspaceRates,
 };
@@ -35,6 +43,7 @@ use crate::{
     failpoint::{self, Step},
     journal::{Arrival, Journal},
     net::Client,
+    observe::{Known, Tracer},
     plugin::{self, Plugins},
 };
 
@@ -51,6 +60,8 @@ pub struct Parts {
     pub plugins: Arc<Plugins>,
     /// What the keys of issuers are fetched by.
     pub client: Client,
+    /// Who is told of what comes in.
+    pub tracer: Tracer,
     /// The time.
     pub clock: Clock,
 }
@@ -67,7 +78,14 @@ pub(super) struct Ingest {
     /// For holding events against schemas.
     pub(super) schema_turns: Arc<Semaphore>,
     received: Family<ReceivedLabels, Counter>,
+    seconds: Histogram,
+    known: Known<(String, String)>,
 }
+
+/// Sources with time series of their own.
+pub(super) const SOURCES_MAX: usize = 1_000;
+/// In seconds: from a body in memory and a fast disk to the longest that a request may take.
+const SECONDS_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReceivedLabels {
@@ -93,7 +111,12 @@ pub fn router(options: Current, parts: Parts, registry: &mut Registry) -> (Route
     let appender = Appender::new(Arc::clone(&options), Arc::clone(&parts.journal), registry);
     let (gates, workspace_rates) = (Gates::default(), WorkspaceRates::default());
     let schema_turns = Arc::new(Semaphore::new(schema::JUDGED_AT_ONCE));
-    let ingest = Ingest { parts, gates, workspace_rates, appender, bodies, verifier, options, schema_turns, received };
+    let seconds = Histogram::new(SECONDS_BUCKETS);
+    let what = "From the end of a request's headers to its answer, refusals included";
+    registry.register("sluicebox_ingest_request_seconds", what, seconds.clone());
+    let known = Known::new(SOURCES_MAX);
+    let ingest =
+        Ingest { parts, gates, workspace_rates, appender, bodies, verifier, options, schema_turns, received, seconds, known };
     let ingest = Arc::new(ingest);
     let published = Family::default();
     registry.register(
@@ -132,12 +155,13 @@ async fn answered(ingest: Arc<Ingest>, workspace: String, source: String, reques
 
 impl Ingest {
     async fn receive(&self, workspace: &str, source: &str, request: http::Request<Body>) -> Response {
+        let begun = Instant::now();
         // Not counted: the name need not be one that anybody configured.
         let known = self.source(workspace, source).ok().map(|(_, source)| source);
         if let Some(answer) = known.as_deref().and_then(|known| handshake::answer(known, &request)) {
             let answer = self.let_in(workspace, source, &request).and(answer);
             let outcome = answer.as_ref().map_or_else(|problem| problem.kind, |_| "answered");
-            self.received.get_or_create(&labels(workspace, source, outcome)).inc();
+            self.count(workspace, source, outcome, begun);
             return answer.into_response();
         }
         if let Some(refused) = refused_method(known.as_deref(), request.method()).await {
@@ -151,12 +175,26 @@ impl Ingest {
             Ok(Received::Handshake(_)) => "answered",
             Err(problem) => problem.kind,
         };
-        self.received.get_or_create(&labels(workspace, source, outcome)).inc();
+        self.count(workspace, source, outcome, begun);
         match received {
             Ok(Received::Events(stored)) => answer::accepted(&stored, known.as_ref().and_then(|source| source.answer.as_ref())),
             Ok(Received::Handshake(response)) => answer::handshake(response),
             Err(problem) => problem.into_response(),
         }
+    }
+
+    fn count(&self, workspace: &str, source: &str, outcome: &'static str, begun: Instant) {
+        self.seconds.observe(begun.elapsed().as_secs_f64());
+        self.received.get_or_create(&self.labels(workspace, source, outcome)).inc();
+    }
+
+    /// Those of a source that has no time series of its own are the others'.
+    pub(super) fn labels(&self, workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
+        let labels = labels(workspace, source, outcome);
+        if labels.source.is_empty() || self.known.has(&(labels.workspace.clone(), labels.source.clone())) {
+            return labels;
+        }
+        ReceivedLabels { workspace: Known::OTHERS.to_owned(), source: Known::OTHERS.to_owned(), outcome }
     }
 
     /// Whether a request that has no body comes from where it may, and as often as it may.
@@ -173,6 +211,7 @@ impl Ingest {
         admission::space(&*self.parts.journal)?;
         admission::backlog(&self.appender)?;
         let (mut head, body) = request.into_parts();
+        let receiving = Receiving::begin(&self.parts.tracer, &head.headers);
         admission::headers(&source, &head.headers)?;
         let now = (self.parts.clock)();
         self.workspace_rates.admit(&key.0, &self.parts.book.load(), now)?;
@@ -192,10 +231,12 @@ impl Ingest {
         let workspace = key.0.clone();
         let request = Request { key, source: &source, head, body, proven, received_at };
         let arrivals = events::of(request, self.options.load().events_per_request_max)?;
-        let arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
+        let mut arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
         self.workspace_rates.count(&workspace, &self.parts.book.load(), received_at, arrivals.len());
         failpoint::reach(Step::RequestVerified);
+        let storing = receiving.storing(arrivals.iter_mut());
         let stored = self.appender.append(arrivals).await?;
+        storing.stored(&stored);
         failpoint::reach(Step::EventStored);
         Ok(Received::Events(stored))
     }
@@ -237,7 +278,7 @@ fn too_slow() -> Problem {
 }
 
 /// A name that nobody configured must not become a metric label.
-pub(super) fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
+fn labels(workspace: &str, source: &str, outcome: &'static str) -> ReceivedLabels {
     let (workspace, source) = if outcome == "unknown-source" { ("", "") } else { (workspace, source) };
     ReceivedLabels { workspace: workspace.to_owned(), source: source.to_owned(), outcome }
 }

@@ -70,6 +70,8 @@ impl Tls {
         let reloads = Family::default();
         let told = "Changed files of certificates, by whether they could be used";
         registry.register("sluicebox_ingest_tls_reloads", told, Family::clone(&reloads));
+        // From the beginning on, so that the first is seen as one more than none.
+        ["reloaded", "failed"].into_iter().for_each(|outcome| drop(reloads.get_or_create(&Labels { outcome })));
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certificates = Arc::new(Certificates {
             shown: ArcSwap::from_pointee(read_all(&options.tls, &provider)?),

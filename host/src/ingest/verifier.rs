@@ -11,9 +11,10 @@ use http::{StatusCode, Uri, header, request, uri::Authority};
 use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Current, Problem, Source, extract::text_of_header, jwks::KeySets, peer::Origin};
+use super::{Current, Problem, Source, extract::text_of_header, jwks::KeySets, peer::Origin, receive::SOURCES_MAX};
 use crate::{
     event::{Header, Name, Timestamp},
+    observe::Known,
     plugin::{self, Bound, Decision, Fault, FaultKind, Judged, Plugins},
     verify::{self, Facts, KeySet, Reason, Refusal},
 };
@@ -37,6 +38,7 @@ pub(super) struct Verifier {
     waiting: Mutex<HashMap<usize, Weak<Semaphore>>>,
     waiting_bytes_max: usize,
     refused: Family<RefusedLabels, Counter>,
+    known: Known<(Name, Name)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,7 +64,8 @@ impl Verifier {
         let at_start = options.load();
         let waiting_bytes_max = (at_start.body_bytes_in_flight_max / PLUGIN_SHARE).min(Semaphore::MAX_PERMITS);
         let public_url = at_start.public_url.clone();
-        Self { refused, plugins, key_sets, public_url, options, waiting: Mutex::default(), waiting_bytes_max }
+        let known = Known::new(SOURCES_MAX);
+        Self { known, refused, plugins, key_sets, public_url, options, waiting: Mutex::default(), waiting_bytes_max }
     }
 
     /// Judges a request. `key` is the source's workspace and name.
@@ -108,8 +111,12 @@ impl Verifier {
         })
     }
 
-    fn count(&self, (workspace, source): &(Name, Name), reason: Reason) {
-        let labels = RefusedLabels { workspace: workspace.to_string(), source: source.to_string(), reason: reason.label() };
+    fn count(&self, key: &(Name, Name), reason: Reason) {
+        let (workspace, source) = match self.known.has(key) {
+            true => (key.0.to_string(), key.1.to_string()),
+            false => (Known::OTHERS.to_owned(), Known::OTHERS.to_owned()),
+        };
+        let labels = RefusedLabels { workspace, source, reason: reason.label() };
         self.refused.get_or_create(&labels).inc();
     }
 

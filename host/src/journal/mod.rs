@@ -195,6 +195,17 @@ pub trait Journal: Send + Sync + 'static {
     /// How much space there is; what is appended without any is refused as [`JournalError::Full`].
     fn space(&self) -> Space;
 
+    /// Why nothing is committed, where the last transaction failed a short while ago. Not for longer: without a new event nobody would
+    /// ever find out that the store is well again.
+    fn failing(&self) -> Option<JournalError> {
+        None
+    }
+
+    /// Operators: measures what waits, for the metrics; at most once in some seconds, however often it is asked.
+    fn measure(&self) -> Pending<()> {
+        Pending::ready(Ok(()))
+    }
+
     /// Commits what waits, checkpoints and stops; later calls fail with [`JournalError::Closed`].
     fn close(&self) -> Pending<()>;
 }

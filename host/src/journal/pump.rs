@@ -194,9 +194,9 @@ impl<W: Work> Pump<W> {
     fn claim_failed(&mut self, lane: &Lane, places: usize, ended: Result<(Id, Done<W::Piece>), JoinError>) {
         match ended {
             Ok((_, Done::Claimed(Err(error)))) => {
-                tracing::warn!(lane = %lane.name, error = &error as &dyn std::error::Error, "{} were not claimed", W::WHAT);
+                tracing::warn!(workspace = %lane.workspace, lane = %lane.name, error = &error as &dyn std::error::Error, "{} were not claimed", W::WHAT);
             }
-            _ => tracing::error!(lane = %lane.name, "claiming {} panicked", W::WHAT),
+            _ => tracing::error!(workspace = %lane.workspace, lane = %lane.name, "claiming {} panicked", W::WHAT),
         }
         let now = (self.clock)();
         self.schedule.claimed(lane, places, Some(now.plus_ms(CLAIM_AGAIN_MS)), now);
@@ -204,7 +204,7 @@ impl<W: Work> Pump<W> {
 
     /// What was not ended is claimed again when its lease is over.
     fn work_failed(&mut self, lane: &Lane, piece: u64, error: Option<JoinError>) {
-        tracing::error!(lane = %lane.name, error = error.map(|error| error.to_string()), "one of the {} panicked", W::WHAT);
+        tracing::error!(workspace = %lane.workspace, lane = %lane.name, error = error.map(|error| error.to_string()), "one of the {} panicked", W::WHAT);
         self.schedule.ended(piece, Some((self.clock)().plus_ms(self.work.lease_ms())), self.elapsed_ms());
     }
 

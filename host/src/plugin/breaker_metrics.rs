@@ -7,7 +7,10 @@ use prometheus_client::{
 };
 
 use super::{Bound, breakers::Entry};
-use crate::event::Name;
+use crate::{event::Name, observe::Known};
+
+/// Plugins with time series of their own.
+const PLUGINS_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -16,6 +19,7 @@ struct Labels {
 
 /// What operators see of breakers.
 pub(super) struct Metrics {
+    known: Known<Name>,
     tripped: Family<Labels, Gauge>,
     trips: Family<Labels, Counter>,
     bypassed: Family<Labels, Counter>,
@@ -23,7 +27,12 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self { tripped: Family::default(), trips: Family::default(), bypassed: Family::default() };
+        let metrics = Self {
+            known: Known::new(PLUGINS_MAX),
+            tripped: Family::default(),
+            trips: Family::default(),
+            bypassed: Family::default(),
+        };
         registry.register("sluicebox_plugin_tripped", "Versions of a plugin in use that are tripped", metrics.tripped.clone());
         registry.register("sluicebox_plugin_trips", "How often a plugin was found to fail too often", metrics.trips.clone());
         let bypassed = "Events and batches that went on without a plugin that was tripped";
@@ -37,7 +46,7 @@ impl Metrics {
         match (was_tripped, entry.breaker.is_tripped()) {
             (false, true) => {
                 tracing::warn!(%plugin, %digest, on_fault = ?bound.on_fault, "a plugin fails too often: it is tripped");
-                self.trips.get_or_create(&Labels { plugin: plugin.to_string() }).inc();
+                self.trips.get_or_create(&self.labels(plugin)).inc();
                 self.tripped(plugin, 1);
             }
             (true, false) => {
@@ -58,11 +67,15 @@ impl Metrics {
 
     /// So many more versions in use are tripped.
     pub(super) fn tripped(&self, plugin: &Name, by: i64) {
-        self.tripped.get_or_create(&Labels { plugin: plugin.to_string() }).inc_by(by);
+        self.tripped.get_or_create(&self.labels(plugin)).inc_by(by);
     }
 
     /// Work goes on without the plugin.
     pub(super) fn bypassed(&self, plugin: &Name) {
-        self.bypassed.get_or_create(&Labels { plugin: plugin.to_string() }).inc();
+        self.bypassed.get_or_create(&self.labels(plugin)).inc();
+    }
+
+    fn labels(&self, plugin: &Name) -> Labels {
+        Labels { plugin: if self.known.has(plugin) { plugin.to_string() } else { Known::OTHERS.to_owned() } }
     }
 }

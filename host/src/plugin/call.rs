@@ -161,7 +161,7 @@ impl<'a> Session<'a> {
             Err(cause) => (cause.label, cause.failure.code.as_str(), 0),
         };
         self.metrics.called(&bound.name, export, label, elapsed);
-        used.reached.iter().for_each(|limit| self.metrics.reached(bound.name.as_str(), limit));
+        used.reached.iter().for_each(|limit| self.metrics.reached(&bound.name, limit));
         self.log_lines_left = self.log_lines_left.saturating_sub(used.logs.len());
         self.stages.push(Stage {
             plugin: bound.name.clone(),

@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::event::Name;
+use crate::{event::Name, observe::Known};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
@@ -35,14 +35,19 @@ struct RefusedLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginLabels {
+struct ExportLabels {
     plugin: String,
+    export: &'static str,
 }
+
+/// Plugins with time series of their own.
+const PLUGINS_MAX: usize = 1_000;
 
 /// The part's metrics.
 pub(super) struct Metrics {
+    known: Known<Name>,
     calls: Family<CallLabels, Counter>,
-    seconds: Family<PluginLabels, Histogram, fn() -> Histogram>,
+    seconds: Family<ExportLabels, Histogram, fn() -> Histogram>,
     limit_hits: Family<LimitLabels, Counter>,
     state_refusals: Family<RefusedLabels, Counter>,
     /// Of chains and folds, and of requests to verify.
@@ -55,6 +60,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
+            known: Known::new(PLUGINS_MAX),
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             limit_hits: Family::default(),
@@ -81,24 +87,28 @@ impl Metrics {
 
     /// A call of `export` ended as `result`, which is `limit-...` where a limit ended it.
     pub(super) fn called(&self, plugin: &Name, export: &'static str, result: &'static str, elapsed: Duration) {
-        let plugin = plugin.to_string();
         if let Some(limit) = result.strip_prefix("limit-") {
-            self.reached(&plugin, limit);
+            self.reached(plugin, limit);
         }
+        let plugin = self.label(plugin);
         self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
-        self.seconds.get_or_create(&PluginLabels { plugin }).observe(elapsed.as_secs_f64());
+        self.seconds.get_or_create(&ExportLabels { plugin, export }).observe(elapsed.as_secs_f64());
     }
 
     /// A call was refused operations on its state.
     pub(super) fn state_refused(&self, plugin: &Name, reasons: &[&'static str]) {
         for reason in reasons {
-            self.state_refusals.get_or_create(&RefusedLabels { plugin: plugin.to_string(), reason }).inc();
+            self.state_refusals.get_or_create(&RefusedLabels { plugin: self.label(plugin), reason }).inc();
         }
     }
 
     /// A call reached a limit.
-    pub(super) fn reached(&self, plugin: &str, limit: &'static str) {
-        self.limit_hits.get_or_create(&LimitLabels { plugin: plugin.to_owned(), limit }).inc();
+    pub(super) fn reached(&self, plugin: &Name, limit: &'static str) {
+        self.limit_hits.get_or_create(&LimitLabels { plugin: self.label(plugin), limit }).inc();
+    }
+
+    fn label(&self, plugin: &Name) -> String {
+        if self.known.has(plugin) { plugin.to_string() } else { Known::OTHERS.to_owned() }
     }
 
     /// A component is given to the compiler.

@@ -11,6 +11,7 @@ mod journal;
 mod network;
 mod plugins;
 mod server;
+mod trace;
 
 use std::sync::LazyLock;
 
@@ -37,6 +38,7 @@ pub const SECTIONS: &[Section] = &[
     Section { name: "plugins", about: "The plugin machine, and the versions of plugins.", settings: plugins::SETTINGS },
     Section { name: "journal", about: "The store of events, and how long it keeps them.", settings: journal::SETTINGS },
     Section { name: "api", about: "What operators are given.", settings: api::SETTINGS },
+    Section { name: "trace", about: "Traces of what is done, for OpenTelemetry.", settings: trace::SETTINGS },
 ];
 
 /// All settings in the order of the file.

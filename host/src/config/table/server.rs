@@ -14,6 +14,10 @@ pub(super) const SETTINGS: &[Setting] = settings! { "":
     /// How long requests, runs of plugins and deliveries that are under way may take to end when the host is told to stop, all at the same
     /// time; what does not end is called off and repeated after the next start.
     drain_seconds: number(SECONDS, 0..=3600) => process.drain_seconds;
+    /// So long after it was told to stop the host takes events still, and answers `/readyz` with 503, so that balancers send nothing more.
+    shutdown_delay_seconds: number(SECONDS, 0..=600) => process.shutdown_delay_seconds;
+    /// How to log: for people, or as JSON, an object a line.
+    log_format: text(FORMAT) => process.log_format;
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `info,sluicebox::deliver=debug`.
     log: text(FILTER) => process.log, live;
 };

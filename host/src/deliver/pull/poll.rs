@@ -227,6 +227,7 @@ mod tests {
         deliver::{Book, Callbacks, Options, Paces, Parts, PullSpec, fake, metrics},
         event::Clock,
         net,
+        observe::Tracer,
     };
 
     /// One queue over a fake journal.
@@ -244,6 +245,7 @@ mod tests {
             book,
             paces: paces.expect("the fake journal tells"),
             client: net::Client::new(&net::Options::default()),
+            tracer: Tracer::default(),
             clock,
             callbacks: Callbacks::new(token_key.clone(), None).expect("none is good"),
             token_key,

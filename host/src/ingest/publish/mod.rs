@@ -17,7 +17,8 @@ use prometheus_client::metrics::{counter::Counter, family::Family};
 use super::{
     Options, Problem, admission,
     append::Stored,
-    receive::{Ingest, ReceivedLabels, labels},
+    receive::{Ingest, ReceivedLabels},
+    traced::Receiving,
 };
 use crate::{
     event::Name,
@@ -54,6 +55,7 @@ impl Publisher {
         let now = (self.ingest.parts.clock)();
         self.ingest.workspace_rates.admit(&workspace, &self.ingest.parts.book.load(), now)?;
         let (mut head, body) = request.into_parts();
+        let receiving = Receiving::begin(&self.ingest.parts.tracer, &head.headers);
         let Options { publish_bytes_max, events_per_request_max: events_max, .. } = *self.ingest.options.load();
         let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, publish_bytes_max, &[]).await?;
         failpoint::reach(Step::RequestRead);
@@ -68,19 +70,27 @@ impl Publisher {
         failpoint::reach(Step::RequestVerified);
         let good = judged.iter().filter(|one| one.arrival.is_ok()).count();
         self.ingest.workspace_rates.count(&workspace, &self.ingest.parts.book.load(), received_at, good);
-        let outcomes = self.store(&workspace, judged).await?;
+        let outcomes = self.store(&workspace, judged, receiving).await?;
         failpoint::reach(Step::EventStored);
         Ok(Answer { outcomes, is_batch })
     }
 
     /// Stores those that are good, all in one transaction.
-    async fn store(&self, workspace: &Name, judged: Vec<Judged>) -> Result<Vec<Result<Stored, Problem>>, Problem> {
+    async fn store(
+        &self,
+        workspace: &Name,
+        judged: Vec<Judged>,
+        receiving: Receiving<'_>,
+    ) -> Result<Vec<Result<Stored, Problem>>, Problem> {
         let mut arrivals = Vec::with_capacity(judged.len());
         let judged: Vec<_> = judged
             .into_iter()
             .map(|Judged { source, arrival }| (source.map(|(name, _)| name), arrival.map(|arrival| arrivals.push(arrival))))
             .collect();
-        let mut stored = self.ingest.appender.append(arrivals).await?.into_iter();
+        let storing = receiving.storing(arrivals.iter_mut());
+        let stored = self.ingest.appender.append(arrivals).await?;
+        storing.stored(&stored);
+        let mut stored = stored.into_iter();
         let outcomes = judged.into_iter().map(|(source, good)| {
             let outcome = good.and_then(|()| stored.next().ok_or_else(not_stored));
             self.count(workspace, source.as_ref(), &outcome);
@@ -92,7 +102,7 @@ impl Publisher {
     fn count(&self, workspace: &Name, source: Option<&Name>, outcome: &Result<Stored, Problem>) {
         let outcome = outcome.as_ref().map_or_else(|problem| problem.kind, |stored| stored.outcome());
         let source = source.map_or("", Name::as_str);
-        self.published.get_or_create(&labels(workspace.as_str(), source, outcome)).inc();
+        self.published.get_or_create(&self.ingest.labels(workspace.as_str(), source, outcome)).inc();
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
-        Arc,
+        Arc, PoisonError,
         mpsc::{Receiver, SyncSender},
     },
     time::Instant,
@@ -377,14 +377,17 @@ impl Committer {
         let Writing { marks, ended, removed, .. } = writing;
         let steps = || commands.iter().filter_map(|command| command.work.steps());
         steps().for_each(|[filled, _]| failpoint::reach(filled));
+        let filled = Instant::now();
         transaction.commit()?;
+        let synced = filled.elapsed();
         steps().for_each(|[_, committed]| failpoint::reach(committed));
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
             Work::AppendOnce(arrivals) => Some(arrivals.len()),
             _ => None,
         });
-        self.shared.metrics.committed(events.sum(), started.elapsed());
+        self.shared.metrics.committed(events.sum(), started.elapsed(), synced);
+        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(Stored { ended, marks, removed, told })
     }
 
@@ -415,6 +418,8 @@ impl Committer {
         tracing::error!(%error, calls = commands.len(), "the journal could not commit");
         self.shared.metrics.failures.inc();
         let error = JournalError::from(error);
+        let failed = Some(((self.shared.clock)(), error.clone()));
+        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         for command in commands {
             command.answer.tell(Err(error.clone()));
         }

@@ -10,6 +10,9 @@ use prometheus_client::{
 
 use crate::journal::Revived;
 
+/// In seconds: from a disk with a cache of its own to one that stalls.
+const SECONDS_BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
 /// The engine's metrics; clones share their values.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
@@ -32,6 +35,7 @@ pub(super) struct Metrics {
     disk_free_bytes: Gauge,
     removed_rows: Family<Table, Counter>,
     commit_seconds: Histogram,
+    sync_seconds: Histogram,
     commit_events: Histogram,
     revived: Family<RevivedLabels, Counter>,
 }
@@ -62,29 +66,35 @@ impl Metrics {
             file_bytes: Gauge::default(),
             disk_free_bytes: Gauge::default(),
             removed_rows: Family::default(),
-            commit_seconds: Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
+            commit_seconds: Histogram::new(SECONDS_BUCKETS),
+            sync_seconds: Histogram::new(SECONDS_BUCKETS),
             commit_events: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]),
             revived: Family::default(),
         };
-        let registry = registry.sub_registry_with_prefix("sluicebox_journal");
-        registry.register("commits", "Transactions committed and synced", metrics.commits.clone());
-        registry.register("commit_failures", "Transactions that failed", metrics.failures.clone());
-        registry.register("queue_depth", "Calls that wait for the committer", metrics.queued.clone());
-        registry.register("wal_pages", "Pages in the write-ahead log", metrics.log_pages.clone());
-        registry.register("admitting", "1 while new events are taken, 0 for want of space", metrics.admitting.clone());
-        registry.register("refused_events", "Events refused for want of space", metrics.refused.clone());
+        registry.register("sluicebox_journal_commits", "Transactions committed and synced", metrics.commits.clone());
+        registry.register("sluicebox_journal_commit_failures", "Transactions that failed", metrics.failures.clone());
+        registry.register("sluicebox_journal_queue_depth", "Calls that wait for the committer", metrics.queued.clone());
+        registry.register("sluicebox_journal_wal_pages", "Pages in the write-ahead log", metrics.log_pages.clone());
+        registry.register(
+            "sluicebox_journal_admitting",
+            "1 while new events are taken, 0 for want of space",
+            metrics.admitting.clone(),
+        );
+        registry.register("sluicebox_journal_refused_events", "Events refused for want of space", metrics.refused.clone());
         let bytes = |registry: &mut Registry, name: &str, help: &str, gauge: &Gauge| {
             registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
         };
-        bytes(registry, "used", "What the journal holds, without its log", &metrics.used_bytes);
-        bytes(registry, "file", "The journal's file, free pages included", &metrics.file_bytes);
-        bytes(registry, "disk_free", "What the file system of the journal has free", &metrics.disk_free_bytes);
+        bytes(registry, "sluicebox_journal_used", "What the journal holds, without its log", &metrics.used_bytes);
+        bytes(registry, "sluicebox_journal_file", "The journal's file, free pages included", &metrics.file_bytes);
+        bytes(registry, "sluicebox_journal_disk_free", "What the file system of the journal has free", &metrics.disk_free_bytes);
         let given_back = metrics.given_back_bytes.clone();
-        registry.register_with_unit("given_back", "Given back to the file system", Unit::Bytes, given_back);
-        registry.register("removed_rows", "Rows no longer kept, by table", metrics.removed_rows.clone());
-        registry.register("commit_duration_seconds", "From begin to synced", metrics.commit_seconds.clone());
-        registry.register("commit_events", "Events appended in one transaction", metrics.commit_events.clone());
-        registry.register("revived", "What was settled and is taken up again", metrics.revived.clone());
+        registry.register_with_unit("sluicebox_journal_given_back", "Given back to the file system", Unit::Bytes, given_back);
+        registry.register("sluicebox_journal_removed_rows", "Rows no longer kept, by table", metrics.removed_rows.clone());
+        registry.register("sluicebox_journal_commit_duration_seconds", "From begin to synced", metrics.commit_seconds.clone());
+        let sync = "The end of a transaction alone: written to the log and synced";
+        registry.register("sluicebox_journal_sync_duration_seconds", sync, metrics.sync_seconds.clone());
+        registry.register("sluicebox_journal_commit_events", "Events appended in one transaction", metrics.commit_events.clone());
+        registry.register("sluicebox_journal_revived", "What was settled and is taken up again", metrics.revived.clone());
         metrics
     }
 
@@ -121,9 +131,10 @@ impl Metrics {
 
     /// A transaction was committed.
     #[expect(clippy::cast_precision_loss, reason = "a transaction has thousands of events at most")]
-    pub(super) fn committed(&self, events: usize, took: Duration) {
+    pub(super) fn committed(&self, events: usize, took: Duration, synced: Duration) {
         self.commits.inc();
         self.commit_seconds.observe(took.as_secs_f64());
+        self.sync_seconds.observe(synced.as_secs_f64());
         if events > 0 {
             self.commit_events.observe(events as f64);
         }

@@ -9,6 +9,7 @@
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`), `tail` follows it;
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
+//! - `backlog` counts what waits, for the metrics;
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
 //! - `workspace` says what is left of a workspace, and forgets it;
 //! - `copy` takes it as it is at one moment, for backups; `inspect` looks whether it is sound;
@@ -16,6 +17,7 @@
 
 mod acknowledge;
 mod audit;
+mod backlog;
 mod batches;
 mod checkpoint;
 mod commit;
@@ -70,6 +72,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::{
+    backlog::Backlog,
     commit::{Answer, Command, Order, Work},
     error::StoreError,
     expire::Removal,
@@ -95,8 +98,9 @@ use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Times
 ///
 /// Where the folder cannot be used, is used by another process, or was written by a newer program.
 pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<Arc<dyn Journal>, JournalError> {
-    let (metrics, watch) = (Metrics::new(registry), Watch::new(options));
-    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics, watch };
+    let (metrics, watch, backlog) = (Metrics::new(registry), Watch::new(options), Backlog::register(registry));
+    let failed = Mutex::default();
+    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics, watch, backlog, failed };
     Ok(Arc::new(SqliteJournal::start(options, shared)?))
 }
 
@@ -107,7 +111,13 @@ struct Shared {
     clock: Clock,
     metrics: Metrics,
     watch: Watch,
+    backlog: Backlog,
+    /// The last transaction failed, so and then.
+    failed: Mutex<Option<(Timestamp, JournalError)>>,
 }
+
+/// So long after a failed transaction the journal counts as failing, where none was committed since.
+const FAILING_MS: u64 = 30_000;
 
 /// The engine. Dropping it commits what waits.
 struct SqliteJournal {
@@ -398,6 +408,20 @@ impl Journal for SqliteJournal {
 
     fn space(&self) -> Space {
         self.shared.watch.space()
+    }
+
+    fn failing(&self) -> Option<JournalError> {
+        let now = (self.shared.clock)();
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(at, _)| now.ms_since(*at) < FAILING_MS).map(|(_, error)| error.clone())
+    }
+
+    fn measure(&self) -> Pending<()> {
+        let (shared, now) = (Arc::clone(&self.shared), (self.shared.clock)());
+        if !shared.backlog.is_stale(now) {
+            return Pending::ready(Ok(()));
+        }
+        self.list(move |sql| shared.backlog.measure(sql, now))
     }
 
     fn close(&self) -> Pending<()> {

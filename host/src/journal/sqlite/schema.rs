@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Options, error::StoreError, space::hard_bytes_max};
+use super::{Options, backlog, error::StoreError, space::hard_bytes_max};
 
 /// The layout this program knows. Those before it were never released.
 pub(super) const VERSION: i64 = 3;
@@ -303,6 +303,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     migrate(&mut connection, path)?;
     connection.execute_batch(LISTED)?;
     connection.execute_batch(DEAD)?;
+    connection.execute_batch(backlog::COUNTED)?;
     Ok(connection)
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     os::unix::fs::PermissionsExt as _,
-    sync::mpsc::{Receiver, sync_channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, sync_channel},
+    },
 };
 
 use super::*;
@@ -10,6 +13,7 @@ use crate::journal::{
     Feed, JournalError,
     sqlite::{
         Shared,
+        backlog::Backlog,
         checkpoint::{Tidier, Tidy},
         commit::{Answer, Committer, Order, Work},
         lease::Held,
@@ -192,6 +196,21 @@ fn where_the_file_cannot_grow_new_events_give_way_to_the_work_on_those_it_has() 
     assert_eq!(shared.metrics.failures.get(), 1);
 }
 
+#[test]
+fn a_journal_counts_as_failing_until_it_commits_again_or_for_a_while() {
+    let world = World::new();
+    assert!(world.journal.failing().is_none());
+    let twice = event(b"1");
+    let fail = || world.journal.append(vec![twice.clone(), twice.clone()]).wait().expect_err("one id twice");
+    fail();
+    assert!(matches!(world.journal.failing(), Some(JournalError::Failed(_))));
+    done(world.journal.append(vec![event(b"2")]));
+    assert!(world.journal.failing().is_none(), "it commits again");
+    fail();
+    world.pass_ms(30_000);
+    assert!(world.journal.failing().is_none(), "nobody would find out that it is well again");
+}
+
 impl World {
     fn close(self) -> (TempDir, Arc<AtomicU64>) {
         let Self { journal, folder, clock } = self;
@@ -228,6 +247,8 @@ impl Desk {
             clock: Arc::new(|| START),
             metrics: Metrics::new(&mut Registry::default()),
             watch: Watch::new(&options),
+            backlog: Backlog::default(),
+            failed: Mutex::default(),
         });
         let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
         let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod audit;
+mod backlog;
 mod batches;
 mod commits;
 mod copy;
