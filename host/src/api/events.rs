@@ -14,7 +14,7 @@ use super::{
     access::Workspace,
     openapi::{Checked, Json, Path, Route, Routes, describe_contents, get, post},
     paths::{ById, ByRule},
-    query::{Moment, page_size},
+    query::{Cursor, Moment, page_size},
     store_problem,
     wire::{self, Publish, Published},
 };
@@ -95,7 +95,8 @@ pub(super) struct EventQuery {
     external_id: Option<String>,
     since: Option<Moment>,
     until: Option<Moment>,
-    before: Option<u64>,
+    after: Option<Cursor>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
@@ -108,7 +109,7 @@ impl EventQuery {
 
     /// Whether it asks for a page.
     pub(super) fn is_paged(&self) -> bool {
-        self.before.is_some() || self.limit.is_some()
+        self.after.is_some() || self.limit.is_some()
     }
 
     pub(super) fn filter(self, workspace: Name, limit: usize) -> EventFilter {
@@ -119,7 +120,7 @@ impl EventQuery {
             external_id: self.external_id,
             since: self.since.map(Timestamp::from),
             until: self.until.map(Timestamp::from),
-            before: self.before,
+            before: self.after.map(u64::from),
             ..EventFilter::newest(workspace, limit)
         }
     }

@@ -88,8 +88,10 @@ impl fmt::Debug for Applied {
 /// What `GET /v1/{kind}` answers.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct Documents {
-    /// By name.
+    /// In the order of their names.
     pub items: Vec<Listed>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<Name>,
 }
 
 /// A document of a listing.
@@ -118,6 +120,7 @@ pub struct ComponentStored {
 #[serde(deny_unknown_fields)]
 pub struct Activate {
     /// `sha256:` and at least 12 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     pub digest: String,
 }
 
@@ -126,8 +129,10 @@ pub struct Activate {
 #[serde(deny_unknown_fields)]
 pub struct Canary {
     /// `sha256:` and at least 12 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     pub digest: String,
     /// Its share of the events: 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
     pub percent: u8,
 }
 
@@ -136,6 +141,8 @@ pub struct Canary {
 pub struct VersionsTold {
     /// Newest upload first.
     pub items: Vec<VersionTold>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 /// A version of a plugin: what an upload answers, and what is polled.
