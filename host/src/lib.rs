@@ -219,6 +219,7 @@ impl Host {
         };
         let (ways_in, publisher) = ingest::router(self.live.piece(|config| &config.ingest), ingest_parts, &mut self.registry);
         let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
+        let guards = Arc::new(api::Guards::new(&self.config.api, &mut self.registry));
         let tails = api::Tails::new(&self.config.api, journal, clock, stopped.clone(), &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
@@ -230,7 +231,7 @@ impl Host {
         };
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
-        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, registry };
+        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, guards, registry };
         Routers { ways_in, api }
     }
 

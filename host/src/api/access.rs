@@ -20,7 +20,7 @@ use super::{
 use crate::{
     event::Name,
     hub::{Caller, Scope},
-    ingest::Problem,
+    ingest::{Peer, Problem},
 };
 
 /// Names the workspace of a call.
@@ -50,9 +50,18 @@ pub(super) async fn authorize(
     next: Next,
 ) -> Response {
     match judged(&parts, &table, &request) {
-        Ok(Some(call)) => {
+        Ok(Some((call, access))) => {
+            let allowance = &parts.guards.allowance;
+            let taken = is_counted(access).then(|| allowance.call(&call.caller.key, (parts.clock)()));
             request.extensions_mut().insert(call);
-            next.run(request).await
+            let mut response = match taken {
+                Some(Err(too_many)) => allowance.refusal(too_many).into_response(),
+                Some(Ok(_)) | None => next.run(request).await,
+            };
+            if let Some(taken) = taken {
+                allowance.tell(taken, &mut response);
+            }
+            response
         }
         Ok(None) => next.run(request).await,
         Err(refused) => {
@@ -66,15 +75,20 @@ pub(super) async fn authorize(
     }
 }
 
-/// The call, where the route needs a key.
-fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<Call>, Problem> {
+/// What sends and fetches events comes as often as there are any, and has bounds of its own.
+fn is_counted(access: Option<Access>) -> bool {
+    !matches!(access, Some(Access::Key(Scope::Ingest | Scope::Pull)))
+}
+
+/// The call, and what its route declares, where the route needs a key.
+fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<(Call, Option<Access>)>, Problem> {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let access = table.of(path, request.method());
     if access == Some(Access::Open) || (access.is_none() && table.is_open(path)) {
         return Ok(None);
     }
     let headers = request.headers();
-    let caller = presented(headers).and_then(|key| parts.hub.authenticate(key)).ok_or_else(no_key)?;
+    let caller = caller(parts, request)?;
     let workspace = workspace(headers, &caller)?;
     let call = Call { caller, workspace };
     match access {
@@ -82,7 +96,18 @@ fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Optio
         // There is no such method: whoever has a key is told so, and which there are.
         Some(Access::Open) | None => {}
     }
-    Ok(Some(call))
+    Ok(Some((call, access)))
+}
+
+/// Whose key was presented.
+fn caller(parts: &Parts, request: &Request) -> Result<Caller, Problem> {
+    let presented = presented(request.headers()).ok_or_else(no_key)?;
+    if let Some(caller) = parts.hub.authenticate(presented) {
+        return Ok(caller);
+    }
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    parts.guards.allowance.wrong_key(peer, (parts.clock)())?;
+    Err(no_key())
 }
 
 /// A bearer token (RFC 6750); the scheme's name is in any case (RFC 9110, section 11.1).

@@ -6,10 +6,11 @@
 //! [`Scope`](crate::hub::Scope) that a key needs. `named` and `refuses` say the rest. Both the check of keys and the OpenAPI document come from
 //! that one declaration. A new type of problem goes into [`crate::ingest::PROBLEM_TYPES`] and the table of docs/api.md.
 //!
-//! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
+//! It holds no policy, and no state but what [`Guards`] remember of who called: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
 mod access;
+mod allowance;
 mod apart;
 mod confirm;
 mod dead;
@@ -19,11 +20,17 @@ mod diff;
 mod documents;
 mod events;
 mod explain;
+mod guards;
 mod host;
+mod idempotency;
 mod message;
+mod once;
 mod openapi;
+mod options;
+mod pace;
 mod paths;
 mod plugins;
+mod precondition;
 mod pull;
 mod query;
 mod repeat;
@@ -37,7 +44,9 @@ mod wire;
 
 pub use apart::for_senders;
 pub use explain::Explain;
-pub use tail::{Options, Tails};
+pub use guards::Guards;
+pub use options::Options;
+pub use tail::Tails;
 pub use wire::{
     Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, Replay, ReplayAll, Retry, RetryAll, SpecProblem,
     TakenUp, Through, VersionTold, VersionsTold,
@@ -51,6 +60,7 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use access::authorize;
+use once::once;
 use openapi::Routes;
 
 use crate::{
@@ -81,6 +91,8 @@ pub struct Parts {
     pub delivering: deliver::Ways,
     /// Who follows the journal live.
     pub tails: Arc<Tails>,
+    /// What is remembered of who called.
+    pub guards: Arc<Guards>,
     /// All metrics.
     pub registry: Arc<Registry>,
 }
@@ -93,8 +105,9 @@ pub fn router(parts: Parts) -> Router {
 fn answered(routes: Routes, parts: Parts) -> Router {
     let (routes, access) = routes.into_router();
     let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
+    let once = middleware::from_fn_with_state(parts.clone(), once);
     // Below the key: without it nobody is told which methods there are.
-    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(authorize);
+    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(once).layer(authorize);
     routes.fallback(unknown_route).with_state(parts)
 }
 

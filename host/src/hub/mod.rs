@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
-//! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `draft`, `check`, `apply`, `condition` | what is asked, whether it may be, and doing it; doing it only to what was seen |
 //! | `access` | who calls, and what their key allows |
 //! | `seal`, `keys`, `rotation` | secrets, and the two keys that lie in clear; a new signing secret in an old one's place |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
@@ -21,6 +21,7 @@ mod apply;
 mod check;
 mod compaction;
 mod component;
+mod condition;
 mod draft;
 mod durable;
 mod entry;
@@ -43,6 +44,7 @@ mod wording;
 mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
+pub use condition::{Condition, Tags};
 pub use draft::{Applied, Change, Draft, Generated, What};
 pub use durable::FileSystemError;
 pub use entry::{Document, Kind, KindError, Problem};
@@ -121,6 +123,14 @@ pub enum HubError {
     /// There is nothing of this name.
     #[error("no {} is called `{name}`", kind.singular())]
     NotFound {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: Name,
+    },
+    /// It is not what whoever asked has seen, or is there although it should not be.
+    #[error("{} `{name}` is not as the call expects it: read it again, and change what it is now", kind.singular())]
+    Changed {
         /// The kind.
         kind: Kind,
         /// The name.

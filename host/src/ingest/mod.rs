@@ -54,6 +54,7 @@ pub use decode::DecodeSpec;
 pub use forwarded::ForwardedHeader;
 pub use idempotency::IdempotencySpec;
 pub use options::{CertificateFiles, Current, Options};
+pub use peer::Peer;
 pub use place::{ExtractSpec, PlaceSpec};
 pub use problem::{Problem, method_not_allowed};
 pub use problem_types::{PROBLEM_TYPES, ProblemType};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// The sender's address: that of the connection, or what the PROXY protocol or a trusted proxy tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer(pub(super) IpAddr);
+pub struct Peer(pub IpAddr);
 
 /// What the sender called this host by, as far as the request's `Host` does not say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,8 @@ use crate::{
 /// The name of the one security scheme.
 const KEY: &str = "key";
 /// What an operation that needs a key may answer whatever it is.
-const WITH_KEY: [&str; 5] = ["bad-parameter", "internal", "no-key", "scope-missing", "workspace-forbidden"];
+const WITH_KEY: [&str; 7] =
+    ["bad-parameter", "internal", "no-key", "scope-missing", "too-many-calls", "too-many-wrong-keys", "workspace-forbidden"];
 
 /// What operations are sorted under, in the document's order.
 const TAGS: [(&str, &str); 8] = [
@@ -133,7 +134,8 @@ fn info() -> Info {
         title: "Sluicebox".to_owned(),
         summary: Some("A webhook router that its users extend with WebAssembly.".to_owned()),
         description: Some(
-            "Times are RFC 3339 in UTC. Listings are newest first. Refusals are problems of RFC 9457, whose `type` is stable."
+            "Times are RFC 3339 in UTC. Listings come in pages: `next` of one is `after` of the next. Refusals are problems of RFC 9457, \
+             whose `type` is stable. Answers to a key say what it may still call, in `RateLimit` and `RateLimit-Policy`."
                 .to_owned(),
         ),
         license: Some(License { name: "Apache-2.0".to_owned(), identifier: Some("Apache-2.0".to_owned()), ..License::default() }),

@@ -14,6 +14,7 @@ pub(super) use input::{
     header_parameters,
 };
 pub(super) use route::{Access, Route, delete, get, post, put};
+pub(super) use schema::{note_refusals, object as schema_object};
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use axum::Router;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::Parts;
+use super::{Parts, once};
 
 /// Some routes, or all of them.
 pub(super) struct Routes {
@@ -50,10 +51,14 @@ impl Routes {
     pub(super) fn add(mut self, route: Route) -> Self {
         let Route { method, path, access, router, edits } = route;
         let (tag, definitions) = (self.tag, &mut self.definitions);
+        let is_once = access != Access::Open && once::is_write(&method);
         let describe = |operation: &mut Operation| {
             operation.tags.push(tag.to_owned());
             for edit in edits {
                 edit(operation);
+            }
+            if is_once {
+                once::describe(operation);
             }
             describe::operation(operation, access, definitions);
         };
