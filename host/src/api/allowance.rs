@@ -69,8 +69,9 @@ impl Allowance {
     /// The refusal of a call that is one too many.
     pub(super) fn refusal(&self, TooMany { wait_secs }: TooMany) -> Problem {
         let per_second = self.calls.quota().per_second;
-        let detail =
-            format!("this key makes more than {per_second} calls in a second, which is the limit (`calls_per_second_max` of the server)");
+        let detail = format!(
+            "this key makes more than {per_second} calls in a second, which is the limit (`calls_per_second_max` of the server)"
+        );
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-calls", detail).retry_after(wait_secs)
     }
 

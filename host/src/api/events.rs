@@ -41,6 +41,9 @@ pub(super) fn routes() -> Routes {
 /// CloudEvents in structured and batched mode; in binary mode the body is of any type.
 const PUBLISHED_AS: &[&str] = &["application/cloudevents+json", "application/cloudevents-batch+json", "*/*"];
 
+/// Of several events: the status that all refusals have in common, else 422.
+const NONE_STORED: &str = "Of several events none is stored; `events` has why not.";
+
 fn publishing() -> Route {
     post("/v1/events", Scope::Ingest, publish)
         .named("publishEvents", "Publish events")
@@ -48,6 +51,10 @@ fn publishing() -> Route {
         .with(describe_contents::<Publish>(PUBLISHED_AS))
         .answers::<Published>(202, "All are stored.")
         .answers::<Published>(207, "Some are stored; `events` has what became of each.")
+        .answers::<Published>(400, NONE_STORED)
+        .answers::<Published>(404, NONE_STORED)
+        .answers::<Published>(413, NONE_STORED)
+        .answers::<Published>(422, NONE_STORED)
         .refuses(&[
             "bad-body",
             "bad-event",

@@ -106,7 +106,7 @@ fn answered(routes: Routes, parts: Parts) -> Router {
     let (routes, access) = routes.into_router();
     let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
     let once = middleware::from_fn_with_state(parts.clone(), once);
-    // Below the key: without it nobody is told which methods there are.
+    // Below the key: without it nothing is answered, whatever the method.
     let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(once).layer(authorize);
     routes.fallback(unknown_route).with_state(parts)
 }

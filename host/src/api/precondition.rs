@@ -28,10 +28,10 @@ pub(super) struct If(pub(super) Condition);
 #[expect(dead_code, reason = "only its schema is used")]
 struct Headers {
     /// Only where the document is still the one with this `ETag`; `*`: where it is there.
-    #[schemars(rename = "If-Match")]
+    #[schemars(rename = "If-Match", regex(pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#))]
     is: Option<String>,
     /// `*`: only where it is not there yet.
-    #[schemars(rename = "If-None-Match")]
+    #[schemars(rename = "If-None-Match", regex(pattern = r#"^(\*|(W/)?"[!#-+.-~-]*"(, ?(W/)?"[!#-+.-~-]*")*)$"#))]
     is_not: Option<String>,
 }
 

@@ -43,7 +43,8 @@ impl JsonSchema for Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let at = text.parse::<jiff::Timestamp>().ok().and_then(|at| u64::try_from(at.as_millisecond()).ok());
+        // What is before 1970 is before all events.
+        let at = text.parse::<jiff::Timestamp>().ok().map(|at| u64::try_from(at.as_millisecond()).unwrap_or(0));
         at.map(|ms| Self(Timestamp(ms))).ok_or_else(|| D::Error::custom(format!("`{text}` is no time like 2026-01-31T12:00:00Z")))
     }
 }
@@ -84,7 +85,7 @@ impl<'de> Deserialize<'de> for Cursor {
 #[serde(deny_unknown_fields)]
 pub(super) struct NamedQuery {
     /// Only names that begin so.
-    #[schemars(regex(pattern = "^[a-z0-9_-]{0,63}$"))]
+    #[schemars(regex(pattern = "^([a-z0-9][a-z0-9_-]{0,62})?$"))]
     prefix: Option<String>,
     /// `next` of the page before.
     after: Option<Name>,
@@ -98,6 +99,10 @@ impl NamedQuery {
     pub(super) fn page<T>(self, all: impl IntoIterator<Item = (Name, T)>) -> Result<(Vec<(Name, T)>, Option<Name>), Problem> {
         let Self { prefix, after, limit } = self;
         let (limit, prefix) = (page_size(limit)?, prefix.unwrap_or_default());
+        // Where a name goes on after it, it is the beginning of one; none is one too.
+        if !prefix.is_empty() && prefix.parse::<Name>().is_err() {
+            return Err(bad_query(format!("prefix: no name begins with `{prefix}`")));
+        }
         let asked = |(name, _): &(Name, T)| name.as_str().starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after);
         let mut found = all.into_iter().filter(asked);
         let page: Vec<_> = found.by_ref().take(limit).collect();
@@ -139,6 +144,6 @@ mod tests {
         assert_eq!(page("b", None, 2), told("b1 b2", Some("b2")));
         assert_eq!(page("b", Some("b2"), 2), told("b3", None));
         assert_eq!(page("c", None, 2), told("", None));
-        assert_eq!(page("", None, 0), Err("bad-query"));
+        assert_eq!((page("", None, 0), page("0.5", None, 2)), (Err("bad-query"), Err("bad-query")));
     }
 }

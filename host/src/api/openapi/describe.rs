@@ -73,7 +73,15 @@ fn add_problems(operation: &mut Operation, kinds: &[String]) {
         let told: Vec<String> = types.iter().map(|known| format!("- `{}`: {}", known.kind, known.meaning)).collect();
         let schema = json!({ "allOf": [problem_reference(), { "properties": { "type": { "enum": urns } } }] });
         let response = problem_response(&told.join("\n"), schema);
-        responses.responses.entry(StatusCode::Code(status)).or_insert(ReferenceOr::Item(response));
+        match responses.responses.get_mut(&StatusCode::Code(status)) {
+            // It is answered in another way too.
+            Some(ReferenceOr::Item(other)) => {
+                other.description = format!("{}\n\n{}", other.description, response.description);
+                other.content.extend(response.content);
+            }
+            Some(ReferenceOr::Reference { .. }) => {}
+            None => drop(responses.responses.insert(StatusCode::Code(status), ReferenceOr::Item(response))),
+        }
     }
     let rest = problem_response("Any other refusal.", problem_reference());
     responses.default.get_or_insert(ReferenceOr::Item(rest));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value, json};
 
 use super::time;
@@ -133,7 +133,18 @@ pub struct Canary {
     pub digest: String,
     /// Its share of the events: 1 to 99.
     #[schemars(range(min = 1, max = 99))]
+    #[serde(deserialize_with = "whole")]
     pub percent: u8,
+}
+
+/// A whole number is one however it is written: to JSON Schema `5.0` is 5.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() != 0.0 || !(0.0..=255.0).contains(&number) {
+        return Err(D::Error::custom(format!("{number} is no whole number of percent")));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+    Ok(number as u8)
 }
 
 /// What `GET /v1/plugins/{name}/versions` answers.
