@@ -281,6 +281,7 @@ impl Host {
         };
         let (ways_in, publisher) = ingest::router(self.live.piece(|config| &config.ingest), ingest_parts, &mut self.registry);
         let (journal, clock) = (Arc::clone(&self.journal), Arc::clone(&self.clock));
+        let guards = Arc::new(api::Guards::new(&self.config.api, &mut self.registry));
         let tails = api::Tails::new(&self.config.api, journal, clock, stopped.clone(), &mut self.registry);
         // All parts have registered by now.
         let registry = Arc::new(std::mem::take(&mut self.registry));
@@ -293,7 +294,21 @@ impl Host {
         let (hub, journal, clock) = (Arc::clone(&self.hub), Arc::clone(&self.journal), Arc::clone(&self.clock));
         let (paces, delivering) = (Arc::clone(&self.paces), delivering.clone());
         let (audit, backups) = (Arc::clone(&self.audit), Arc::clone(&self.backups));
-        let api = api::Parts { hub, journal, publisher, repeater, paces, delivering, clock, tails, audit, backups, registry, draining };
+        let api = api::Parts {
+            hub,
+            journal,
+            publisher,
+            repeater,
+            paces,
+            delivering,
+            clock,
+            tails,
+            audit,
+            backups,
+            guards,
+            registry,
+            draining,
+        };
         Routers { ways_in, api }
     }
 

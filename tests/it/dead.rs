@@ -184,7 +184,7 @@ async fn letters_are_searched_and_bad_questions_are_told_so() {
         assert_eq!(count(query).await, expected, "{query}");
     }
     let first = host.get("/v1/dead-letters?limit=1").await.json;
-    let second = letters(&host, &format!("?limit=1&before={}", first["next"].as_str().expect("a cursor"))).await;
+    let second = letters(&host, &format!("?limit=1&after={}", first["next"].as_str().expect("a cursor"))).await;
     assert_eq!((&first["items"][0]["id"], &second[0]["id"]), (&found[0]["id"], &found[1]["id"]));
     assert_eq!(
         host.get("/v1/deliveries?code=status-500&destination=other").await.json["items"].as_array().map(Vec::len),
@@ -192,7 +192,7 @@ async fn letters_are_searched_and_bad_questions_are_told_so() {
     );
     assert_eq!(host.get("/v1/events?since=2100-01-01T00:00:00Z").await.json["items"], json!([]));
 
-    for query in ["?since=yesterday", "?before=7", "?kind=rule", "?kind=run&destination=out", "?colour=red"] {
+    for query in ["?since=yesterday", "?after=7", "?kind=rule", "?kind=run&destination=out", "?colour=red"] {
         assert_eq!(host.get(&format!("/v1/dead-letters{query}")).await.status, 400, "{query}");
     }
     let (status, told) = refusal(&host, "/v1/dead-letters/retry?limit=1", json!({})).await;

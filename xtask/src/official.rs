@@ -25,7 +25,7 @@ pub(crate) struct Suite {
     variable: &'static str,
 }
 
-const SUITES: [Suite; 11] = [
+const SUITES: [Suite; 12] = [
     Suite {
         prefix: "official_node",
         what: "signatures and CloudEvents checked by npm's packages",
@@ -68,6 +68,14 @@ const SUITES: [Suite; 11] = [
         probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
         install: |folder| pip(folder, &[&["--no-deps", "--no-compile"], &PROVIDERS_BY_PYTHON[..]].concat()),
         variable: "SLUICEBOX_PROVIDERS_PYTHON",
+    },
+    Suite {
+        prefix: "api_by_schemathesis",
+        what: "the API called as its OpenAPI document says, by PyPI's schemathesis",
+        mend: "needs Python 3.10 or later with pip, as in apt-get install python3 python3-pip",
+        probe: &["python3", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 10))"],
+        install: |folder| pip(folder, &["schemathesis==4.32.5"]),
+        variable: "SLUICEBOX_SCHEMATHESIS",
     },
     Suite {
         prefix: JAVASCRIPT,

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     event::Name,
     hub::{Caller, Scope},
-    ingest::Problem,
+    ingest::{Peer, Problem},
 };
 
 /// Names the workspace of a call.
@@ -51,9 +51,18 @@ pub(super) async fn authorize(
     next: Next,
 ) -> Response {
     match judged(&parts, &table, &request) {
-        Ok(Some(call)) => {
+        Ok(Some((call, access))) => {
+            let taken = is_counted(access).then(|| parts.guards.allowance.call(&call.caller.key, (parts.clock)()));
+            let guards = Arc::clone(&parts.guards);
             request.extensions_mut().insert(call.clone());
-            audit::around(parts, &call, request, next).await
+            let mut response = match taken {
+                Some(Err(too_many)) => guards.allowance.refusal(too_many).into_response(),
+                Some(Ok(_)) | None => audit::around(parts, &call, request, next).await,
+            };
+            if let Some(taken) = taken {
+                guards.allowance.tell(taken, &mut response);
+            }
+            response
         }
         Ok(None) => next.run(request).await,
         Err(refused) => {
@@ -71,15 +80,20 @@ pub(super) async fn authorize(
     }
 }
 
-/// The call, where the route needs a key.
-fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<Call>, Problem> {
+/// What sends and fetches events comes as often as there are any, and has bounds of its own.
+fn is_counted(access: Option<Access>) -> bool {
+    !matches!(access, Some(Access::Key(Scope::Ingest | Scope::Pull)))
+}
+
+/// The call, and what its route declares, where the route needs a key.
+fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<(Call, Option<Access>)>, Problem> {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let access = table.of(path, request.method());
     if access == Some(Access::Open) || (access.is_none() && table.is_open(path)) {
         return Ok(None);
     }
     let headers = request.headers();
-    let caller = presented(headers).and_then(|key| parts.hub.authenticate(key)).ok_or_else(no_key)?;
+    let caller = caller(parts, request)?;
     let workspace = workspace(headers, &caller)?;
     let call = Call { caller, workspace };
     match access {
@@ -88,7 +102,18 @@ fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Optio
         Some(Access::Open) | None => {}
     }
     parts.hub.has_workspace(&call.workspace).map_err(|error| hub_problem(&error))?;
-    Ok(Some(call))
+    Ok(Some((call, access)))
+}
+
+/// Whose key was presented.
+fn caller(parts: &Parts, request: &Request) -> Result<Caller, Problem> {
+    let presented = presented(request.headers()).ok_or_else(no_key)?;
+    if let Some(caller) = parts.hub.authenticate(presented) {
+        return Ok(caller);
+    }
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    parts.guards.allowance.wrong_key(peer, (parts.clock)())?;
+    Err(no_key())
 }
 
 /// A bearer token (RFC 6750); the scheme's name is in any case (RFC 9110, section 11.1).

@@ -59,7 +59,9 @@ struct DeadQuery {
     text: Option<String>,
     since: Option<Moment>,
     until: Option<Moment>,
-    before: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
@@ -92,8 +94,9 @@ async fn list(
     Checked(query): Checked<DeadQuery>,
 ) -> Result<Json<Value>, Problem> {
     let limit = page_size(query.limit)?;
-    let beyond =
-        query.before.as_deref().map(|text| wire::place_of(text).ok_or_else(|| bad_query("before: no cursor of this listing")));
+    let beyond = query.after.as_deref().map(|text| {
+        wire::place_of(text).ok_or_else(|| bad_query("after: no cursor of this listing; give `next` of the page before"))
+    });
     let slice = DeadSlice { oldest_first: false, beyond: beyond.transpose()?, limit, attempts_max: ATTEMPTS_SHOWN };
     let page = parts.journal.dead_letters(query.filter(workspace)?, slice).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::dead_letters(&page)))
@@ -105,8 +108,8 @@ async fn retry(
     Checked(query): Checked<DeadQuery>,
     Wishes(wishes): Wishes<RetryAll>,
 ) -> Result<Json<Value>, Problem> {
-    if query.before.is_some() || query.limit.is_some() {
-        return Err(bad_query("before, limit: all that the query finds is taken up; `next` in the body goes on after an answer"));
+    if query.after.is_some() || query.limit.is_some() {
+        return Err(bad_query("after, limit: all that the query finds is taken up; `next` in the body goes on after an answer"));
     }
     let mut filter = query.filter(workspace)?;
     if wishes.dry_run {

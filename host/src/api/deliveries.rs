@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,15 +11,15 @@ use super::{
     access::Workspace,
     openapi::{Checked, Json, Path, Routes, get},
     paths::ById,
-    query::{Moment, bad_query, page_size},
+    query::{Cursor, Moment, bad_query, page_size},
     store_problem,
-    wire::{self, StateName},
+    wire::{self, InState, StateName},
 };
 use crate::{
     event::{MessageId, Name, Timestamp},
     hub::Scope,
     ingest::Problem,
-    journal::{Narrow, WorkFilter},
+    journal::{BatchState, DeliveryState, Narrow, RunState, WorkFilter},
 };
 
 const LIST_REFUSALS: &[&str] = &["query-too-slow", "storage-unavailable"];
@@ -36,9 +36,10 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct WorkQuery {
-    state: Option<String>,
+#[serde(deny_unknown_fields, bound = "")]
+#[schemars(bound = "", transform = without_destination::<S>)]
+struct WorkQuery<S: StateName> {
+    state: Option<InState<S>>,
     rule: Option<Name>,
     destination: Option<Name>,
     source: Option<Name>,
@@ -48,16 +49,28 @@ struct WorkQuery {
     text: Option<String>,
     since: Option<Moment>,
     until: Option<Moment>,
-    before: Option<u64>,
+    after: Option<Cursor>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
-impl WorkQuery {
-    fn filter<S: StateName>(self, workspace: Name) -> Result<WorkFilter<S>, Problem> {
-        let state = self.state.as_deref().map(S::read).transpose();
+/// Only deliveries have a destination.
+fn without_destination<S: StateName>(schema: &mut Schema) {
+    if !S::HAS_DESTINATION
+        && let Some(Value::Object(properties)) = schema.get_mut("properties")
+    {
+        properties.remove("destination");
+    }
+}
+
+impl<S: StateName> WorkQuery<S> {
+    fn filter(self, workspace: Name) -> Result<WorkFilter<S>, Problem> {
+        if self.destination.is_some() && !S::HAS_DESTINATION {
+            return Err(bad_query("destination: runs and batches have none, their deliveries do"));
+        }
         Ok(WorkFilter {
             workspace,
-            state: state.map_err(|text| bad_query(format!("state: {text}")))?,
+            state: self.state.map(|InState(state)| state),
             rule: self.rule,
             destination: self.destination,
             narrow: Narrow {
@@ -68,44 +81,34 @@ impl WorkQuery {
                 since: self.since.map(Timestamp::from),
                 until: self.until.map(Timestamp::from),
             },
-            before: self.before,
+            before: self.after.map(u64::from),
             limit: page_size(self.limit)?,
         })
-    }
-}
-
-/// Only deliveries have a destination.
-fn without_destination(query: WorkQuery, what: &str) -> Result<WorkQuery, Problem> {
-    match query.destination {
-        None => Ok(query),
-        Some(_) => Err(bad_query(format!("destination: {what} have none, their deliveries do"))),
     }
 }
 
 async fn runs(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
-    Checked(query): Checked<WorkQuery>,
+    Checked(query): Checked<WorkQuery<RunState>>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = without_destination(query, "runs")?.filter(workspace)?;
-    let page = parts.journal.runs(filter).await.map_err(|error| store_problem(&error))?;
+    let page = parts.journal.runs(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::run)))
 }
 
 async fn batches(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
-    Checked(query): Checked<WorkQuery>,
+    Checked(query): Checked<WorkQuery<BatchState>>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = without_destination(query, "batches")?.filter(workspace)?;
-    let page = parts.journal.batches(filter).await.map_err(|error| store_problem(&error))?;
+    let page = parts.journal.batches(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::batch)))
 }
 
 async fn deliveries(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
-    Checked(query): Checked<WorkQuery>,
+    Checked(query): Checked<WorkQuery<DeliveryState>>,
 ) -> Result<Json<Value>, Problem> {
     let page = parts.journal.deliveries(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
     Ok(Json(wire::page(&page, wire::delivery)))

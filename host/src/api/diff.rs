@@ -15,6 +15,7 @@ use super::{
     openapi::{Document, Json, Path, Routes, post},
     parsed,
     paths::ByName,
+    query::Cursor,
     store_problem, wire,
 };
 use crate::{
@@ -52,6 +53,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DiffRequest {
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     digest: String,
     rule: Option<Name>,
     #[serde(default)]
@@ -66,7 +68,8 @@ struct Filter {
     source: Option<Name>,
     #[serde(rename = "type")]
     event_type: Option<String>,
-    before: Option<u64>,
+    after: Option<Cursor>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -100,13 +103,14 @@ async fn diff(
 }
 
 async fn chosen(parts: &Parts, workspace: &Name, filter: Filter) -> Result<Vec<crate::event::EventId>, Problem> {
-    let Filter { source, event_type, before, limit } = filter;
+    let Filter { source, event_type, after, limit } = filter;
     let limit = limit.unwrap_or(EVENTS_DEFAULT);
     if !(1..=EVENTS_MAX).contains(&limit) {
         let detail = format!("events.limit: {limit} is outside of 1 to {EVENTS_MAX}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail));
     }
-    let filter = EventFilter { source, event_type, before, ..EventFilter::newest(workspace.clone(), limit) };
+    let filter =
+        EventFilter { source, event_type, before: after.map(u64::from), ..EventFilter::newest(workspace.clone(), limit) };
     let page = parts.journal.events(filter).await.map_err(|error| store_problem(&error))?;
     Ok(page.items.iter().map(|record| record.event.id).collect())
 }

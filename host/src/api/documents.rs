@@ -21,12 +21,14 @@ use super::{
         post, put,
     },
     paths::ByName,
+    precondition::{If, Tagged},
+    query::NamedQuery,
     versions,
     wire::{self, Applied, ComponentStored, Documents, SpecProblem, VersionTold},
 };
 use crate::{
     event::Name,
-    hub::{self, Draft, HubError, Kind, Note, Scope},
+    hub::{self, Condition, Draft, HubError, Kind, Note, Scope},
     ingest::Problem,
 };
 
@@ -61,14 +63,16 @@ fn of_kind(routes: Routes, kind: Kind) -> Routes {
     let (folder, one_path) = (format!("/v1/{kind}"), format!("/v1/{kind}/{{name}}"));
     let (plural, singular) = (capitalized(kind.as_str()), capitalized(kind.singular()));
     let changes = if kind == Kind::Plugin { Scope::Plugins } else { Scope::Rules };
-    let list = get(&folder, Scope::Read, async move |state, workspace| list(kind, state, workspace).await)
+    let list = get(&folder, Scope::Read, async move |state, workspace, query| list(kind, state, workspace, query).await)
         .named(&format!("list{plural}"), &format!("List {kind}"));
     let one = get(&one_path, Scope::Read, async move |state, workspace, path| one(kind, state, workspace, path).await)
         .named(&format!("get{singular}"), &format!("Get a {}", kind.singular()))
         .refuses(&["unknown-name"]);
-    let delete = delete(&one_path, changes, async move |state, workspace, path| remove(kind, state, workspace, path).await)
-        .named(&format!("delete{singular}"), &format!("Delete a {}", kind.singular()))
-        .refuses(REFUSALS);
+    let delete = delete(&one_path, changes, async move |state, workspace, path, only_if| {
+        remove(kind, state, workspace, path, only_if).await
+    })
+    .named(&format!("delete{singular}"), &format!("Delete a {}", kind.singular()))
+    .refuses(REFUSALS);
     let routes = routes.add(list).add(one).add(delete);
     let put = match kind {
         Kind::Plugin => put(&one_path, changes, put_plugin)
@@ -79,8 +83,8 @@ fn of_kind(routes: Routes, kind: Kind) -> Routes {
             )
             .body_bytes_max(COMPONENT_BYTES_MAX),
         Kind::Source | Kind::Destination | Kind::Rule => {
-            put(&one_path, changes, async move |state, workspace, path, document| {
-                put_one(kind, state, workspace, path, document).await
+            put(&one_path, changes, async move |state, workspace, path, only_if, document| {
+                put_one(kind, state, workspace, path, only_if, document).await
             })
             .body_bytes_max(DOCUMENT_BYTES_MAX)
         }
@@ -104,13 +108,18 @@ fn document_schema(kind: Kind) -> Value {
     json!({ "type": "object", "description": format!("A {}, as the hub file has it.", kind.singular()) })
 }
 
-async fn list(kind: Kind, State(parts): State<Parts>, Workspace(workspace): Workspace) -> Result<Json<Documents>, Problem> {
-    let documents = parts.hub.list(&workspace, kind);
+async fn list(
+    kind: Kind,
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Checked(query): Checked<NamedQuery>,
+) -> Result<Json<Documents>, Problem> {
+    let (documents, next) = query.page(parts.hub.list(&workspace, kind))?;
     let items = documents.into_iter().map(|(name, document)| {
         let runtime = if kind == Kind::Destination { destinations::runtime(&parts.paces, &workspace, &name) } else { None };
         wire::Listed { name, document, runtime }
     });
-    Ok(Json(Documents { items: items.collect() }))
+    Ok(Json(Documents { items: items.collect(), next }))
 }
 
 async fn one(
@@ -118,7 +127,9 @@ async fn one(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
-) -> Result<Json<Map<String, Value>>, Problem> {
+) -> Result<Tagged<Map<String, Value>>, Problem> {
+    // Before the document: where it changes between the two, its tag is one that no change is done by.
+    let tag = parts.hub.tag(&workspace, kind, &name);
     let found = parts.hub.get(&workspace, kind, &name);
     let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
     if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
@@ -131,7 +142,7 @@ async fn one(
     if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &workspace, &name)) {
         document["runtime"] = runtime;
     }
-    Ok(Json(document.as_object().cloned().unwrap_or_default()))
+    Ok(Tagged { tag, answer: Json(document.as_object().cloned().unwrap_or_default()) })
 }
 
 async fn put_one(
@@ -139,16 +150,31 @@ async fn put_one(
     State(parts): State<Parts>,
     call: Call,
     Path(ByName { name }): Path<ByName>,
+    If(condition): If,
     Document(mut document): Document<Map<String, Value>>,
-) -> Result<Json<Applied>, Problem> {
+) -> Result<Tagged<Applied>, Problem> {
     // Shown by GET, and not the document's: what was shown may be put back.
     match kind {
         Kind::Plugin => drop(document.remove("breaker")),
         Kind::Destination => ["public_keys", "runtime"].into_iter().for_each(|shown| drop(document.remove(shown))),
         Kind::Source | Kind::Rule => {}
     }
-    let entries = BTreeMap::from([((kind, name), Some(Value::Object(document)))]);
-    commit(&parts, &call.workspace, Draft { entries, note: noted(&call), ..Draft::default() }).await
+    change(&parts, &call, &condition, (kind, name), Some(document.into())).await
+}
+
+/// Changes one document, where the condition holds of it.
+async fn change(
+    parts: &Parts,
+    call: &Call,
+    condition: &Condition,
+    key: (Kind, Name),
+    document: Option<Value>,
+) -> Result<Tagged<Applied>, Problem> {
+    let draft = Draft { entries: BTreeMap::from([(key.clone(), document)]), note: noted(call), ..Draft::default() };
+    let changed = parts.hub.change_if(&call.workspace, condition, key, draft).await;
+    parts.paces.forget_deleted();
+    let (applied, tag) = changed.map_err(|error| hub_problem(&error))?;
+    Ok(Tagged { tag, answer: told(applied) })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -164,9 +190,15 @@ async fn put_plugin(
     call: Call,
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<PutQuery>,
+    If(condition): If,
     body: DocumentOrComponent,
 ) -> Result<Response, Problem> {
     match body {
+        DocumentOrComponent::Component(_) if !condition.is_empty() => {
+            let detail =
+                "If-Match, If-None-Match: they are about the document; a component becomes a version beside those there are";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail))
+        }
         DocumentOrComponent::Component(bytes) => versions::upload(parts, call.workspace, name, query.activate, bytes).await,
         DocumentOrComponent::Document(_) if query.activate => {
             let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
@@ -174,7 +206,9 @@ async fn put_plugin(
         }
         DocumentOrComponent::Document(document) => {
             let path = Path(ByName { name });
-            put_one(Kind::Plugin, State(parts), call, path, Document(document)).await.map(IntoResponse::into_response)
+            put_one(Kind::Plugin, State(parts), call, path, If(condition), Document(document))
+                .await
+                .map(IntoResponse::into_response)
         }
     }
 }
@@ -184,9 +218,9 @@ async fn remove(
     State(parts): State<Parts>,
     call: Call,
     Path(ByName { name }): Path<ByName>,
-) -> Result<Json<Applied>, Problem> {
-    let draft = Draft { entries: BTreeMap::from([((kind, name), None)]), note: noted(&call), ..Draft::default() };
-    commit(&parts, &call.workspace, draft).await
+    If(condition): If,
+) -> Result<Tagged<Applied>, Problem> {
+    change(&parts, &call, &condition, (kind, name), None).await
 }
 
 async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {
@@ -245,6 +279,7 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
         HubError::NoComponent { .. } => (StatusCode::NOT_FOUND, "unknown-component"),
         HubError::NoRevision { .. } => (StatusCode::NOT_FOUND, "unknown-revision"),
         HubError::RevisionGone { .. } => (StatusCode::GONE, "revision-gone"),
+        HubError::Changed { .. } => (StatusCode::PRECONDITION_FAILED, "precondition-failed"),
         HubError::NoVersion { .. } => (StatusCode::NOT_FOUND, "unknown-version"),
         HubError::RevisionChanged { revision, .. } => {
             let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "revision-changed", error.to_string());

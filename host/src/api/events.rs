@@ -14,7 +14,7 @@ use super::{
     access::Workspace,
     openapi::{Checked, Json, Path, Route, Routes, describe_contents, get, post},
     paths::{ById, ByRule},
-    query::{Moment, page_size},
+    query::{Cursor, Moment, page_size},
     store_problem,
     wire::{self, Publish, Published},
 };
@@ -41,6 +41,9 @@ pub(super) fn routes() -> Routes {
 /// CloudEvents in structured and batched mode; in binary mode the body is of any type.
 const PUBLISHED_AS: &[&str] = &["application/cloudevents+json", "application/cloudevents-batch+json", "*/*"];
 
+/// Of several events: the status that all refusals have in common, else 422.
+const NONE_STORED: &str = "Of several events none is stored; `events` has why not.";
+
 fn publishing() -> Route {
     post("/v1/events", Scope::Ingest, publish)
         .named("publishEvents", "Publish events")
@@ -48,6 +51,10 @@ fn publishing() -> Route {
         .with(describe_contents::<Publish>(PUBLISHED_AS))
         .answers::<Published>(202, "All are stored.")
         .answers::<Published>(207, "Some are stored; `events` has what became of each.")
+        .answers::<Published>(400, NONE_STORED)
+        .answers::<Published>(404, NONE_STORED)
+        .answers::<Published>(413, NONE_STORED)
+        .answers::<Published>(422, NONE_STORED)
         .refuses(&[
             "bad-body",
             "bad-event",
@@ -95,7 +102,8 @@ pub(super) struct EventQuery {
     external_id: Option<String>,
     since: Option<Moment>,
     until: Option<Moment>,
-    before: Option<u64>,
+    after: Option<Cursor>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
@@ -108,7 +116,7 @@ impl EventQuery {
 
     /// Whether it asks for a page.
     pub(super) fn is_paged(&self) -> bool {
-        self.before.is_some() || self.limit.is_some()
+        self.after.is_some() || self.limit.is_some()
     }
 
     pub(super) fn filter(self, workspace: Name, limit: usize) -> EventFilter {
@@ -119,7 +127,7 @@ impl EventQuery {
             external_id: self.external_id,
             since: self.since.map(Timestamp::from),
             until: self.until.map(Timestamp::from),
-            before: self.before,
+            before: self.after.map(u64::from),
             ..EventFilter::newest(workspace, limit)
         }
     }

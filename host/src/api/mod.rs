@@ -6,10 +6,11 @@
 //! [`Scope`](crate::hub::Scope) that a key needs. `named` and `refuses` say the rest. Both the check of keys and the OpenAPI document come from
 //! that one declaration. A new type of problem goes into [`crate::ingest::PROBLEM_TYPES`] and the table of docs/api.md.
 //!
-//! It holds no state and no policy: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
+//! It holds no policy, and no state but what [`Guards`] remember of who called: documents go to the hub, questions to the journal. Times are RFC 3339 in UTC, ids are those of
 //! [`crate::event`], listings are newest first with a cursor, refusals are RFC 9457 problems.
 
 mod access;
+mod allowance;
 mod apart;
 mod apply;
 mod audit;
@@ -23,15 +24,21 @@ mod documents;
 mod events;
 mod explain;
 mod export;
+mod guards;
 mod health;
 mod host;
+mod idempotency;
 mod keys;
 mod last_use;
 mod main_key;
 mod message;
+mod once;
 mod openapi;
+mod options;
+mod pace;
 mod paths;
 mod plugins;
+mod precondition;
 mod pull;
 mod query;
 mod repeat;
@@ -50,7 +57,9 @@ pub use audit::Audit;
 pub use backup::BACKUP_BYTES;
 pub use explain::Explain;
 pub use last_use::keep_last_use;
-pub use tail::{Options, Tails};
+pub use guards::Guards;
+pub use options::Options;
+pub use tail::Tails;
 pub use wire::{
     Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ChangeTold, ComponentStored, Documents,
     DriftTold, DriftedTold, ExportTold, FieldTold, KeyChange, KeyShown, KeyState, KeyTold, KeysTold, Listed, MissingTold, Moment,
@@ -68,6 +77,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use access::authorize;
+use once::once;
 use openapi::Routes;
 
 use crate::{
@@ -103,6 +113,8 @@ pub struct Parts {
     pub audit: Arc<Audit>,
     /// Everything there is, for a safe place.
     pub backups: Arc<Backups>,
+    /// What is remembered of who called.
+    pub guards: Arc<Guards>,
     /// All metrics.
     pub registry: Arc<Registry>,
     /// True from the moment on that the host is told to stop.
@@ -117,8 +129,9 @@ pub fn router(parts: Parts) -> Router {
 fn answered(routes: Routes, parts: Parts) -> Router {
     let (routes, access) = routes.into_router();
     let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
-    // Below the key: without it nobody is told which methods there are.
-    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(authorize);
+    let once = middleware::from_fn_with_state(parts.clone(), once);
+    // Below the key: without it nothing is answered, whatever the method.
+    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(once).layer(authorize);
     routes.fallback(unknown_route).with_state(parts)
 }
 

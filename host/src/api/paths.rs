@@ -20,6 +20,7 @@ pub(super) struct ByDigest {
     /// The plugin's name.
     pub(super) name: Name,
     /// `sha256:` and at least 12 of its digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     pub(super) digest: String,
 }
 

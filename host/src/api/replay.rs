@@ -68,7 +68,7 @@ async fn all(
         return Err(bad_query("say which events: by source, type, subject, external_id, since or until"));
     }
     if query.is_paged() {
-        return Err(bad_query("before, limit: all that the query finds is replayed; `next` in the body goes on after an answer"));
+        return Err(bad_query("after, limit: all that the query finds is replayed; `next` in the body goes on after an answer"));
     }
     let mut filter = query.filter(workspace, CHUNK_EVENTS);
     if dry_run {

@@ -13,25 +13,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::Options;
 use crate::{
     event::{Clock, EventId, Name, Timestamp},
     journal::{EventFilter, EventRecord, Journal, JournalError, TailFilter},
 };
-
-/// Settings of what operators are given.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Streams of events at once.
-    pub event_streams_max: usize,
-    /// A stream whose reader takes nothing for so long is ended; the reader may go on from its last event.
-    pub event_stream_stall_ms: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { event_streams_max: 32, event_stream_stall_ms: 60_000 }
-    }
-}
 
 /// Events looked at at once.
 const EVENTS_MAX: usize = 256;

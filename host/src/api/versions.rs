@@ -6,14 +6,17 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{StatusCode, header};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{
     Parts,
     access::Workspace,
     documents::{hub_problem, to_its_end, told},
-    openapi::{Document, Json, Path, Routes, delete, get, post, put},
+    openapi::{Checked, Document, Json, Path, Routes, delete, get, post, put},
     parsed,
     paths::{ByDigest, ByName},
+    query::{bad_query, page_size},
     wire::{Activate, Applied, Canary, VersionTold, VersionsTold},
 };
 use crate::{
@@ -74,16 +77,37 @@ pub(super) async fn upload(
     Ok((code, [(header::LOCATION, place)], Json(VersionTold::of(&status))).into_response())
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct VersionsQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most so many.
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<usize>,
+}
+
 async fn list(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByName { name: plugin }): Path<ByName>,
+    Checked(VersionsQuery { after, limit }): Checked<VersionsQuery>,
 ) -> Result<Json<VersionsTold>, Problem> {
-    let items: Vec<_> = parts.hub.versions(&workspace, &plugin).iter().map(VersionTold::of).collect();
-    if items.is_empty() && parts.hub.get(&workspace, hub::Kind::Plugin, &plugin).is_none() {
+    let (limit, versions) = (page_size(limit)?, parts.hub.versions(&workspace, &plugin));
+    if versions.is_empty() && parts.hub.get(&workspace, hub::Kind::Plugin, &plugin).is_none() {
         return Err(hub_problem(&HubError::NotFound { kind: hub::Kind::Plugin, name: plugin }));
     }
-    Ok(Json(VersionsTold { items }))
+    let begin = match after {
+        None => 0,
+        Some(after) => {
+            let place = versions.iter().position(|status| status.version.digest.to_string() == after);
+            place.ok_or_else(|| bad_query("after: no cursor of this listing; give `next` of the page before"))? + 1
+        }
+    };
+    let items: Vec<_> = versions[begin..].iter().take(limit).map(VersionTold::of).collect();
+    let is_last = begin + items.len() == versions.len();
+    let next = items.last().filter(|_| !is_last).map(|version| version.digest.clone());
+    Ok(Json(VersionsTold { items, next }))
 }
 
 async fn one(

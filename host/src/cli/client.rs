@@ -71,6 +71,18 @@ impl Client {
         if response.status().is_success() { Ok(response.text().await?) } else { bail!(refusal(response).await) }
     }
 
+    /// All items of a listing, page by page.
+    pub(super) async fn get_all(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let (mut items, mut query) = (Vec::new(), vec![("limit", "500".to_owned())]);
+        loop {
+            let page: Value = self.get(path, &query).await?;
+            items.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(next) = page["next"].as_str() else { return Ok(items) };
+            query.truncate(1);
+            query.push(("after", next.to_owned()));
+        }
+    }
+
     /// For a host that may wait, for up to a minute, until it has something to tell.
     pub(super) async fn get_slowly<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
         self.ask(self.request(Method::GET, path).query(query).timeout(WAIT_TIMEOUT)).await

@@ -16,9 +16,9 @@ pub(super) struct Arguments {
     /// How many, newest first.
     #[arg(long)]
     limit: Option<usize>,
-    /// Older than this cursor, which the page before ended with.
+    /// What follows this cursor, which the page before ended with.
     #[arg(long)]
-    before: Option<String>,
+    after: Option<String>,
     #[command(flatten)]
     hub: Hub,
 }
@@ -48,10 +48,10 @@ impl Which {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { which, limit, before, hub } = arguments;
+    let Arguments { which, limit, after, hub } = arguments;
     let mut query = which.query();
     query.extend(limit.map(|limit| ("limit", limit.to_string())));
-    query.extend(before.map(|before| ("before", before)));
+    query.extend(after.map(|after| ("after", after)));
     let page: Value = Client::new(&hub)?.get("/v1/dead-letters", &query).await?;
     if hub.json {
         println!("{}", serde_json::to_string_pretty(&page)?);
@@ -60,7 +60,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let columns = ["dead_at", "kind", "id", "rule", "destination", "failure", "last_code", "attempts"];
     print!("{}", table(&columns, page["items"].as_array().map_or(&[], Vec::as_slice)));
     if let Some(next) = page["next"].as_str() {
-        println!("more: --before {next}");
+        println!("more: --after {next}");
     }
     Ok(())
 }

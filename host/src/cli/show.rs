@@ -146,9 +146,9 @@ struct Page {
     /// How many, newest first.
     #[arg(long)]
     limit: Option<usize>,
-    /// Older than this cursor, which the page before ended with.
+    /// What follows this cursor, which the page before ended with.
     #[arg(long)]
-    before: Option<u64>,
+    after: Option<String>,
 }
 
 pub(super) type Query = Vec<(&'static str, String)>;
@@ -184,7 +184,7 @@ fn given<const N: usize>(filters: [(&'static str, Option<String>); N]) -> Query 
 }
 
 fn query(filters: impl IntoIterator<Item = (&'static str, String)>, page: &Page) -> Query {
-    let page = given([("limit", page.limit.map(|n| n.to_string())), ("before", page.before.map(|n| n.to_string()))]);
+    let page = given([("limit", page.limit.map(|n| n.to_string())), ("after", page.after.clone())]);
     filters.into_iter().chain(page).collect()
 }
 
@@ -196,8 +196,8 @@ async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: 
         return Ok(());
     }
     print!("{}", table(columns, answer["items"].as_array().map_or(&[], Vec::as_slice)));
-    if let Some(next) = answer["next"].as_u64() {
-        println!("more: --before {next}");
+    if let Some(next) = answer["next"].as_str() {
+        println!("more: --after {next}");
     }
     Ok(())
 }

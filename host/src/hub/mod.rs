@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
 //! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
-//! | `draft`, `check`, `apply` | what is asked, whether it may be, and doing it |
+//! | `draft`, `check`, `apply`, `condition` | what is asked, whether it may be, and doing it; doing it only to what was seen |
 //! | `plan`, `difference` | what an apply would do, field by field |
 //! | `export`, `past` | entries as a hub file declares them; revisions listed, compared and brought back, and drift |
 //! | `schema` | hub file and documents as JSON Schema |
@@ -27,6 +27,7 @@ mod apply;
 mod check;
 mod compaction;
 mod component;
+mod condition;
 mod data_keys;
 mod difference;
 mod draft;
@@ -62,6 +63,7 @@ mod wording;
 mod tests;
 
 pub use access::{Caller, Scope, ScopeError};
+pub use condition::{Condition, Tags};
 pub use data_keys::DataKeysError;
 pub use difference::FieldChange;
 pub use draft::{Applied, Change, Draft, Generated, Note, Origin, What};
@@ -159,6 +161,14 @@ pub enum HubError {
     /// There is nothing of this name.
     #[error("no {} is called `{name}`", kind.singular())]
     NotFound {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: Name,
+    },
+    /// It is not what whoever asked has seen, or is there although it should not be.
+    #[error("{} `{name}` is not as the call expects it: read it again, and change what it is now", kind.singular())]
+    Changed {
         /// The kind.
         kind: Kind,
         /// The name.

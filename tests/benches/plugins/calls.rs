@@ -7,7 +7,10 @@ use std::{
 
 use prometheus_client::registry::Registry;
 use serde_json::json;
-use sluicebox::plugin::{Bound, Call, Options, Plugins};
+use sluicebox::{
+    event::Name,
+    plugin::{Bound, Call, Options, Plugins},
+};
 use tokio::task::JoinSet;
 
 use crate::{ROUNDS, cases::Case, median, percentile, table::Table};
@@ -107,7 +110,7 @@ impl Ready {
         // The interpreters of other languages have a start of their own to pay for.
         let limits = json!({ "fuel": 1_000_000_000, "time_ms": 5_000 });
         let spec = serde_json::from_value(json!({ "digest": digest.to_string(), "limits": limits })).expect("a spec");
-        let chain = |name: &str| [plugins.bind(name.parse().expect("a name"), &spec).expect("binds")].into();
+        let chain = |name: &str| [plugins.bind(&Name::default_workspace(), name.parse().expect("a name"), &spec).expect("binds")].into();
         Self { chains: [chain("one"), chain("two")], plugins }
     }
 

@@ -206,12 +206,12 @@ async fn post_until_nobody_answers(api: Api) {
 
 /// The ids of all events, oldest first.
 async fn all_events(api: &Api) -> Vec<String> {
-    let (mut ids, mut before) = (Vec::new(), String::new());
+    let (mut ids, mut after) = (Vec::new(), String::new());
     loop {
-        let page = api.get(&format!("/v1/events?limit=500{before}")).await.json;
+        let page = api.get(&format!("/v1/events?limit=500{after}")).await.json;
         ids.extend(page["items"].as_array().expect("events").iter().map(|event| event["id"].as_str().expect("an id").to_owned()));
-        match page["next"].as_u64() {
-            Some(next) => before = format!("&before={next}"),
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
             None => break,
         }
     }

@@ -22,7 +22,16 @@ use crate::{
 /// The name of the one security scheme.
 const KEY: &str = "key";
 /// What an operation that needs a key may answer whatever it is.
-const WITH_KEY: [&str; 6] = ["bad-parameter", "internal", "no-key", "scope-missing", "unknown-workspace", "workspace-forbidden"];
+const WITH_KEY: [&str; 8] = [
+    "bad-parameter",
+    "internal",
+    "no-key",
+    "scope-missing",
+    "too-many-calls",
+    "too-many-wrong-keys",
+    "unknown-workspace",
+    "workspace-forbidden",
+];
 
 /// What operations are sorted under, in the document's order.
 const TAGS: [(&str, &str); 11] = [
@@ -75,7 +84,15 @@ fn add_problems(operation: &mut Operation, kinds: &[String]) {
         let told: Vec<String> = types.iter().map(|known| format!("- `{}`: {}", known.kind, known.meaning)).collect();
         let schema = json!({ "allOf": [problem_reference(), { "properties": { "type": { "enum": urns } } }] });
         let response = problem_response(&told.join("\n"), schema);
-        responses.responses.entry(StatusCode::Code(status)).or_insert(ReferenceOr::Item(response));
+        match responses.responses.get_mut(&StatusCode::Code(status)) {
+            // It is answered in another way too.
+            Some(ReferenceOr::Item(other)) => {
+                other.description = format!("{}\n\n{}", other.description, response.description);
+                other.content.extend(response.content);
+            }
+            Some(ReferenceOr::Reference { .. }) => {}
+            None => drop(responses.responses.insert(StatusCode::Code(status), ReferenceOr::Item(response))),
+        }
     }
     let rest = problem_response("Any other refusal.", problem_reference());
     responses.default.get_or_insert(ReferenceOr::Item(rest));
@@ -136,7 +153,8 @@ fn info() -> Info {
         title: "Sluicebox".to_owned(),
         summary: Some("A webhook router that its users extend with WebAssembly.".to_owned()),
         description: Some(
-            "Times are RFC 3339 in UTC. Listings are newest first. Refusals are problems of RFC 9457, whose `type` is stable."
+            "Times are RFC 3339 in UTC. Listings come in pages: `next` of one is `after` of the next. Refusals are problems of RFC 9457, \
+             whose `type` is stable. Answers to a key say what it may still call, in `RateLimit` and `RateLimit-Policy`."
                 .to_owned(),
         ),
         license: Some(License { name: "Apache-2.0".to_owned(), identifier: Some("Apache-2.0".to_owned()), ..License::default() }),

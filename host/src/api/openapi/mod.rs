@@ -14,6 +14,7 @@ pub(super) use input::{
     header_parameters,
 };
 pub(super) use route::{Access, Route, delete, get, patch, post, put};
+pub(super) use schema::{note_refusals, object as schema_object};
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use axum::Router;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::{Parts, audit::is_on_record};
+use super::{Parts, audit::is_on_record, once};
 
 /// Some routes, or all of them.
 pub(super) struct Routes {
@@ -51,20 +52,24 @@ impl Routes {
         let Route { method, path, access, router, edits } = route;
         let on_record = access != Access::Open && is_on_record(&method, &path);
         let (tag, definitions) = (self.tag, &mut self.definitions);
+        let is_once = access != Access::Open && once::is_write(&method);
         let describe = |operation: &mut Operation| {
             operation.tags.push(tag.to_owned());
             for edit in edits {
                 edit(operation);
             }
             if on_record {
-                schema::note_refusals(operation, &["audit-unavailable"]);
+                note_refusals(operation, &["audit-unavailable"]);
+            }
+            if is_once {
+                once::describe(operation);
             }
             describe::operation(operation, access, definitions);
         };
         let mut describe = Some(describe);
         self.api = self.api.api_route_with(&path, router, |mut item| {
             let path = item.inner_mut();
-            let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+            let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
             // A route is of one method.
             if let (Some(operation), Some(describe)) = (operations.into_iter().flatten().next(), describe.take()) {
                 describe(operation);

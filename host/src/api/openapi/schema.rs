@@ -65,7 +65,7 @@ fn without_null(mut member: Value) -> Value {
 }
 
 /// As aide holds it.
-pub(super) fn object(schema: impl Into<Value>) -> SchemaObject {
+pub(in crate::api) fn object(schema: impl Into<Value>) -> SchemaObject {
     // What is neither an object nor a bool is no schema; schemars makes none.
     let json_schema = schema.into().try_into().unwrap_or_default();
     SchemaObject { json_schema, external_docs: None, example: None }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value, json};
 
 use super::time;
@@ -88,8 +88,10 @@ impl fmt::Debug for Applied {
 /// What `GET /v1/{kind}` answers.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct Documents {
-    /// By name.
+    /// In the order of their names.
     pub items: Vec<Listed>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<Name>,
 }
 
 /// A document of a listing.
@@ -118,6 +120,7 @@ pub struct ComponentStored {
 #[serde(deny_unknown_fields)]
 pub struct Activate {
     /// `sha256:` and at least 12 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     pub digest: String,
 }
 
@@ -126,9 +129,22 @@ pub struct Activate {
 #[serde(deny_unknown_fields)]
 pub struct Canary {
     /// `sha256:` and at least 12 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
     pub digest: String,
     /// Its share of the events: 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
+    #[serde(deserialize_with = "whole")]
     pub percent: u8,
+}
+
+/// A whole number is one however it is written: to JSON Schema `5.0` is 5.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() != 0.0 || !(0.0..=255.0).contains(&number) {
+        return Err(D::Error::custom(format!("{number} is no whole number of percent")));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+    Ok(number as u8)
 }
 
 /// What `GET /v1/plugins/{name}/versions` answers.
@@ -136,6 +152,8 @@ pub struct Canary {
 pub struct VersionsTold {
     /// Newest upload first.
     pub items: Vec<VersionTold>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 /// A version of a plugin: what an upload answers, and what is polled.

@@ -34,7 +34,7 @@ pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
 pub(super) use lane::lane_status;
 pub(super) use published::{Publish, Published};
 pub(super) use records::{batch, delivery, event, event_as_it_came, run, whole_delivery, whole_event};
-pub(super) use states::StateName;
+pub(super) use states::{InState, StateName};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
@@ -45,7 +45,7 @@ use crate::{
 };
 
 pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
-    json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next })
+    json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next.map(|next| next.to_string()) })
 }
 
 pub(super) fn time(at: Timestamp) -> Value {

@@ -1,5 +1,10 @@
 //! States by their names, which are the same in answers and in queries.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
 use crate::journal::{BatchState, DeliveryState, RunState};
 
 pub(super) const RUN_STATES: [(RunState, &str); 6] = [
@@ -28,31 +33,76 @@ pub(super) fn name_of<S: PartialEq>(states: &[(S, &'static str)], state: &S) -> 
 
 /// A state by its name in queries; the error names all of them.
 pub(in crate::api) trait StateName: Copy + 'static {
+    /// What is in such states has a destination.
+    const HAS_DESTINATION: bool = false;
+
+    /// All names.
+    fn names() -> Vec<&'static str>;
+
     fn read(text: &str) -> Result<Self, String>;
 }
 
+/// A state that a query names.
+#[derive(Clone, Copy)]
+pub(in crate::api) struct InState<S>(pub(in crate::api) S);
+
+impl<'de, S: StateName> Deserialize<'de> for InState<S> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        S::read(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<S: StateName> JsonSchema for InState<S> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "InState".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": S::names() })
+    }
+}
+
 impl StateName for RunState {
+    fn names() -> Vec<&'static str> {
+        all_names(&RUN_STATES)
+    }
+
     fn read(text: &str) -> Result<Self, String> {
         by_name(&RUN_STATES, text)
     }
 }
 
 impl StateName for BatchState {
+    fn names() -> Vec<&'static str> {
+        all_names(&BATCH_STATES)
+    }
+
     fn read(text: &str) -> Result<Self, String> {
         by_name(&BATCH_STATES, text)
     }
 }
 
 impl StateName for DeliveryState {
+    const HAS_DESTINATION: bool = true;
+
+    fn names() -> Vec<&'static str> {
+        all_names(&DELIVERY_STATES)
+    }
+
     fn read(text: &str) -> Result<Self, String> {
         by_name(&DELIVERY_STATES, text)
     }
 }
 
-fn by_name<S: Copy>(states: &[(S, &str)], text: &str) -> Result<S, String> {
+fn by_name<S: Copy>(states: &[(S, &'static str)], text: &str) -> Result<S, String> {
     let found = states.iter().find(|(_, name)| *name == text).map(|(state, _)| *state);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = states.iter().map(|(_, name)| *name).collect();
-        format!("`{text}` is none of {}", names.join(", "))
-    })
+    found.ok_or_else(|| format!("`{text}` is none of {}", all_names(states).join(", ")))
+}
+
+fn all_names<S>(states: &[(S, &'static str)]) -> Vec<&'static str> {
+    states.iter().map(|(_, name)| *name).collect()
 }

@@ -42,9 +42,9 @@ fn filter(query: &str) -> anyhow::Result<Value> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let Some((key, value)) = pair.split_once('=') else { bail!("--events: `{pair}` is not KEY=VALUE") };
         let value = match key {
-            "source" | "type" => json!(value),
-            "limit" | "before" => json!(value.parse::<u64>().with_context(|| format!("--events: {key}"))?),
-            _ => bail!("--events: `{key}` is none of source, type, before, limit"),
+            "source" | "type" | "after" => json!(value),
+            "limit" => json!(value.parse::<u64>().with_context(|| format!("--events: {key}"))?),
+            _ => bail!("--events: `{key}` is none of source, type, after, limit"),
         };
         filter.insert(key.to_owned(), value);
     }

@@ -185,9 +185,9 @@ async fn first(host: &Api, what: &str, state: &str) -> Option<String> {
 
 /// All events, and whether all are routed.
 async fn events(host: &Api) -> Result<(BTreeMap<String, Kind>, bool), String> {
-    let (mut events, mut all_routed, mut before) = (BTreeMap::new(), true, String::new());
+    let (mut events, mut all_routed, mut after) = (BTreeMap::new(), true, String::new());
     loop {
-        let page = host.get(&format!("/v1/events?limit=500{before}")).await.json;
+        let page = host.get(&format!("/v1/events?limit=500{after}")).await.json;
         for event in page["items"].as_array().ok_or_else(|| format!("no page of events: {page}"))? {
             let (Some(id), Some(kind)) = (event["id"].as_str(), event["type"].as_str().and_then(Kind::named)) else {
                 return Err(format!("an event that nobody posted: {event}"));
@@ -195,8 +195,8 @@ async fn events(host: &Api) -> Result<(BTreeMap<String, Kind>, bool), String> {
             events.insert(id.to_owned(), kind);
             all_routed &= event["routed"] == true;
         }
-        match page["next"].as_u64() {
-            Some(next) => before = format!("&before={next}"),
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
             None => return Ok((events, all_routed)),
         }
     }
