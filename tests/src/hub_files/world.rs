@@ -169,7 +169,9 @@ async fn open(folder: &Path) -> anyhow::Result<Arc<Hub>> {
 }
 
 async fn open_noted(folder: &Path) -> anyhow::Result<(Arc<Hub>, Vec<String>)> {
-    let machine = plugin::Options { workers: 1, queue_max: 4, ..plugin::Options::default() };
+    // What a file no longer names is unloaded, and is to be had again without compiling it.
+    let cache = Some(folder.join("compiled"));
+    let machine = plugin::Options { workers: 1, queue_max: 4, cache, ..plugin::Options::default() };
     let plugins = Plugins::start(&machine, &mut Registry::default())?;
     let options = Options { folder: folder.join("data"), versioning: Versioning::default(), callbacks: true };
     let opened = Hub::open(&options, plugins, Arc::new(|| Timestamp(1_790_000_000_000))).await?;
