@@ -71,7 +71,10 @@ impl World {
         let exported = file::write(&self.hub.export(&workspace()).entries)?;
         let again = self.unresolved(&exported)?;
         let declared = make::without_secrets(&file.entries);
-        ensure!(again.entries == declared, "exported:\n{exported}\n{:#?}\n{declared:#?}", again.entries);
+        for (key, document) in &declared {
+            ensure!(again.entries.get(key) == Some(document), "exported, but {key:?}, which is {document}:\n{exported}");
+        }
+        ensure!(again.entries.len() == declared.len(), "exported, with what was not applied:\n{exported}");
         let plan = self.hub.plan(&workspace(), self.draft(&self.read(&exported)?)).await?;
         ensure!(plan.changes.is_empty() && plan.problems.is_empty(), "what was exported: {:?} {:?}", plan.changes, plan.problems);
 
