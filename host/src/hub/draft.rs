@@ -247,9 +247,7 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
             let message = format!("`{text}` is a reference, which only the command line resolves: give the secret itself");
             return Err(Invalid::at(pointer, message));
         }
-        // The hub's own stays that, whoever says it.
-        let same = before.and_then(|before| before.pointer(pointer)).filter(|own| own["own"] == true && own["value"] == text);
-        *secret = same.cloned().unwrap_or_else(|| json!({ "value": text }));
+        *secret = json!({ "value": text });
     } else if is_shown_form(secret) {
         if is_moved && secret.get("ref").is_none() {
             let message = "the list has another length than before, so that it is not certain which secret `set` means: \

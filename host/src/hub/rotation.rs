@@ -1,6 +1,6 @@
 //! Signing secrets of destinations: what receivers may be told of them, and how a new one takes an old one's place.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Hub, HubError, StoreError,
@@ -75,6 +75,8 @@ fn rotated(
     let version = rotation.version.unwrap_or(if is_private { KeyVersion::V1a } else { KeyVersion::V1 });
     let secret = sign::Key::text_of(version, random);
     document["secret"] = json!({ "value": secret, "own": true });
+    // Nobody declares it there.
+    let old = json!({ "value": old["value"], "own": true });
     let mut further = vec![json!({ "secret": old, "until": rfc3339(now.plus_ms(rotation.overlap_ms)) })];
     let standing = document["secrets"].take();
     further.extend(standing.as_array().into_iter().flatten().filter(|other| !is_past(other, now)).cloned());
@@ -95,10 +97,10 @@ fn time(at: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(i64::try_from(at.0).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX)
 }
 
-/// The further secrets of a destination that a rotation left there: those with an end.
+/// The further secrets of a destination that a rotation left there: those with an end that nobody declares.
 pub(super) fn left_by_rotation(before: &Value) -> Option<Value> {
-    let ends = |further: &&Value| further.as_object().is_some_and(|fields: &Map<_, _>| fields.contains_key("until"));
-    let left: Vec<Value> = before.get("secrets")?.as_array()?.iter().filter(ends).cloned().collect();
+    let is_left = |further: &&Value| further["secret"]["own"] == true && !further["until"].is_null();
+    let left: Vec<Value> = before.get("secrets")?.as_array()?.iter().filter(is_left).cloned().collect();
     (!left.is_empty()).then(|| left.into())
 }
 
@@ -130,7 +132,7 @@ mod tests {
         assert_eq!(
             rotated["secrets"],
             json!([
-                { "secret": { "value": "whsk_old" }, "until": "2026-09-21T14:13:21Z" },
+                { "secret": { "value": "whsk_old", "own": true }, "until": "2026-09-21T14:13:21Z" },
                 { "secret": { "value": "b" }, "until": "2026-09-21T14:13:20.001Z" },
                 { "value": "c" },
             ])

@@ -71,7 +71,10 @@ impl World {
         let exported = file::write(&self.hub.export(&workspace()).entries)?;
         let again = self.unresolved(&exported)?;
         let declared = make::without_secrets(&file.entries);
-        ensure!(again.entries == declared, "exported:\n{exported}\n{:#?}\n{declared:#?}", again.entries);
+        for (key, document) in &declared {
+            ensure!(again.entries.get(key) == Some(document), "exported, but {key:?}, which is {document}:\n{exported}");
+        }
+        ensure!(again.entries.len() == declared.len(), "exported, with what was not applied:\n{exported}");
         let plan = self.hub.plan(&workspace(), self.draft(&self.read(&exported)?)).await?;
         ensure!(plan.changes.is_empty() && plan.problems.is_empty(), "what was exported: {:?} {:?}", plan.changes, plan.problems);
 
@@ -169,7 +172,9 @@ async fn open(folder: &Path) -> anyhow::Result<Arc<Hub>> {
 }
 
 async fn open_noted(folder: &Path) -> anyhow::Result<(Arc<Hub>, Vec<String>)> {
-    let machine = plugin::Options { workers: 1, queue_max: 4, ..plugin::Options::default() };
+    // What a file no longer names is unloaded, and is to be had again without compiling it.
+    let cache = Some(folder.join("compiled"));
+    let machine = plugin::Options { workers: 1, queue_max: 4, cache, ..plugin::Options::default() };
     let plugins = Plugins::start(&machine, &mut Registry::default())?;
     let options = Options {
         folder: folder.join("data"),

@@ -191,6 +191,8 @@ async fn a_generated_secret_is_shown_once_and_kept() {
     let changed = world.apply(put(&[destination("https://crm.example/2")])).await.expect("applied");
     assert_eq!((changed.changes.len(), changed.generated.len()), (1, 0));
     let again = (Kind::Destination, "crm", json!({ "url": "https://crm.example/2", "secret": secret }));
+    let declared = world.apply(put(std::slice::from_ref(&again))).await.expect("applied");
+    assert_eq!((declared.changes.len(), declared.generated.len()), (1, 0), "from now on somebody declares it");
     assert_eq!(world.apply(put(&[again])).await.expect("applied").changes, [], "it is the one that is stored");
 }
 
