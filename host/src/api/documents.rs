@@ -22,7 +22,7 @@ use super::{
     },
     paths::ByName,
     precondition::{If, Tagged},
-    query::NamedQuery,
+    query::{NamedPage, NamedQuery},
     versions,
     wire::{self, Applied, ComponentStored, Documents, SpecProblem, VersionTold},
 };
@@ -114,8 +114,8 @@ async fn list(
     Workspace(workspace): Workspace,
     Checked(query): Checked<NamedQuery>,
 ) -> Result<Json<Documents>, Problem> {
-    let (documents, next) = query.page(parts.hub.list(&workspace, kind))?;
-    let items = documents.into_iter().map(|(name, document)| {
+    let NamedPage { items, next } = query.page(parts.hub.list(&workspace, kind))?;
+    let items = items.into_iter().map(|(name, document)| {
         let runtime = if kind == Kind::Destination { destinations::runtime(&parts.paces, &workspace, &name) } else { None };
         wire::Listed { name, document, runtime }
     });

@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn so_many_answers_are_kept() {
-        let idempotency = some(2);
+        let idempotency = some(1_000);
         let large = Bytes::from(vec![0; ANSWER_BYTES_MAX]);
         for number in 0..40 {
             let answer = Kept { body: large.clone(), ..kept(b"") };

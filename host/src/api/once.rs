@@ -53,13 +53,13 @@ pub(super) async fn once(State(parts): State<Parts>, request: Request, next: Nex
     let (Some(key), Some(call)) = (key, call) else { return next.run(request).await };
     match judged(&parts, &call, &key, request).await {
         Ok(Judged::Again(answer)) => answer,
-        Ok(Judged::First(request, ticket)) => to_its_end(parts, request, next, ticket).await,
+        Ok(Judged::First(request, ticket)) => to_its_end(parts, *request, next, ticket).await,
         Err(refused) => refused.into_response(),
     }
 }
 
 enum Judged {
-    First(Request, Ticket),
+    First(Box<Request>, Ticket),
     Again(Response),
 }
 
@@ -69,7 +69,7 @@ async fn judged(parts: &Parts, call: &Call, key: &HeaderValue, request: Request)
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| unread())?;
     let key = CallKey { caller: call.caller.key.clone(), workspace: call.workspace.clone(), key };
     match parts.guards.idempotency.begin(key, fingerprint(&head, &body), (parts.clock)()) {
-        Turn::First(ticket) => Ok(Judged::First(Request::from_parts(head, Body::from(body)), ticket)),
+        Turn::First(ticket) => Ok(Judged::First(Box::new(Request::from_parts(head, Body::from(body))), ticket)),
         Turn::Again(kept) => {
             let mut answer = (kept.status, kept.headers.clone(), kept.body.clone()).into_response();
             answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));

@@ -77,6 +77,7 @@ impl<K: Clone + Eq + Hash> Paces<K> {
         // No call is due later than this, unless the clock was set back.
         let standing = (*due).clamp(now, now + early + every);
         if standing > now + early {
+            *due = standing;
             return Err(TooMany { wait_secs: (standing - now - early).div_ceil(SECOND_MICROS).max(1) });
         }
         *due = standing + every;

@@ -94,9 +94,16 @@ pub(super) struct NamedQuery {
     limit: Option<usize>,
 }
 
+/// Some of what has names.
+pub(super) struct NamedPage<T> {
+    pub(super) items: Vec<(Name, T)>,
+    /// `after` of the next page, if there is one.
+    pub(super) next: Option<Name>,
+}
+
 impl NamedQuery {
-    /// A page of these, and where the next one begins, if there is one.
-    pub(super) fn page<T>(self, all: impl IntoIterator<Item = (Name, T)>) -> Result<(Vec<(Name, T)>, Option<Name>), Problem> {
+    /// A page of these.
+    pub(super) fn page<T>(self, all: impl IntoIterator<Item = (Name, T)>) -> Result<NamedPage<T>, Problem> {
         let Self { prefix, after, limit } = self;
         let (limit, prefix) = (page_size(limit)?, prefix.unwrap_or_default());
         // Where a name goes on after it, it is the beginning of one; none is one too.
@@ -105,9 +112,9 @@ impl NamedQuery {
         }
         let asked = |(name, _): &(Name, T)| name.as_str().starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after);
         let mut found = all.into_iter().filter(asked);
-        let page: Vec<_> = found.by_ref().take(limit).collect();
-        let next = if found.next().is_some() { page.last().map(|(name, _)| name.clone()) } else { None };
-        Ok((page, next))
+        let items: Vec<_> = found.by_ref().take(limit).collect();
+        let next = if found.next().is_some() { items.last().map(|(name, _)| name.clone()) } else { None };
+        Ok(NamedPage { items, next })
     }
 }
 
@@ -134,8 +141,8 @@ mod tests {
         let page = |prefix: &str, after: Option<&str>, limit| {
             let after = after.map(|name| name.parse().expect("a name"));
             let query = NamedQuery { prefix: Some(prefix.to_owned()), after, limit: Some(limit) };
-            let (page, next) = query.page(all()).map_err(|problem| problem.kind)?;
-            let names: Vec<String> = page.into_iter().map(|(name, ())| name.to_string()).collect();
+            let NamedPage { items, next } = query.page(all()).map_err(|problem| problem.kind)?;
+            let names: Vec<String> = items.into_iter().map(|(name, ())| name.to_string()).collect();
             Ok::<_, &str>((names.join(" "), next.map(|name| name.to_string())))
         };
         let told = |names: &str, next: Option<&str>| Ok((names.to_owned(), next.map(str::to_owned)));
