@@ -41,6 +41,7 @@ mod power;
 mod providers;
 mod publish;
 mod pull;
+mod quick_start;
 mod python_plugins;
 mod repeat;
 mod schema;
