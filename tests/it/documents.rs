@@ -66,15 +66,19 @@ async fn the_readmes_plugin_and_hub_file_work() {
     host.stop().await;
 }
 
-/// The hub files of the page on sources are good ones.
+/// The hub files of these pages are good ones; their references stand for a secret.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hub_files_on_sources_are_applied() {
+async fn the_hub_files_on_pages_are_applied() {
     let host = Host::start().await;
-    for hub in blocks(&page("docs/sources.md"), "toml") {
-        let mut pieces = hub.split("${");
-        let begin = pieces.next().unwrap_or_default().to_owned();
-        let hub = pieces.fold(begin, |hub, piece| hub + "geheim" + piece.split_once('}').expect("an end of the reference").1);
-        host.apply(&hub).await;
+    for name in ["docs/sources.md", "docs/providers.md", "docs/rules.md"] {
+        let blocks = blocks(&page(name), "toml");
+        assert!(!blocks.is_empty(), "{name} has examples");
+        for hub in blocks {
+            let mut pieces = hub.split("${");
+            let begin = pieces.next().unwrap_or_default().to_owned();
+            let hub = pieces.fold(begin, |hub, piece| hub + SECRET + piece.split_once('}').expect("an end of the reference").1);
+            host.apply(&hub).await;
+        }
     }
     host.stop().await;
 }
@@ -159,7 +163,11 @@ fn the_files_that_pages_name_are_there() {
         "docs/plugins-python.md",
         "docs/api.md",
         "docs/hub-file.md",
+        "docs/concepts.md",
+        "docs/quick-start.md",
         "docs/sources.md",
+        "docs/providers.md",
+        "docs/rules.md",
         "docs/patterns.md",
         "docs/destinations.md",
         "docs/operations.md",

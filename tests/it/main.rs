@@ -54,6 +54,7 @@ mod profiles;
 mod providers;
 mod publish;
 mod pull;
+mod quick_start;
 mod python_plugins;
 mod reach;
 mod rekey;
