@@ -270,7 +270,7 @@ async fn it_is_listed_narrowed_and_exported() {
     let names = |page: &Value| page["items"].as_array().expect("a page").iter().map(|e| e["name"].clone()).collect::<Vec<_>>();
     assert_eq!(names(&page), ["s2", "s1"]);
     let next = page["next"].as_u64().expect("more");
-    assert_eq!(names(&host.get(&format!("/v1/audit?kind=sources&limit=2&before={next}")).await.json), ["s0"]);
+    assert_eq!(names(&host.get(&format!("/v1/audit?kind=sources&limit=2&after={next}")).await.json), ["s0"]);
     for (query, count) in [("name=s1", 1), ("outcome=refused", 0), ("key=nobody", 0), ("until=2020-01-01T00:00:00Z", 0)] {
         assert_eq!(entries(&host, query).await.len(), count, "{query}");
     }

@@ -132,6 +132,24 @@ async fn a_document_is_changed_only_while_it_is_as_it_was_seen() {
 }
 
 #[tokio::test]
+async fn a_hub_file_is_applied_only_to_the_revision_that_was_seen() {
+    let host = Host::start().await;
+    let apply = |tag: &str, name: &str| {
+        let file = json!({ "sources": { name: open() } });
+        answered(keyed(&host, Method::POST, "/v1/apply").header("if-match", tag).json(&file))
+    };
+    let first = answered(keyed(&host, Method::POST, "/v1/apply").json(&json!({ "sources": { "a": open() } }))).await;
+    let tag = header(&first, "etag");
+    let second = apply(&tag, "b").await;
+    assert_eq!(second.status().as_u16(), 200);
+    assert_ne!(header(&second, "etag"), tag);
+    assert_eq!(problem(apply(&tag, "c").await).await, (412, "revision-changed".to_owned()));
+    assert_eq!(host.get("/v1/sources/c").await.status, 404);
+    assert_eq!(problem(apply("\"x\"", "c").await).await, (400, "bad-parameter".to_owned()));
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn a_tag_is_the_same_after_a_restart() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let host = Host::start_at(folder.path().join("data"), |_| {}).await;

@@ -195,8 +195,8 @@ async fn revisions_are_listed_compared_and_brought_back() {
     let listed = world.works(&["revisions", "list"]);
     let lines: Vec<&str> = listed.lines().collect();
     assert!(lines[0].contains("+1 ~0 -5  the second") && lines[1].contains("+5 ~0 -0  the first"), "{listed}");
-    expect(&world.works(&["revisions", "list", "--limit", "1"]), &["the second", "more: --before 2"]);
-    expect(&world.works(&["revisions", "list", "--before", "2"]), &["the first"]);
+    expect(&world.works(&["revisions", "list", "--limit", "1"]), &["the second", "more: --after 2"]);
+    expect(&world.works(&["revisions", "list", "--after", "2"]), &["the first"]);
     expect(&world.works(&["revisions", "show", "2"]), &["+ source open", "- rule issues"]);
     expect(&world.works(&["revisions", "diff", "1", "2"]), &["- destination crm", "+ source open"]);
     expect(&world.works(&["revisions", "diff", "2"]), &["nothing differs between revision 2 and 2"]);

@@ -10,11 +10,12 @@ use super::{
     access::Call,
     documents::{REFUSALS, commit, hub_problem},
     openapi::{Checked, DOCUMENT_BYTES_MAX, Document, Json, Routes, post},
+    precondition::{If, Tagged},
     wire::{Applied, ApplyRequest, PlanTold},
 };
 use crate::{
     event::Name,
-    hub::{Draft, Kind, Note, Origin, Scope},
+    hub::{Condition, Draft, Kind, Note, Origin, Scope, Tags},
     ingest::Problem,
 };
 
@@ -61,20 +62,35 @@ async fn apply(
     State(parts): State<Parts>,
     call: Call,
     Checked(query): Checked<ApplyQuery>,
+    If(condition): If,
     Document(request): Document<ApplyRequest>,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<Tagged<Answer>, Problem> {
     let ApplyQuery { prune, dry_run, expect, message } = query;
+    let expect = expect.or(revision_of(&condition)?);
     let entries = request.into_entries().map(|(key, document)| (key, Some(document))).collect();
     let draft = Draft { entries, prune, expect, note: note(Origin::HubFile, message, &call)? };
     if dry_run {
         let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
-        return Ok(Json(Answer::Plan(PlanTold::of(plan))));
+        return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold::of(plan))) });
     }
     if changes_plugins(&parts, &call.workspace, &draft) {
         call.needs(Scope::Plugins)?;
     }
     let Json(applied) = commit(&parts, &call.workspace, draft).await?;
-    Ok(Json(Answer::Applied(applied)))
+    Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(applied)) })
+}
+
+/// The tag of a hub file is the number of its revision, which `expect` may name instead.
+fn revision_of(condition: &Condition) -> Result<Option<u64>, Problem> {
+    let revision = match condition {
+        Condition { is: None, is_not: None } => return Ok(None),
+        Condition { is: Some(Tags::Of(tags)), is_not: None } => tags.first().filter(|_| tags.len() == 1),
+        _ => None,
+    };
+    revision.and_then(|tag| tag.parse().ok()).map(Some).ok_or_else(|| {
+        let detail = "If-Match: one revision, as the ETag of an apply gave it; If-None-Match is for documents";
+        Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
+    })
 }
 
 /// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.

@@ -11,7 +11,7 @@ use super::{
     access::Call,
     documents::hub_problem,
     openapi::{Checked, Document, Json, Path, Routes, delete, get, patch, post},
-    query::bad_query,
+    query::{bad_query, page_size},
     wire::{KeyChange, KeyShown, KeyTold, KeysTold, NewKey},
 };
 use crate::{
@@ -63,9 +63,27 @@ struct ByKey {
     id: String,
 }
 
-async fn list(State(parts): State<Parts>, call: Call) -> Json<KeysTold> {
-    let keys = parts.hub.keys(&call.caller, &call.workspace);
-    Json(KeysTold { items: keys.into_iter().map(Into::into).collect() })
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most so many; 50 unless told otherwise.
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<usize>,
+}
+
+async fn list(
+    State(parts): State<Parts>,
+    call: Call,
+    Checked(ListQuery { after, limit }): Checked<ListQuery>,
+) -> Result<Json<KeysTold>, Problem> {
+    let limit = page_size(limit)?;
+    let keys = parts.hub.keys(&call.caller, &call.workspace).into_iter().map(KeyTold::from);
+    let mut rest = keys.filter(|key| after.as_ref().is_none_or(|after| key.id > *after));
+    let items: Vec<_> = rest.by_ref().take(limit).collect();
+    let next = if rest.next().is_some() { items.last().map(|key| key.id.clone()) } else { None };
+    Ok(Json(KeysTold { items, next }))
 }
 
 async fn one(State(parts): State<Parts>, call: Call, Path(ByKey { id }): Path<ByKey>) -> Result<Json<KeyTold>, Problem> {

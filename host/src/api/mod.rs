@@ -56,8 +56,8 @@ pub use apart::for_senders;
 pub use audit::Audit;
 pub use backup::BACKUP_BYTES;
 pub use explain::Explain;
-pub use last_use::keep_last_use;
 pub use guards::Guards;
+pub use last_use::keep_last_use;
 pub use options::Options;
 pub use tail::Tails;
 pub use wire::{

@@ -10,7 +10,7 @@ use super::{
     apply::note,
     documents::{REFUSALS, hub_problem, told},
     openapi::{Checked, Json, Path, Routes, get, post},
-    query::page_size,
+    query::{Cursor, page_size},
     wire::{Applied, ChangeTold, DriftTold, RevisionDiffTold, RevisionTold, RevisionsTold},
 };
 use crate::{
@@ -53,9 +53,10 @@ struct ByNumber {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
-    /// Only those below this number.
-    before: Option<u64>,
-    /// 1 to 500, else 50.
+    /// `next` of the page before.
+    after: Option<Cursor>,
+    /// At most so many; 50 unless told otherwise.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 
@@ -64,7 +65,7 @@ async fn list(
     Workspace(workspace): Workspace,
     Checked(query): Checked<ListQuery>,
 ) -> Result<Json<RevisionsTold>, Problem> {
-    let page = parts.hub.revisions(&workspace, query.before, page_size(query.limit)?).await;
+    let page = parts.hub.revisions(&workspace, query.after.map(u64::from), page_size(query.limit)?).await;
     let page = page.map_err(|error| hub_problem(&error))?;
     Ok(Json(RevisionsTold { items: page.items.into_iter().map(RevisionTold::of).collect(), next: page.next }))
 }

@@ -13,6 +13,7 @@ use super::{
     keys::tenancy_problem,
     openapi::{Checked, Document, Json, Path, Routes, delete, get, post, put},
     paths::ByName,
+    query::{NamedPage, NamedQuery},
     store_problem,
     wire::{NewWorkspace, WorkspaceDeleted, WorkspaceDocument, WorkspaceTold, WorkspacesTold},
 };
@@ -48,8 +49,10 @@ pub(super) fn routes() -> Routes {
         )
 }
 
-async fn list(State(parts): State<Parts>) -> Json<WorkspacesTold> {
-    Json(WorkspacesTold { items: parts.hub.workspaces().into_iter().map(Into::into).collect() })
+async fn list(State(parts): State<Parts>, Checked(query): Checked<NamedQuery>) -> Result<Json<WorkspacesTold>, Problem> {
+    let all = parts.hub.workspaces().into_iter().map(WorkspaceTold::from);
+    let NamedPage { items, next } = query.page(all.map(|workspace| (workspace.name.clone(), workspace)))?;
+    Ok(Json(WorkspacesTold { items: items.into_iter().map(|(_, workspace)| workspace).collect(), next }))
 }
 
 async fn one(State(parts): State<Parts>, Path(ByName { name }): Path<ByName>) -> Result<Json<WorkspaceTold>, Problem> {

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     limit: Option<usize>,
     /// Older than this cursor, which the page before ended with.
     #[arg(long)]
-    before: Option<u64>,
+    after: Option<u64>,
     #[command(flatten)]
     hub: Hub,
 }
@@ -86,13 +86,13 @@ impl Which {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { export, which, limit, before, hub } = arguments;
+    let Arguments { export, which, limit, after, hub } = arguments;
     if let Some(Command::Export(ExportArguments { which, hub })) = export {
         return self::export(which, &hub).await;
     }
     let mut query = which.query();
     query.extend(limit.map(|limit| ("limit", limit.to_string())));
-    query.extend(before.map(|before| ("before", before.to_string())));
+    query.extend(after.map(|after| ("after", after.to_string())));
     let page: AuditPage = Client::new(&hub)?.get("/v1/audit", &query).await?;
     if hub.json {
         println!("{}", serde_json::to_string_pretty(&page)?);
@@ -101,7 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let rows: Vec<Value> = page.items.iter().map(row).collect();
     print!("{}", table(&["at", "key", "action", "name", "outcome", "revision", "address", "times"], &rows));
     if let Some(next) = page.next {
-        println!("more: --before {next}");
+        println!("more: --after {next}");
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::{
 pub(super) enum Command {
     /// List revisions, newest first.
     List {
-        /// Only those below this number: where the page before ended.
+        /// What follows this cursor, which the page before ended with.
         #[arg(long)]
-        before: Option<u64>,
+        after: Option<u64>,
         /// How many.
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -39,15 +39,15 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { before, limit, hub } => list(before, limit, &hub).await,
+        Command::List { after, limit, hub } => list(after, limit, &hub).await,
         Command::Show { revision, hub } => show(revision, &hub).await,
         Command::Diff { from, to, hub } => diff(from, to, &hub).await,
     }
 }
 
-async fn list(before: Option<u64>, limit: usize, hub: &Hub) -> anyhow::Result<()> {
+async fn list(after: Option<u64>, limit: usize, hub: &Hub) -> anyhow::Result<()> {
     let mut query = vec![("limit", limit.to_string())];
-    query.extend(before.map(|before| ("before", before.to_string())));
+    query.extend(after.map(|after| ("after", after.to_string())));
     let page: RevisionsTold = Client::new(hub)?.get("/v1/revisions", &query).await?;
     if hub.json {
         println!("{}", serde_json::to_string_pretty(&page)?);
@@ -55,7 +55,7 @@ async fn list(before: Option<u64>, limit: usize, hub: &Hub) -> anyhow::Result<()
     }
     page.items.iter().for_each(|revision| println!("{}", line(revision)));
     if let Some(next) = page.next {
-        println!("more: --before {next}");
+        println!("more: --after {next}");
     }
     Ok(())
 }

@@ -140,12 +140,12 @@ fn path(name: &Name) -> String {
 }
 
 async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
-    let answer: Value = Client::new(&hub)?.get("/v1/workspaces", &[]).await?;
+    let items = Client::new(&hub)?.get_all("/v1/workspaces").await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        println!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
-    let rows: Vec<Value> = answer["items"].as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
+    let rows: Vec<Value> = items.iter().map(row).collect();
     print!("{}", table(&["name", "sources", "destinations", "plugins", "rules", "keys", "description"], &rows));
     Ok(())
 }

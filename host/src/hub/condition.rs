@@ -70,7 +70,7 @@ impl Hub {
         }
         let applied = self.apply_in_turn(turn, workspace, draft).await?;
         let state = self.inner.state.load();
-        let tag = if state.revision == applied.revision { tag(&state, workspace, kind, &name) } else { None };
+        let tag = if state.revision_of(workspace) == applied.revision { tag(&state, workspace, kind, &name) } else { None };
         Ok((applied, tag))
     }
 }

@@ -110,7 +110,8 @@ impl Ready {
         // The interpreters of other languages have a start of their own to pay for.
         let limits = json!({ "fuel": 1_000_000_000, "time_ms": 5_000 });
         let spec = serde_json::from_value(json!({ "digest": digest.to_string(), "limits": limits })).expect("a spec");
-        let chain = |name: &str| [plugins.bind(&Name::default_workspace(), name.parse().expect("a name"), &spec).expect("binds")].into();
+        let chain =
+            |name: &str| [plugins.bind(&Name::default_workspace(), name.parse().expect("a name"), &spec).expect("binds")].into();
         Self { chains: [chain("one"), chain("two")], plugins }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         Parts,
         access::Call,
         openapi::{Checked, Json, Routes, get},
-        query::{Moment, page_size},
+        query::{Cursor, Moment, page_size},
         store_problem,
         wire::{AuditOutcomeName, AuditPage, AuditTold},
     },
@@ -63,7 +63,7 @@ struct AuditQuery {
     /// Those of the host itself, which only an operator sees.
     #[serde(default)]
     host: bool,
-    before: Option<u64>,
+    after: Option<Cursor>,
     limit: Option<usize>,
 }
 
@@ -81,7 +81,7 @@ impl AuditQuery {
             outcome: self.outcome.map(Into::into),
             since: self.since.map(Timestamp::from),
             until: self.until.map(Timestamp::from),
-            before: self.before,
+            before: self.after.map(u64::from),
             after: None,
             limit: page_size(self.limit)?,
         })

@@ -13,7 +13,7 @@ use crate::{
 pub struct AuditPage {
     /// Newest first.
     pub items: Vec<AuditTold>,
-    /// What `before` of the next page is; absent at the end.
+    /// What `after` of the next page is; absent at the end.
     pub next: Option<u64>,
 }
 

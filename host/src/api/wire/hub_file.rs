@@ -111,7 +111,7 @@ pub struct RevisionTold {
 pub struct RevisionsTold {
     /// Some of them.
     pub items: Vec<RevisionTold>,
-    /// The next page's `before`; null on the last one.
+    /// `after` of the next page; null on the last one.
     pub next: Option<u64>,
 }
 

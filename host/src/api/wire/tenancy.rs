@@ -115,6 +115,8 @@ impl fmt::Debug for KeyShown {
 pub struct KeysTold {
     /// In the order of their ids.
     pub items: Vec<KeyTold>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 /// What `POST /v1/workspaces` takes.
@@ -180,6 +182,8 @@ pub struct WorkspaceCounts {
 pub struct WorkspacesTold {
     /// In the order of their names.
     pub items: Vec<WorkspaceTold>,
+    /// `after` of the next page, if there is one.
+    pub next: Option<Name>,
 }
 
 /// What `DELETE /v1/workspaces/{name}` answers.

@@ -3,7 +3,7 @@
 mod expires;
 
 use anyhow::bail;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Hub,
@@ -121,12 +121,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
-    let answer: Value = Client::new(&hub)?.get("/v1/keys", &[]).await?;
+    let items = Client::new(&hub)?.get_all("/v1/keys").await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        println!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
-    let rows: Vec<Value> = answer["items"].as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
+    let rows: Vec<Value> = items.iter().map(row).collect();
     print!("{}", table(&["id", "workspace", "name", "scopes", "state", "expires_at", "last_used_at"], &rows));
     Ok(())
 }
