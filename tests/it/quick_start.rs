@@ -73,7 +73,10 @@ impl Newcomer {
 
     fn shell(&self, script: &str) -> Command {
         let state = self.home.path().join("state");
-        let (resume, keep) = (format!("[ -e {0} ] && . {0}", state.display()), format!("trap '{{ export -p; echo cd \"$PWD\"; }} > {}' EXIT", state.display()));
+        let (resume, keep) = (
+            format!("[ -e {0} ] && . {0}", state.display()),
+            format!("trap '{{ export -p; echo cd \"$PWD\"; }} > {}' EXIT", state.display()),
+        );
         let mut shell = Command::new("bash");
         shell.arg("-c").arg(format!("{resume}\nset -euo pipefail\n{keep}\n{script}"));
         let path = format!("{}:{}", self.home.path().join("bin").display(), std::env::var("PATH").expect("a path"));
@@ -187,6 +190,10 @@ fn the_quick_start_leads_where_it_says() {
     // The copy goes on: what was delivered is there, and the next event is signed by the secrets from before.
     newcomer.stop();
     newcomer.take(&Step::Serve("sluicebox serve --data restored --allow-network 127.0.0.0/8".to_owned()));
-    newcomer.take(&Step::Run("sluicebox trigger shop sample.order.created --data restored --set type=order.paid --set total_cents=12300".to_owned()));
-    newcomer.until("sluicebox deliveries --data restored --state delivered --json", |told| times(told, "\"destination\"") >= delivered + 2);
+    newcomer.take(&Step::Run(
+        "sluicebox trigger shop sample.order.created --data restored --set type=order.paid --set total_cents=12300".to_owned(),
+    ));
+    newcomer.until("sluicebox deliveries --data restored --state delivered --json", |told| {
+        times(told, "\"destination\"") >= delivered + 2
+    });
 }
