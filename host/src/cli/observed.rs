@@ -1,11 +1,12 @@
 //! How `serve` writes its log, and what it takes from the variables that every program with OpenTelemetry knows.
 
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 
 use anyhow::anyhow;
 use tracing::Subscriber;
 use tracing_subscriber::{Layer, fmt, registry::LookupSpan};
 
+use super::terminal::has_colours;
 use crate::config::{LogFormat, Settings, table};
 
 /// OpenTelemetry's own variables, and the settings that they stand for where nothing else gives those.
@@ -36,7 +37,7 @@ pub(super) fn from_opentelemetry(settings: &mut Settings, variable: impl Fn(&str
 /// The lines of the log, on standard error.
 pub(super) fn lines<S: Subscriber + for<'s> LookupSpan<'s>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
     match format {
-        LogFormat::Text => fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).boxed(),
+        LogFormat::Text => fmt::layer().with_writer(stderr).with_ansi(has_colours(&stderr())).boxed(),
         // The fields of a line stand beside its message, where collectors look for them.
         LogFormat::Json => fmt::layer().with_writer(stderr).json().flatten_event(true).boxed(),
     }

@@ -21,10 +21,15 @@ pub(in crate::api) fn of<T: JsonSchema>(contract: Contract, operation: &mut Oper
 
 /// A schema, and the definitions that it refers to.
 pub(super) fn with_definitions<T: JsonSchema>(contract: Contract) -> (Schema, Map<String, Value>) {
+    made(contract, SchemaGenerator::subschema_for::<T>)
+}
+
+/// The same of a schema that is no one type's.
+pub(super) fn made(contract: Contract, make: impl FnOnce(&mut SchemaGenerator) -> Schema) -> (Schema, Map<String, Value>) {
     let mut settings = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
     settings.contract = contract;
     let mut generator = SchemaGenerator::new(settings);
-    let schema = generator.subschema_for::<T>();
+    let schema = make(&mut generator);
     (schema, generator.take_definitions(true))
 }
 
