@@ -97,11 +97,13 @@ fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Optio
     let workspace = workspace(headers, &caller)?;
     let call = Call { caller, workspace };
     match access {
-        Some(Access::Key(scope)) => call.needs(scope)?,
+        Some(Access::Key(scope)) => {
+            call.needs(scope)?;
+            parts.hub.has_workspace(&call.workspace).map_err(|error| hub_problem(&error))?;
+        }
         // There is no such method: whoever has a key is told so, and which there are.
         Some(Access::Open) | None => {}
     }
-    parts.hub.has_workspace(&call.workspace).map_err(|error| hub_problem(&error))?;
     Ok(Some((call, access)))
 }
 

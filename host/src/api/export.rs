@@ -40,6 +40,7 @@ async fn export(State(parts): State<Parts>, Workspace(workspace): Workspace) -> 
 #[derive(Deserialize, JsonSchema)]
 struct ByBytes {
     /// `sha256:` and 64 digits.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     digest: String,
 }
 

@@ -140,7 +140,7 @@ fn all_errors_of_a_file_are_told_with_their_places() {
             "f.toml:6:21: ingest.http2_streams_max: 0 is too small; the least is 1",
             "f.toml:7:1: ingest.listen: this belongs before the first section",
             "f.toml:8:1: ingest.zebra: unknown key",
-            "f.toml:9:2: ingets: unknown section; there are ingest, dispatch, deliver, network, plugins, journal, api, did you mean `ingest`?",
+            "f.toml:9:2: ingets: unknown section; there are ingest, dispatch, deliver, network, plugins, journal, api, trace, did you mean `ingest`?",
             "f.toml:11:17: network.allow_network: `nowhere` is no network; write it as in 10.0.0.0/8 or 2001:db8::/32",
             "f.toml:12:9: network.proxy: a proxy is written as `http://host:port` or `http://user:password@host:port`",
         ]

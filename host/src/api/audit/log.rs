@@ -64,6 +64,7 @@ struct AuditQuery {
     #[serde(default)]
     host: bool,
     after: Option<Cursor>,
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<usize>,
 }
 

@@ -221,6 +221,10 @@ fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail));
     }
     let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-document", detail);
+    // serde takes the members of a struct also from a list of them.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(refused("a list, where an object is wanted".to_owned()));
+    }
     let text = &mut serde_json::Deserializer::from_slice(bytes);
     let document = serde_path_to_error::deserialize(&mut *text)
         .map_err(|error| refused(format!("{}: {}", error.path(), without_value(&error.inner().to_string()))))?;

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::{Map, Value};
 
 use super::moment::Moment;
 use crate::{
@@ -129,7 +133,7 @@ pub struct NewWorkspace {
     #[serde(default)]
     pub description: String,
     /// How much it may have.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub quotas: Quotas,
 }
 
@@ -141,8 +145,14 @@ pub struct WorkspaceDocument {
     #[serde(default)]
     pub description: String,
     /// How much it may have.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub quotas: Quotas,
+}
+
+/// Only an object: serde takes the members of a struct also from a list of them.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let members = Map::<String, Value>::deserialize(deserializer)?;
+    T::deserialize(Value::Object(members)).map_err(D::Error::custom)
 }
 
 /// A workspace, as every route tells it.
