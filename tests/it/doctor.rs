@@ -93,7 +93,7 @@ async fn a_folder_that_is_well_and_one_that_is_not() {
     fs::set_permissions(&main, fs::Permissions::from_mode(0o600)).expect("closed again");
 
     let key = fs::read_to_string(&main).expect("a key");
-    fs::write(&main, "0".repeat(64)).expect("another");
+    fs::write(&main, "0123456789abcdef".repeat(4)).expect("another");
     found(&stopped, &["main-key-wrong"]);
     fs::write(&main, "none").expect("no key");
     found(&stopped, &["main-key-damaged"]);

@@ -183,7 +183,9 @@ fn the_quick_start_leads_where_it_says() {
         } else if script.contains("trigger") {
             delivered += 1;
         }
-        newcomer.until("sluicebox deliveries --state delivered --json", |told| times(told, "\"destination\"") >= delivered);
+        if delivered > 0 {
+            newcomer.until("sluicebox deliveries --state delivered --json", |told| times(told, "\"destination\"") >= delivered);
+        }
     }
     assert!(delivered >= 7, "the page sends something");
 

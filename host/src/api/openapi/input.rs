@@ -11,7 +11,7 @@ use aide::{
 use axum::extract::{self, FromRequest, FromRequestParts, Query, Request};
 use bytes::Bytes;
 use http::{StatusCode, header, request};
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::Contract};
+use schemars::{JsonSchema, generate::Contract};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -187,10 +187,8 @@ impl OperationInput for DocumentOrComponent {
 }
 
 /// Describes a body by a schema of its own, under this name.
-pub(in crate::api) fn describe_body(operation: &mut Operation, name: &str, make: impl FnOnce(&mut SchemaGenerator) -> Schema) {
-    let (schema, mut definitions) = schema::made(Contract::Deserialize, make);
-    definitions.insert(name.to_owned(), schema.to_value());
-    schema::note_definitions(operation, definitions);
+pub(in crate::api) fn describe_body(operation: &mut Operation, name: &str, schema: Value) {
+    schema::note_definitions(operation, [(name.to_owned(), schema)].into_iter().collect());
     if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
         body.content.insert("application/json".to_owned(), media(object(reference)));

@@ -21,15 +21,10 @@ pub(in crate::api) fn of<T: JsonSchema>(contract: Contract, operation: &mut Oper
 
 /// A schema, and the definitions that it refers to.
 pub(super) fn with_definitions<T: JsonSchema>(contract: Contract) -> (Schema, Map<String, Value>) {
-    made(contract, SchemaGenerator::subschema_for::<T>)
-}
-
-/// The same of a schema that is no one type's.
-pub(super) fn made(contract: Contract, make: impl FnOnce(&mut SchemaGenerator) -> Schema) -> (Schema, Map<String, Value>) {
     let mut settings = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
     settings.contract = contract;
     let mut generator = SchemaGenerator::new(settings);
-    let schema = make(&mut generator);
+    let schema = generator.subschema_for::<T>();
     (schema, generator.take_definitions(true))
 }
 
@@ -39,7 +34,20 @@ pub(super) fn members_of<T: JsonSchema>() -> Vec<(String, Value, bool)> {
     let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();
     let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
     let members = schema["properties"].as_object().into_iter().flatten();
-    members.map(|(name, member)| (name.clone(), without_null(member.clone()), required(name))).collect()
+    members.map(|(name, member)| (name.clone(), bounded(without_null(member.clone())), required(name))).collect()
+}
+
+/// A whole number has a largest; its format is but a hint.
+fn bounded(mut member: Value) -> Value {
+    let largest = match member["format"].as_str() {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64" | "uint") => u64::MAX,
+        _ => return member,
+    };
+    if let Some(member) = member.as_object_mut() {
+        member.entry("maximum").or_insert_with(|| largest.into());
+    }
+    member
 }
 
 /// A parameter that may be left out is left out: no text stands for null.
@@ -83,9 +91,23 @@ pub(super) fn media(schema: SchemaObject) -> MediaType {
 
 pub(super) fn note_definitions(operation: &mut Operation, definitions: Map<String, Value>) {
     let noted = operation.extensions.entry(DEFINITIONS.to_owned()).or_insert_with(|| json!({}));
-    for (name, schema) in definitions {
-        noted[name] = schema;
+    if let Value::Object(noted) = noted {
+        definitions.into_iter().for_each(|(name, schema)| define(noted, name, schema));
     }
+}
+
+/// Takes a schema among those that are referred to. One name stands for one schema, but for what is required: members that may be left out
+/// when they are sent are always there when they are answered, and what is true of both is that they may be missing.
+pub(super) fn define(definitions: &mut Map<String, Value>, name: String, mut schema: Value) {
+    if let Some(other) = definitions.get(&name) {
+        let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
+        let of_both: Vec<Value> = required(&schema).into_iter().filter(|member| required(other).contains(member)).collect();
+        if let Some(members) = schema.as_object_mut().filter(|members| members.contains_key("required")) {
+            members.insert("required".to_owned(), of_both.into());
+        }
+        debug_assert_eq!(other["properties"], schema["properties"], "two schemas are called {name}");
+    }
+    definitions.insert(name, schema);
 }
 
 /// Notes that the operation answers problems of these kinds.
@@ -118,6 +140,26 @@ mod tests {
         /// At most so many.
         limit: Option<u32>,
         name: crate::event::Name,
+    }
+
+    #[test]
+    fn what_is_sent_and_answered_requires_what_both_do() {
+        let mut definitions = Map::new();
+        let schema = |required: Value| json!({ "type": "object", "required": required });
+        define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
+        define(&mut definitions, "A".to_owned(), schema(json!(["a", "b"])));
+        assert_eq!(definitions["A"], schema(json!(["a"])));
+        define(&mut definitions, "A".to_owned(), json!({ "type": "object" }));
+        define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
+        assert_eq!(definitions["A"]["required"], json!([]));
+    }
+
+    #[test]
+    fn a_whole_number_has_a_largest() {
+        let maximum = |format: &str| bounded(json!({ "type": "integer", "format": format }))["maximum"].clone();
+        assert_eq!((maximum("uint32"), maximum("uint64")), (json!(u32::MAX), json!(u64::MAX)));
+        assert_eq!(bounded(json!({ "format": "uint", "maximum": 500 }))["maximum"], 500);
+        assert_eq!(maximum("date"), Value::Null);
     }
 
     #[test]
