@@ -78,9 +78,23 @@ pub(super) fn media(schema: SchemaObject) -> MediaType {
 
 pub(super) fn note_definitions(operation: &mut Operation, definitions: Map<String, Value>) {
     let noted = operation.extensions.entry(DEFINITIONS.to_owned()).or_insert_with(|| json!({}));
-    for (name, schema) in definitions {
-        noted[name] = schema;
+    if let Value::Object(noted) = noted {
+        definitions.into_iter().for_each(|(name, schema)| define(noted, name, schema));
     }
+}
+
+/// Takes a schema among those that are referred to. One name stands for one schema, but for what is required: members that may be left out
+/// when they are sent are always there when they are answered, and what is true of both is that they may be missing.
+pub(super) fn define(definitions: &mut Map<String, Value>, name: String, mut schema: Value) {
+    if let Some(other) = definitions.get(&name) {
+        let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
+        let of_both: Vec<Value> = required(&schema).into_iter().filter(|member| required(other).contains(member)).collect();
+        if let Some(members) = schema.as_object_mut().filter(|members| members.contains_key("required")) {
+            members.insert("required".to_owned(), of_both.into());
+        }
+        debug_assert_eq!(other["properties"], schema["properties"], "two schemas are called {name}");
+    }
+    definitions.insert(name, schema);
 }
 
 /// Notes that the operation answers problems of these kinds.
@@ -113,6 +127,18 @@ mod tests {
         /// At most so many.
         limit: Option<u32>,
         name: crate::event::Name,
+    }
+
+    #[test]
+    fn what_is_sent_and_answered_requires_what_both_do() {
+        let mut definitions = Map::new();
+        let schema = |required: Value| json!({ "type": "object", "required": required });
+        define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
+        define(&mut definitions, "A".to_owned(), schema(json!(["a", "b"])));
+        assert_eq!(definitions["A"], schema(json!(["a"])));
+        define(&mut definitions, "A".to_owned(), json!({ "type": "object" }));
+        define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
+        assert_eq!(definitions["A"]["required"], json!([]));
     }
 
     #[test]
