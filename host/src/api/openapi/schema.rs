@@ -34,7 +34,20 @@ pub(super) fn members_of<T: JsonSchema>() -> Vec<(String, Value, bool)> {
     let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();
     let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
     let members = schema["properties"].as_object().into_iter().flatten();
-    members.map(|(name, member)| (name.clone(), without_null(member.clone()), required(name))).collect()
+    members.map(|(name, member)| (name.clone(), bounded(without_null(member.clone())), required(name))).collect()
+}
+
+/// A whole number has a largest; its format is but a hint.
+fn bounded(mut member: Value) -> Value {
+    let largest = match member["format"].as_str() {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64" | "uint") => u64::MAX,
+        _ => return member,
+    };
+    if let Some(member) = member.as_object_mut() {
+        member.entry("maximum").or_insert_with(|| largest.into());
+    }
+    member
 }
 
 /// A parameter that may be left out is left out: no text stands for null.
@@ -139,6 +152,14 @@ mod tests {
         define(&mut definitions, "A".to_owned(), json!({ "type": "object" }));
         define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
         assert_eq!(definitions["A"]["required"], json!([]));
+    }
+
+    #[test]
+    fn a_whole_number_has_a_largest() {
+        let maximum = |format: &str| bounded(json!({ "type": "integer", "format": format }))["maximum"].clone();
+        assert_eq!((maximum("uint32"), maximum("uint64")), (json!(u32::MAX), json!(u64::MAX)));
+        assert_eq!(bounded(json!({ "format": "uint", "maximum": 500 }))["maximum"], 500);
+        assert_eq!(maximum("date"), Value::Null);
     }
 
     #[test]
