@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::Parts,
     route::Access,
-    schema::{media, object, take_notes},
+    schema::{define, media, object, take_notes},
     senders,
 };
 use crate::{
@@ -125,14 +125,6 @@ fn problem_schema() -> Value {
             "detail": { "type": "string", "description": "What is wrong, and how to mend it." },
         },
     })
-}
-
-/// Takes a schema among those that operations refer to. One name stands for one schema.
-pub(super) fn define(definitions: &mut Map<String, Value>, name: String, schema: Value) {
-    if let Some(other) = definitions.get(&name) {
-        debug_assert_eq!(*other, schema, "two schemas are called {name}");
-    }
-    definitions.insert(name, schema);
 }
 
 /// The whole document.

@@ -87,7 +87,7 @@ impl Routes {
             self.access.by_path.entry(path).or_default().extend(methods);
         }
         for (name, schema) in other.definitions {
-            describe::define(&mut self.definitions, name, schema);
+            schema::define(&mut self.definitions, name, schema);
         }
         self
     }
