@@ -135,6 +135,7 @@ async fn every_operation_of_the_description_leaves_one_entry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_workspace_sees_nothing_of_it() {
     let host = Host::start().await;
+    assert_eq!(host.send("/v1/workspaces", &json!({ "name": "other" })).await.status, 201);
     let elsewhere =
         |method: Method, path: &str| host.request(method, path).bearer_auth(host.key()).header("sluicebox-workspace", "other");
     let source = json!({ "verify": { "scheme": "none" } });

@@ -193,7 +193,8 @@ fn the_quick_start_leads_where_it_says() {
     newcomer.stop();
     newcomer.take(&Step::Serve("sluicebox serve --data restored --allow-network 127.0.0.0/8".to_owned()));
     newcomer.take(&Step::Run(
-        "sluicebox trigger shop sample.order.created --data restored --set type=order.paid --set total_cents=12300".to_owned(),
+        "sluicebox trigger shop sample.order.created --data restored --set type=order.paid --set id=7 --set total_cents=12300"
+            .to_owned(),
     ));
     newcomer.until("sluicebox deliveries --data restored --state delivered --json", |told| {
         times(told, "\"destination\"") >= delivered + 2
