@@ -85,6 +85,9 @@ const REACHED_BY: &[(&str, &str)] = &[
     ("DELETE /v1/workspaces/{name}", "workspaces delete"),
     ("GET /v1/workspaces/{name}", "workspaces show"),
     ("PUT /v1/workspaces/{name}", "workspaces set"),
+    ("GET /v1/revisions/{revision}", "revisions show"),
+    ("GET /v1/revisions/{revision}/diff", "revisions diff"),
+    ("POST /v1/revisions/{revision}/rollback", "rollback"),
 ];
 
 /// Those of senders: `trigger` calls the first, and providers call both.
