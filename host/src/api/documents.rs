@@ -35,7 +35,7 @@ use crate::{
 /// The largest component, in bytes; the plugin machine has a limit of its own below it.
 const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What a change of documents may be refused for.
+/// What a change of documents may be refused for, also where it changes which version of a plugin is in force.
 pub(super) const REFUSALS: &[&str] = &[
     "bad-query",
     "compiling",

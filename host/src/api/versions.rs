@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     Parts,
     access::Workspace,
-    documents::{hub_problem, to_its_end, told},
+    documents::{REFUSALS, hub_problem, to_its_end, told},
     openapi::{Checked, Document, Json, Path, Routes, delete, get, post, put},
     parsed,
     paths::{ByDigest, ByName},
@@ -24,20 +24,6 @@ use crate::{
     hub::{self, HubError, Scope},
     ingest::Problem,
 };
-
-/// What a change of the versions in force may be refused for.
-const REFUSALS: &[&str] = &[
-    "compiling",
-    "component-refused",
-    "in-use",
-    "invalid-document",
-    "limit-reached",
-    "not-compiled",
-    "storage-unavailable",
-    "unknown-name",
-    "unknown-version",
-    "version-not-ready",
-];
 
 pub(super) fn routes() -> Routes {
     let list = get("/v1/plugins/{name}/versions", Scope::Read, list)
