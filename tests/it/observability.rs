@@ -81,7 +81,7 @@ fn registered() -> BTreeSet<String> {
                 let text = fs::read_to_string(&entry).expect("a file");
                 let names = text.split('"').filter(|text| text.starts_with("sluicebox_") || text.starts_with("process_"));
                 let is_name = |text: &&str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-                found.extend(names.filter(is_name).map(str::to_owned));
+                found.extend(names.filter(is_name).map(|name| base(name).to_owned()));
             }
         }
     }

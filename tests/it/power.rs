@@ -13,16 +13,17 @@ async fn three_hundred_power_cuts_lose_nothing_that_was_acknowledged() {
 }
 
 /// A prime, so that changes, errors and their lasting all come up in turn.
-const FAULTS_EVERY: u64 = 23;
+const FAULTS_EVERY: u64 = 17;
 
 /// The short run of what `cargo xtask soak power --faults` does at length.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fails_costs_nothing_that_was_acknowledged_and_heals() {
     let tally = power::faults(FaultPlan { every: FAULTS_EVERY, seed: power::SEED }).await.expect("no finding");
     // It met what it is there to meet.
-    for failed in ["journal.db-wal Write", "journal.db-wal Sync", "journal.db Write", "revisions Create"] {
+    for failed in ["journal.db-wal Write", "journal.db-wal Sync", "journal.db Write"] {
         assert!(tally.failed.contains_key(failed), "{failed}: {tally}");
     }
+    assert!(tally.failed.keys().any(|failed| failed.starts_with("revisions ")), "a record of a revision: {tally}");
     assert!(tally.starts.0 > tally.starts.1 && tally.starts.1 > 0, "{tally}");
     assert!(tally.refused > 0 && tally.hubs_refused > 0 && tally.acknowledged > 0, "{tally}");
 }

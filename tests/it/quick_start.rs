@@ -178,7 +178,7 @@ fn the_quick_start_leads_where_it_says() {
         } else if script.contains("plugin.toml") && script.contains("trigger") {
             // By the rule from before and by the plugin's.
             delivered += 2;
-        } else if script.contains("rotate-secret") {
+        } else if script.contains("CRM_SECRET_BEFORE") {
             delivered += 2;
         } else if script.contains("trigger") {
             delivered += 1;

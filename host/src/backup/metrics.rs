@@ -29,13 +29,15 @@ impl Metrics {
     /// Registers them.
     pub(super) fn new(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let registry = registry.sub_registry_with_prefix("sluicebox_backup");
-        registry.register("ended", "Backups, by how they ended: made or failed", metrics.ended.clone());
-        registry.register("under_way", "Backups under way", metrics.under_way.clone());
-        registry.register_with_unit("last", "The size of the last backup", Unit::Bytes, metrics.last_bytes.clone());
-        let at = metrics.last_at.clone();
-        registry.register("last_made_timestamp_seconds", "The moment that the last backup is of; 0: none since the start", at);
-        registry.register("last_duration_seconds", "How long the last backup took", metrics.last_took.clone());
+        let ended = metrics.ended.clone();
+        registry.register("sluicebox_backup_ended", "Backups, by how they ended: made or failed", ended);
+        registry.register("sluicebox_backup_under_way", "Backups under way", metrics.under_way.clone());
+        let bytes = metrics.last_bytes.clone();
+        registry.register_with_unit("sluicebox_backup_last", "The size of the last backup", Unit::Bytes, bytes);
+        let (at, what) = (metrics.last_at.clone(), "The moment that the last backup is of; 0: none since the start");
+        registry.register("sluicebox_backup_last_made_timestamp_seconds", what, at);
+        let took = metrics.last_took.clone();
+        registry.register("sluicebox_backup_last_duration_seconds", "How long the last backup took", took);
         metrics
     }
 

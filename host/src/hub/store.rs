@@ -175,6 +175,16 @@ impl Store {
     }
 }
 
+/// sled's last handle syncs its file, and panics where that fails. Where the disk does not sync any more the handle is kept for good: the
+/// host ends, and says why.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.file.sync_data().is_err() {
+            std::mem::forget(self.db.clone());
+        }
+    }
+}
+
 impl DatabaseError {
     /// Whether another database in its place would do better. Where the disk is full or closed to us, it would not.
     fn is_damage(&self) -> bool {

@@ -237,7 +237,15 @@ async fn start(checker: &Checker, folder: &Path, fault: Fault, tally: &mut Fault
 /// A host that could not start has told its operator in one message what failed.
 fn said_why(told: &str) -> anyhow::Result<()> {
     let why = told.lines().any(|line| line.starts_with("Error: "));
-    let words = ["os error 5", "os error 28", "disk I/O error", "is full", "unable to open database file"];
+    let words = [
+        "os error 5",
+        "os error 28",
+        "Input/output error",
+        "No space left",
+        "disk I/O error",
+        "is full",
+        "unable to open database file",
+    ];
     let which = words.iter().any(|words| told.contains(words));
     ensure!(why && which && !told.contains("panicked"), "a host could not start and did not say why: {told}");
     Ok(())
@@ -332,7 +340,8 @@ async fn post(host: &Api, kind: &str, body: &str) -> anyhow::Result<Answer> {
 /// The server says that it cannot store now, and when to come again.
 fn is_refusal(answer: &Answer) -> anyhow::Result<()> {
     let kind = answer.json["type"].as_str().unwrap_or_default();
-    let known = ["storage-full", "storage-unavailable", "storage-slow"].iter().any(|known| kind.ends_with(known));
+    let known =
+        ["storage-full", "storage-unavailable", "storage-slow", "audit-unavailable"].iter().any(|known| kind.ends_with(known));
     ensure!(answer.status == 503 && known, "no refusal for want of a disk: {answer:?}");
     Ok(())
 }

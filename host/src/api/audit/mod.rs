@@ -82,10 +82,12 @@ impl Audit {
     /// Nobody was refused yet.
     pub fn new(journal: Arc<dyn Journal>, clock: Clock, registry: &mut Registry) -> Arc<Self> {
         let metrics = Metrics::default();
-        let registry = registry.sub_registry_with_prefix("sluicebox_audit");
-        registry.register("entries", "Changes in the audit log, by how they ended", metrics.entries.clone());
-        registry.register("refusals", "Calls refused for their key, those included that have no entry", metrics.refusals.clone());
-        registry.register("failures", "Entries, or ends of entries, that could not be written", metrics.failures.clone());
+        let entries = metrics.entries.clone();
+        registry.register("sluicebox_audit_entries", "Changes in the audit log, by how they ended", entries);
+        let (refusals, what) = (metrics.refusals.clone(), "Calls refused for their key, those included that have no entry");
+        registry.register("sluicebox_audit_refusals", what, refusals);
+        let (failures, what) = (metrics.failures.clone(), "Entries, or ends of entries, that could not be written");
+        registry.register("sluicebox_audit_failures", what, failures);
         Arc::new(Self { journal, clock, refusals: Mutex::default(), metrics })
     }
 
