@@ -59,6 +59,7 @@ mod quick_start;
 mod reach;
 mod rekey;
 mod repeat;
+mod revisions;
 mod schema;
 mod schemathesis;
 mod schemes;

@@ -199,7 +199,7 @@ async fn put_plugin(
                 "If-Match, If-None-Match: they are about the document; a component becomes a version beside those there are";
             Err(Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail))
         }
-        DocumentOrComponent::Component(bytes) => versions::upload(parts, call.workspace, name, query.activate, bytes).await,
+        DocumentOrComponent::Component(bytes) => versions::upload(parts, call, name, query.activate, bytes).await,
         DocumentOrComponent::Document(_) if query.activate => {
             let detail = "activate: it goes with a component's bytes, sent as application/wasm; a document is in force at once";
             Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail))
@@ -230,7 +230,7 @@ async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Compo
 }
 
 /// Who changes a single document.
-fn noted(call: &Call) -> Note {
+pub(super) fn noted(call: &Call) -> Note {
     Note { by: Some(call.caller.key.clone()), ..Note::default() }
 }
 

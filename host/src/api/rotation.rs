@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::{
     Parts,
-    access::Workspace,
-    documents::{to_its_end, told},
+    access::Call,
+    documents::{noted, to_its_end, told},
     openapi::{Checked, Json, Path, Routes, post},
     paths::ByName,
     wire::Applied,
@@ -43,7 +43,7 @@ struct RotateQuery {
 
 async fn rotate(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<RotateQuery>,
 ) -> Result<Json<Applied>, Problem> {
@@ -53,6 +53,6 @@ async fn rotate(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
     }
     let rotation = Rotation { overlap_ms, version: query.version };
-    let rotate = async move { parts.hub.rotate_secret(&workspace, &name, rotation).await };
+    let rotate = async move { parts.hub.rotate_secret(&call.workspace, &name, rotation, noted(&call)).await };
     Ok(told(to_its_end(rotate).await?))
 }

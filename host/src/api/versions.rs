@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::{
     Parts,
-    access::Workspace,
-    documents::{REFUSALS, hub_problem, to_its_end, told},
+    access::{Call, Workspace},
+    documents::{REFUSALS, hub_problem, noted, to_its_end, told},
     openapi::{Checked, Document, Json, Path, Routes, delete, get, post, put},
     parsed,
     paths::{ByDigest, ByName},
@@ -50,15 +50,16 @@ pub(super) fn routes() -> Routes {
 /// Takes a component in: 202 while there is something to wait for, 200 where it is ready already.
 pub(super) async fn upload(
     parts: Parts,
-    workspace: Name,
+    call: Call,
     plugin: Name,
     activate: bool,
     component: Bytes,
 ) -> Result<Response, Problem> {
-    let upload = async move { parts.hub.upload_version(&workspace, &plugin, component, activate).await };
+    let activate = activate.then(|| noted(&call));
+    let upload = async move { parts.hub.upload_version(&call.workspace, &plugin, component, activate).await };
     let status = to_its_end(upload).await?;
     let place = format!("/v1/plugins/{}/versions/{}", status.plugin, status.version.digest);
-    let waits = matches!(status.version.state, hub::State::Queued | hub::State::Compiling) || status.version.activate;
+    let waits = matches!(status.version.state, hub::State::Queued | hub::State::Compiling) || status.version.activate.is_some();
     let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((code, [(header::LOCATION, place)], Json(VersionTold::of(&status))).into_response())
 }
@@ -107,42 +108,42 @@ async fn one(
 
 async fn activate(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name: plugin }): Path<ByName>,
     Document(Activate { digest }): Document<Activate>,
 ) -> Result<Json<Applied>, Problem> {
     let pin = parsed("digest", &digest)?;
-    let digest = parts.hub.resolve(&workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
-    let applied = parts.hub.activate(&workspace, &plugin, digest).await;
+    let digest = parts.hub.resolve(&call.workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
+    let applied = parts.hub.activate(&call.workspace, &plugin, digest, noted(&call)).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
 async fn roll_back(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name: plugin }): Path<ByName>,
 ) -> Result<Json<Applied>, Problem> {
-    let applied = parts.hub.roll_back(&workspace, &plugin).await;
+    let applied = parts.hub.roll_back(&call.workspace, &plugin, noted(&call)).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
 async fn begin_canary(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name: plugin }): Path<ByName>,
     Document(Canary { digest, percent }): Document<Canary>,
 ) -> Result<Json<Applied>, Problem> {
     let pin = parsed("digest", &digest)?;
-    let digest = parts.hub.resolve(&workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
-    let applied = parts.hub.set_canary(&workspace, &plugin, Some((digest, percent))).await;
+    let digest = parts.hub.resolve(&call.workspace, &plugin, &pin).map_err(|error| hub_problem(&error))?;
+    let applied = parts.hub.set_canary(&call.workspace, &plugin, Some((digest, percent)), noted(&call)).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }
 
 async fn end_canary(
     State(parts): State<Parts>,
-    Workspace(workspace): Workspace,
+    call: Call,
     Path(ByName { name: plugin }): Path<ByName>,
 ) -> Result<Json<Applied>, Problem> {
-    let applied = parts.hub.set_canary(&workspace, &plugin, None).await;
+    let applied = parts.hub.set_canary(&call.workspace, &plugin, None, noted(&call)).await;
     applied.map(told).map_err(|error| hub_problem(&error))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Hub, HubError, StoreError,
-    draft::{Applied, Draft, Generated},
+    draft::{Applied, Draft, Generated, Note},
     entry::{Entry, Key, Kind, Problem},
     keys::random,
     seal::SealError,
@@ -43,7 +43,13 @@ impl Hub {
     /// # Errors
     /// [`HubError::NotFound`]; [`HubError::Invalid`] where the secret comes from the hub file by a reference, which the next apply would
     /// bring back, or there are too many further ones; else as of [`apply`](Self::apply).
-    pub async fn rotate_secret(&self, workspace: &Name, destination: &Name, rotation: Rotation) -> Result<Applied, HubError> {
+    pub async fn rotate_secret(
+        &self,
+        workspace: &Name,
+        destination: &Name,
+        rotation: Rotation,
+        note: Note,
+    ) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
         let key = (Kind::Destination, destination.clone());
         let state = self.inner.state.load_full();
@@ -51,7 +57,7 @@ impl Hub {
         let clear = self.inner.seal.unseal(&Entry::new(workspace, &key), item.document.clone()).map_err(StoreError::Seal)?;
         let random = random().map_err(SealError::CannotSeal).map_err(StoreError::Seal)?;
         let (document, secret) = rotated(&key, clear, rotation, (self.inner.clock)(), &random)?;
-        let draft = Draft { entries: [(key, Some(document))].into(), ..Draft::default() };
+        let draft = Draft { entries: [(key, Some(document))].into(), note, ..Draft::default() };
         let mut applied = self.apply_in_turn(turn, workspace, draft).await?;
         applied.generated.push(Generated { destination: destination.clone(), secret });
         Ok(applied)

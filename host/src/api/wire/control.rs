@@ -206,7 +206,7 @@ impl VersionTold {
             active: status.active,
             active_before: status.active_before,
             canary_percent: status.canary_percent,
-            activate_when_ready: version.activate,
+            activate_when_ready: version.activate.is_some(),
             used_by: status.used_by.clone(),
         }
     }

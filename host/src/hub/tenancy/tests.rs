@@ -369,7 +369,7 @@ async fn nothing_is_applied_in_a_workspace_that_is_not_there() {
     let acme = world.workspace("acme").await;
     let refused = world.put(&name("acne"), &["shop"]).await.expect_err("refused").to_string();
     assert!(refused.contains("no workspace `acne`, did you mean `acme`?"), "{refused}");
-    let refused = world.hub.upload_version(&name("acne"), &name("redact"), b"component".as_slice().into(), false).await;
+    let refused = world.hub.upload_version(&name("acne"), &name("redact"), b"component".as_slice().into(), None).await;
     assert!(matches!(refused, Err(HubError::NoWorkspace(_))));
     let refused = world.hub.create_key(&operator(), &name("acne"), new(&[Scope::Read])).await;
     assert!(matches!(refused, Err(TenancyError::UnknownWorkspace { .. })));

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::event::Digest;
+use crate::{event::Digest, hub::Note};
 
 /// A filter; each version has bytes of its own.
 pub(super) fn component(version: &str) -> Bytes {
@@ -88,12 +88,14 @@ async fn new_bytes_undo_no_settings_that_came_before_their_turn() {
     let configured = json!({ "digest": first.to_string(), "config": { "fields": ["a"] } });
     let (workspace, redact) = (Name::default_workspace(), name("redact"));
     // The settings take their turn first; the bytes were under way by then.
-    let (settings, bytes) =
-        tokio::join!(world.apply(put(&[(Kind::Plugin, "redact", configured)])), world.hub.activate(&workspace, &redact, second),);
+    let (settings, bytes) = tokio::join!(
+        world.apply(put(&[(Kind::Plugin, "redact", configured)])),
+        world.hub.activate(&workspace, &redact, second, Note::default()),
+    );
     assert_eq!((settings.expect("applied").revision, bytes.expect("pushed").revision), (2, 3));
     let expected = json!({ "digest": second.to_string(), "config": { "fields": ["a"] } });
     assert_eq!(world.get(Kind::Plugin, "redact"), Some(expected));
-    world.hub.activate(&workspace, &name("another"), first).await.expect("made");
+    world.hub.activate(&workspace, &name("another"), first, Note::default()).await.expect("made");
     assert_eq!(world.get(Kind::Plugin, "another"), Some(json!({ "digest": first.to_string() })));
 }
 

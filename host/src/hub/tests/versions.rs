@@ -5,20 +5,20 @@ use std::time::Duration;
 use super::{plugins::component, *};
 use crate::{
     event::Digest,
-    hub::{State, VersionStatus},
+    hub::{Note, State, VersionStatus},
 };
 
 impl World {
     async fn upload(&self, version: &str, activate: bool) -> VersionStatus {
         let (workspace, redact) = (Name::default_workspace(), name("redact"));
-        self.hub.upload_version(&workspace, &redact, component(version), activate).await.expect("taken in")
+        self.hub.upload_version(&workspace, &redact, component(version), activate.then(Note::default)).await.expect("taken in")
     }
 
     /// The version once nothing more is to become of it.
     async fn settled(&self, digest: Digest) -> VersionStatus {
         let version = || self.hub.version(&Name::default_workspace(), &name("redact"), &digest.into()).expect("is there");
         let settled = async {
-            while version().version.activate || !matches!(version().version.state, State::Ready(_) | State::Failed) {
+            while version().version.activate.is_some() || !matches!(version().version.state, State::Ready(_) | State::Failed) {
                 tokio::task::yield_now().await;
             }
         };
@@ -68,7 +68,7 @@ async fn a_decision_undoes_older_wishes() {
     let (first, _) = world.hub.put_component(component("1")).await.expect("stored");
     let second = world.interrupted("2", true);
     let place = (Name::default_workspace(), name("redact"));
-    world.hub.activate(&place.0, &place.1, first).await.expect("activated");
+    world.hub.activate(&place.0, &place.1, first, Note::default()).await.expect("activated");
     let world = world.again(|_| ()).await;
     let second = world.settled(second).await;
     assert!(matches!(second.version.state, State::Ready(_)) && !second.active, "{second:?}");
@@ -85,10 +85,10 @@ async fn a_plugin_that_is_gone_has_nowhere_to_go_back_to() {
         digests.push(digest);
     }
     world.apply(delete(Kind::Plugin, "redact")).await.expect("deleted");
-    let refused = world.hub.roll_back(&workspace, &redact).await;
+    let refused = world.hub.roll_back(&workspace, &redact, Note::default()).await;
     assert!(matches!(refused, Err(HubError::NotFound { .. })), "{refused:?}");
-    world.hub.activate(&workspace, &redact, digests[0]).await.expect("made anew");
-    let refused = world.hub.roll_back(&workspace, &redact).await;
+    world.hub.activate(&workspace, &redact, digests[0], Note::default()).await.expect("made anew");
+    let refused = world.hub.roll_back(&workspace, &redact, Note::default()).await;
     assert!(matches!(refused, Err(HubError::NoVersion { .. })), "{refused:?}");
 }
 

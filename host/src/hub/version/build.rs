@@ -35,7 +35,7 @@ impl Hub {
     fn resume_builds(&self) {
         let mut unfinished = Vec::new();
         for (place, line) in self.inner.versions.all() {
-            let waits = line.versions.iter().filter(|version| version.state == State::Queued || version.activate);
+            let waits = line.versions.iter().filter(|version| version.state == State::Queued || version.activate.is_some());
             unfinished.extend(waits.map(|version| (version.uploaded_at, place.clone(), version.digest)));
         }
         // Stable: uploads of the same millisecond stay in their plugin's order.
@@ -92,7 +92,7 @@ impl Hub {
             if !is_ready {
                 version.state = State::Compiling;
             }
-            (is_ready, version.activate)
+            (is_ready, version.activate.is_some())
         });
         let activate = match begun.await? {
             // It was collected meanwhile.
@@ -114,15 +114,17 @@ impl Hub {
         let noted = self.note(place, digest, move |version| {
             if matches!(version.state, State::Ready(_)) {
                 // An apply used it meanwhile.
-                return version.activate;
+                return version.activate.is_some();
             }
             match outcome {
                 Ok(exports) => (version.state, version.problem) = (State::Ready(exports), None),
                 Err(flaw) => (version.state, version.problem) = (State::Failed, Some(flaw)),
             }
-            // Only what is ready goes on to be activated; a new upload may ask again for what failed.
-            version.activate &= version.state != State::Failed;
-            version.activate
+            if version.state == State::Failed {
+                // Only what is ready goes on to be activated; a new upload may ask again.
+                version.activate = None;
+            }
+            version.activate.is_some()
         });
         Ok(noted.await? == Some(true))
     }
@@ -131,13 +133,12 @@ impl Hub {
         let (workspace, plugin) = place;
         let turn = self.inner.turn.clone().lock_owned().await;
         // Another version was decided for meanwhile, which counts.
-        if !self.inner.versions.line(workspace, plugin).version(&digest).is_some_and(|version| version.activate) {
-            return Ok(());
-        }
-        let Err(error) = self.activate_in_turn(turn, workspace, plugin, digest).await else { return Ok(()) };
+        let line = self.inner.versions.line(workspace, plugin);
+        let Some(note) = line.version(&digest).and_then(|version| version.activate.clone()) else { return Ok(()) };
+        let Err(error) = self.activate_in_turn(turn, workspace, plugin, digest, note).await else { return Ok(()) };
         let message = format!("it is ready, but was not activated: {error}");
         let noted = self.note(place, digest, move |version| {
-            version.activate = false;
+            version.activate = None;
             version.problem = Some(Flaw { code: "not-activated".to_owned(), message });
         });
         noted.await.map(drop)

@@ -112,7 +112,7 @@ impl Line {
         // A plugin that is gone, or never was, needs none of them; this long they wait for it.
         let unused_max = if self.active.is_some() { unused_max } else { 0 };
         for version in &mut self.versions {
-            let waits = matches!(version.state, State::Queued | State::Compiling) || version.activate;
+            let waits = matches!(version.state, State::Queued | State::Compiling) || version.activate.is_some();
             let stays = waits || used.contains(&version.digest) || self.before == Some(version.digest);
             version.idle_since = if stays { None } else { version.idle_since.or(Some(now)) };
         }
@@ -144,7 +144,7 @@ mod tests {
             uploaded_at: Timestamp(0),
             state: State::Ready(Exports::default()),
             problem: None,
-            activate: false,
+            activate: None,
             idle_since: None,
         };
         Line { versions: texts.iter().map(version).collect(), ..Line::default() }

@@ -22,7 +22,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use super::durable::{self, FileSystemError};
+use super::{
+    draft::Note,
+    durable::{self, FileSystemError},
+};
 use crate::{
     event::{Digest, Invalid, Name, Timestamp},
     plugin::{Exports, Pin},
@@ -61,8 +64,9 @@ pub struct Version {
     pub state: State,
     /// Why it failed, or why it was not activated although it is ready.
     pub problem: Option<Flaw>,
-    /// Whether it is to be activated as soon as it is ready; of a plugin's versions at most the one for which that was asked last.
-    pub activate: bool,
+    /// Where it is to be activated as soon as it is ready, what that revision's record says; of a plugin's versions at most the one for
+    /// which that was asked last.
+    pub activate: Option<Note>,
     /// Since when it was seen to be unused.
     pub(super) idle_since: Option<Timestamp>,
 }
@@ -192,6 +196,7 @@ impl Versions {
     /// Takes a version in as if a stop came before it was compiled.
     #[cfg(test)]
     pub(super) fn interrupted(&self, place: &Place, digest: Digest, activate: bool) {
+        let activate = activate.then(Note::default);
         self.change(place, |line| line.take(digest, 1, activate, Timestamp(0))).expect("written");
     }
 
@@ -238,15 +243,15 @@ impl Line {
         if before != Some(digest) {
             self.before = before.or(self.before);
             // This decision is newer than the wish for another version, which is compiled all the same.
-            self.versions.iter_mut().for_each(|version| version.activate = false);
+            self.versions.iter_mut().for_each(|version| version.activate = None);
         }
         if self.version(&digest).is_none() {
             let state = State::Queued;
             let (problem, idle_since) = (None, None);
-            self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate: false, idle_since });
+            self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate: None, idle_since });
         }
         if let Some(version) = self.version_mut(&digest) {
-            (version.state, version.problem, version.activate) = (State::Ready(exports), None, false);
+            (version.state, version.problem, version.activate) = (State::Ready(exports), None, None);
             version.idle_since = None;
         }
     }

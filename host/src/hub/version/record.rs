@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Flaw, Line, Place, State, Version};
 use crate::{
     event::{Digest, Name, Timestamp},
+    hub::Note,
     plugin::Exports,
 };
 
@@ -28,8 +29,8 @@ struct Written {
     problem: Option<WrittenFlaw>,
     #[serde(default)]
     exports: Vec<String>,
-    #[serde(default)]
-    activate: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    activate: Option<Note>,
     #[serde(default)]
     idle_since: Option<u64>,
 }
@@ -87,7 +88,7 @@ fn written(version: &Version) -> Written {
         state,
         problem: version.problem.as_ref().map(flaw),
         exports: exports.into_iter().map(str::to_owned).collect(),
-        activate: version.activate,
+        activate: version.activate.clone(),
         idle_since: version.idle_since.map(|at| at.0),
     }
 }

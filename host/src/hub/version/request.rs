@@ -10,7 +10,7 @@ use super::{Place, State, Version};
 use crate::{
     event::{Digest, Name, Timestamp},
     hub::{
-        Applied, Draft, Hub, HubError, Inner, Kind, StoreError, component,
+        Applied, Draft, Hub, HubError, Inner, Kind, Note, StoreError, component,
         snapshot::{Part, Workspace},
     },
     plugin::{self, Pin},
@@ -35,7 +35,7 @@ pub struct VersionStatus {
 
 impl Hub {
     /// Keeps a component as a version of a plugin and has it compiled behind the caller's back; what is ready already is not compiled
-    /// again. With `activate` it is made active as soon as it is ready.
+    /// again. With `activate` it is made active as soon as it is ready, by a revision of which that is said.
     ///
     /// # Errors
     /// [`HubError::NoWorkspace`], [`HubError::Refused`] with what can be told by reading it, [`HubError::Busy`] where too many wait to be compiled,
@@ -46,7 +46,7 @@ impl Hub {
         workspace: &Name,
         plugin: &Name,
         bytes: Bytes,
-        activate: bool,
+        activate: Option<Note>,
     ) -> Result<VersionStatus, HubError> {
         self.check_workspace(workspace)?;
         let (label, unread, plugins) = (plugin.to_string(), bytes.clone(), Arc::clone(&self.inner.catalogue.plugins));
@@ -54,13 +54,14 @@ impl Hub {
         let digest = read.await.map_err(StoreError::Stopped)??;
         let place = (workspace.clone(), plugin.clone());
         // What is to be activated is a decision like an apply: it comes after those before it, and is not undone by them.
-        let turn = if activate { Some(self.inner.turn.clone().lock_owned().await) } else { None };
+        let turn = if activate.is_some() { Some(self.inner.turn.clone().lock_owned().await) } else { None };
+        let note = activate.clone().unwrap_or_default();
         let upload = Upload { place: place.clone(), digest, bytes, activate, at: (self.inner.clock)() };
         let taken = self.with_versions(move |inner| Ok::<_, StoreError>((inner.take(upload)?, turn)));
         match taken.await? {
             (Taken::NoRoom, _) => return Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
             (Taken::Busy { waiting }, _) => return Err(HubError::Busy { waiting }),
-            (Taken::Ready, Some(turn)) => drop(self.activate_in_turn(turn, workspace, plugin, digest).await?),
+            (Taken::Ready, Some(turn)) => drop(self.activate_in_turn(turn, workspace, plugin, digest, note).await?),
             (Taken::Ready, None) => {}
             (Taken::Waits, _) => self.build(place, digest),
         }
@@ -102,9 +103,9 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::NoVersion`] and [`HubError::NotReady`]; else as of [`apply`](Self::apply), and the version before stays active.
-    pub async fn activate(&self, workspace: &Name, plugin: &Name, digest: Digest) -> Result<Applied, HubError> {
+    pub async fn activate(&self, workspace: &Name, plugin: &Name, digest: Digest, note: Note) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
-        self.activate_in_turn(turn, workspace, plugin, digest).await
+        self.activate_in_turn(turn, workspace, plugin, digest, note).await
     }
 
     pub(super) async fn activate_in_turn(
@@ -113,9 +114,10 @@ impl Hub {
         workspace: &Name,
         plugin: &Name,
         digest: Digest,
+        note: Note,
     ) -> Result<Applied, HubError> {
         self.check_ready(workspace, plugin, &digest)?;
-        let draft = self.edited(workspace, plugin, |document| make_active(document, digest));
+        let draft = self.edited(workspace, plugin, note, |document| make_active(document, digest));
         self.apply_in_turn(turn, workspace, draft).await
     }
 
@@ -124,7 +126,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::NotFound`] where there is no such plugin, [`HubError::NoVersion`] where none was before; else as of
     /// [`apply`](Self::apply).
-    pub async fn roll_back(&self, workspace: &Name, plugin: &Name) -> Result<Applied, HubError> {
+    pub async fn roll_back(&self, workspace: &Name, plugin: &Name, note: Note) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
         if self.get(workspace, Kind::Plugin, plugin).is_none() {
             return Err(HubError::NotFound { kind: Kind::Plugin, name: plugin.clone() });
@@ -132,7 +134,7 @@ impl Hub {
         let before = self.inner.versions.line(workspace, plugin).before;
         let none = || no_version(plugin, &format!("no other version of plugin `{plugin}` was active before this one"));
         let digest = before.ok_or_else(none)?;
-        let draft = self.edited(workspace, plugin, |document| make_active(document, digest));
+        let draft = self.edited(workspace, plugin, note, |document| make_active(document, digest));
         self.apply_in_turn(turn, workspace, draft).await
     }
 
@@ -141,7 +143,13 @@ impl Hub {
     ///
     /// # Errors
     /// As of [`activate`](Self::activate).
-    pub async fn set_canary(&self, workspace: &Name, plugin: &Name, canary: Option<(Digest, u8)>) -> Result<Applied, HubError> {
+    pub async fn set_canary(
+        &self,
+        workspace: &Name,
+        plugin: &Name,
+        canary: Option<(Digest, u8)>,
+        note: Note,
+    ) -> Result<Applied, HubError> {
         if self.get(workspace, Kind::Plugin, plugin).is_none() {
             return Err(HubError::NotFound { kind: Kind::Plugin, name: plugin.clone() });
         }
@@ -152,7 +160,9 @@ impl Hub {
             Some((digest, percent)) => document["canary"] = json!({ "digest": digest.to_string(), "percent": percent }),
             None => drop(document.as_object_mut().and_then(|document| document.remove("canary"))),
         };
-        self.edit_plugin(workspace, plugin, edit).await
+        let turn = self.inner.turn.clone().lock_owned().await;
+        let draft = self.edited(workspace, plugin, note, edit);
+        self.apply_in_turn(turn, workspace, draft).await
     }
 
     /// The version that is meant.
@@ -164,22 +174,11 @@ impl Hub {
         found.map_err(|invalid| no_version(plugin, &invalid.message))
     }
 
-    /// Changes a plugin's document as it is when its turn comes.
-    pub(super) async fn edit_plugin(
-        &self,
-        workspace: &Name,
-        plugin: &Name,
-        edit: impl FnOnce(&mut Value) + Send,
-    ) -> Result<Applied, HubError> {
-        let turn = self.inner.turn.clone().lock_owned().await;
-        let draft = self.edited(workspace, plugin, edit);
-        self.apply_in_turn(turn, workspace, draft).await
-    }
-
-    fn edited(&self, workspace: &Name, plugin: &Name, edit: impl FnOnce(&mut Value)) -> Draft {
+    /// Changes a plugin's document as it is now.
+    fn edited(&self, workspace: &Name, plugin: &Name, note: Note, edit: impl FnOnce(&mut Value)) -> Draft {
         let mut document = self.get(workspace, Kind::Plugin, plugin).unwrap_or_else(|| json!({}));
         edit(&mut document);
-        Draft { entries: BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]), ..Draft::default() }
+        Draft { entries: BTreeMap::from([((Kind::Plugin, plugin.clone()), Some(document))]), note, ..Draft::default() }
     }
 
     pub(super) fn check_ready(&self, workspace: &Name, plugin: &Name, digest: &Digest) -> Result<(), HubError> {
@@ -200,7 +199,7 @@ struct Upload {
     place: Place,
     digest: Digest,
     bytes: Bytes,
-    activate: bool,
+    activate: Option<Note>,
     at: Timestamp,
 }
 
@@ -239,14 +238,14 @@ impl Inner {
 
 impl super::Line {
     /// Takes an upload in. True: it is ready.
-    pub(super) fn take(&mut self, digest: Digest, bytes: u64, activate: bool, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, digest: Digest, bytes: u64, activate: Option<Note>, now: Timestamp) -> bool {
         if self.version(&digest).is_none() {
             let (state, problem, idle_since) = (State::Queued, None, None);
-            self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate: false, idle_since });
+            self.versions.push(Version { digest, bytes, uploaded_at: now, state, problem, activate: None, idle_since });
         }
-        if activate {
+        if activate.is_some() {
             // The wish that came last counts.
-            self.versions.iter_mut().for_each(|version| version.activate = false);
+            self.versions.iter_mut().for_each(|version| version.activate = None);
         }
         let Some(version) = self.version_mut(&digest) else { return false };
         version.idle_since = None;
@@ -258,7 +257,7 @@ impl super::Line {
         if version.state == State::Failed {
             (version.state, version.problem, version.uploaded_at) = (State::Queued, None, now);
         }
-        version.activate |= activate;
+        version.activate = activate.or(version.activate.take());
         false
     }
 }
