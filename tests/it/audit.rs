@@ -180,6 +180,26 @@ async fn what_changes_nothing_leaves_no_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_by_its_key_leaves_no_second_entry() {
+    let host = Host::start().await;
+    let put = async |name: &str, key: &str| {
+        let request = host.request(Method::PUT, &format!("/v1/destinations/{name}")).bearer_auth(host.key());
+        let request = request.header("idempotency-key", key).json(&json!({ "url": "https://example.com/" }));
+        let answer = request.send().await.expect("an answer");
+        let is_repeat = answer.headers().contains_key("idempotency-replayed");
+        (answer.status().as_u16(), is_repeat, answer.text().await.expect("text"))
+    };
+    let (status, is_repeat, first) = put("a", "one").await;
+    assert_eq!((status, is_repeat), (200, false));
+    assert_eq!(put("a", "one").await, (200, true, first), "told again, and not done again");
+    assert_eq!(put("b", "one").await.0, 422, "the key is another call's");
+    assert_eq!(put("a", "two").await.0, 200);
+    let done: Vec<_> = entries(&host, "").await.iter().map(|entry| json!([entry["name"], entry["outcome"]])).collect();
+    assert_eq!(done, [json!(["a", "done"]), json!(["a", "done"])], "one for each call that was done");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_there_after_a_kill_and_so_are_starts_and_stops() {
     let folder = TempDir::new().expect("a folder");
     let data = folder.path().join("data");

@@ -77,6 +77,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use access::authorize;
+use audit::on_record;
 use once::once;
 use openapi::Routes;
 
@@ -130,8 +131,11 @@ fn answered(routes: Routes, parts: Parts) -> Router {
     let (routes, access) = routes.into_router();
     let authorize = middleware::from_fn_with_state((parts.clone(), Arc::new(access)), authorize);
     let once = middleware::from_fn_with_state(parts.clone(), once);
+    let on_record = middleware::from_fn_with_state(parts.clone(), on_record);
     // Below the key: without it nothing is answered, whatever the method.
-    let routes = routes.method_not_allowed_fallback(method_not_allowed).layer(once).layer(authorize);
+    let routes = routes.method_not_allowed_fallback(method_not_allowed);
+    // The last is asked first.
+    let routes = routes.layer(on_record).layer(once).layer(authorize);
     routes.fallback(unknown_route).with_state(parts)
 }
 

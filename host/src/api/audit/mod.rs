@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -158,19 +158,21 @@ impl Audit {
     }
 }
 
-/// Has a call that was let through answered, with an entry around it where it changes anything.
-pub(super) async fn around(parts: Parts, Call { caller, workspace }: &Call, request: Request, next: Next) -> Response {
+/// Has a call that was let through answered, with an entry around it where it changes anything. It stands behind `once`: a repeat that is only
+/// told the first answer changes nothing.
+pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
-    let on_record = head.extensions.get::<MatchedPath>().is_some_and(|route| is_on_record(&head.method, route.as_str()));
-    if !on_record {
-        return next.run(Request::from_parts(head, body)).await;
-    }
+    let call = head.extensions.get::<Call>().cloned().filter(|_| {
+        let route = head.extensions.get::<MatchedPath>();
+        route.is_some_and(|route| is_on_record(&head.method, route.as_str()))
+    });
+    let Some(Call { caller, workspace }) = call else { return next.run(Request::from_parts(head, body)).await };
     let audit = Arc::clone(&parts.audit);
     let revision = move || parts.hub.newest_revision();
     let Action { action, kind, name, of_host } = action_of(&head);
     let entry = AuditEntry {
-        workspace: (!of_host).then(|| workspace.clone()),
-        key: Some(caller.key.clone()),
+        workspace: (!of_host).then_some(workspace),
+        key: Some(caller.key),
         action: action.clone(),
         kind,
         name,
