@@ -1,6 +1,7 @@
 //! No secret leaves the host but to whom it is meant for: a canary in every place that can hold one, each seen at work, and then a search of all
 //! that was answered, logged, printed and stored. The only places where keys lie in clear are `main.key` and `admin.key`.
 
+mod keys;
 mod ways_in;
 mod ways_out;
 mod world;
@@ -32,6 +33,7 @@ async fn no_secret_is_told_or_stored_in_clear() {
 
     ways_in::plant(&mut world).await;
     ways_out::plant(&mut world, &proxy).await;
+    keys::plant(&mut world).await;
     misuse(&mut world).await;
     change_keys(&mut world, &proxied).await;
     look_at_everything(&world).await;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::Duration,
-    hub::{Scope, TenancyError},
+    hub::{Scope, TenancyError, named_key},
     ingest::Problem,
 };
 
@@ -60,7 +60,12 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 struct ByKey {
     /// The key's id.
+    #[serde(deserialize_with = "named")]
     id: String,
+}
+
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| named_key(&text).to_owned())
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -88,6 +88,7 @@ pub use still::Still;
 pub use store::DatabaseError;
 pub use tenancy::{
     KeyChange, KeyState, KeyStatus, NewKey, Quotas, ShownKey, TenancyError, Workspace, WorkspaceChange, WorkspaceStatus,
+    named_key,
 };
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;

@@ -96,15 +96,21 @@ impl World {
 
     /// Runs a command against the host; whether it was done.
     pub(super) fn run(&self, arguments: &[&str], environment: &[(&str, String)]) -> bool {
+        let host = ["--url", self.host().url(), "--key", self.host().key()];
+        self.run_as(&[arguments, &host].concat(), environment)
+    }
+
+    /// Runs a command that is told here which host is meant, and by which key.
+    pub(super) fn run_as(&self, arguments: &[&str], environment: &[(&str, String)]) -> bool {
         let mut command = Command::new(binary());
-        command.args(arguments).args(["--url", self.host().url(), "--key", self.host().key()]);
-        command.envs(environment.iter().map(|(name, value)| (name, value))).current_dir(self.folder.path());
+        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value))).current_dir(self.folder.path());
         let output = command.output().expect("an end");
-        self.hear(&format!("sluicebox {}", arguments.join(" ")), [output.stdout, output.stderr].concat());
+        let what = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+        self.hear(&format!("sluicebox {what}"), [output.stdout, output.stderr].concat());
         output.status.success()
     }
 
-    fn hear(&self, what: &str, said: Vec<u8>) {
+    pub(super) fn hear(&self, what: &str, said: Vec<u8>) {
         self.said.lock().expect("no panic").push((what.to_owned(), said));
     }
 

@@ -3,6 +3,8 @@
 
 use http::Method;
 
+use crate::hub::named_key;
+
 /// Routes that take another method than GET and change nothing that an operator answers for: what they do is work on events, or a question
 /// that is too long for a URL.
 pub(super) const NOT_CHANGES: [(Method, &str); 8] = [
@@ -54,7 +56,7 @@ impl Action {
             match piece.strip_prefix('{') {
                 // The first says which kind of thing, also where the route leaves it open.
                 Some(_) if words.is_empty() => words.push(told),
-                Some(_) => names.push(told),
+                Some(_) => names.push(named_key(told)),
                 None => words.push(piece),
             }
         }
@@ -109,6 +111,8 @@ mod tests {
         assert_eq!(canary, one("plugins.canary.delete", "plugins", Some("p")));
         let two = called(&Method::POST, "/v1/a/{x}/b/{y}/do", "/v1/a/1/b/2/do");
         assert_eq!(two, one("a.b.do", "a", Some("1/2")));
+        let key = format!("/v1/keys/slk_0123456789ab_{}", "c".repeat(72));
+        assert_eq!(called(&Method::DELETE, "/v1/keys/{id}", &key), one("keys.delete", "keys", Some("0123456789ab")));
         assert_eq!(called(&Method::GET, "/v1/backup", "/v1/backup"), one("backup", "backup", None));
     }
 

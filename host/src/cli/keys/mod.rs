@@ -14,7 +14,7 @@ use crate::{
     api::{KeyChange, KeyShown, KeyTold, NewKey},
     config,
     event::Duration,
-    hub::Scope,
+    hub::{Scope, named_key},
 };
 use expires::Expires;
 
@@ -173,6 +173,7 @@ async fn rotate(RotateArguments { id, overlap, hub }: RotateArguments) -> anyhow
 
 /// What stands in a path has to be a name, so that nothing else is asked for.
 fn path(id: &str) -> anyhow::Result<String> {
+    let id = named_key(id);
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         bail!("`{}` is no key's id: that is 12 hexadecimal digits, as `sluicebox keys list` shows them", shown(id));
     }
@@ -210,7 +211,8 @@ mod tests {
     fn an_id_is_no_other_path() {
         assert_eq!(path("0123456789ab").expect("an id"), "/v1/keys/0123456789ab");
         assert_eq!(path("admin").expect("an id"), "/v1/keys/admin");
-        for bad in ["", "a/b", "..", "a b", "a?b"] {
+        assert_eq!(path(&format!("slk_0123456789ab_{}", "c".repeat(72))).expect("a whole key"), "/v1/keys/0123456789ab");
+        for bad in ["", "a/b", "..", "a b", "a?b", "slk_c"] {
             assert!(path(bad).is_err(), "{bad}");
         }
     }

@@ -28,6 +28,7 @@ mod tests;
 pub use error::TenancyError;
 pub use keys::{KeyChange, KeyState, KeyStatus, NewKey, ShownKey};
 pub use quotas::Quotas;
+pub use text::named_key;
 pub use workspace::Workspace;
 pub use workspaces::{WorkspaceChange, WorkspaceStatus};
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use crate::hub::keys::random;
+use crate::hub::{access::ADMIN, keys::random};
 
 /// How every key begins, so that scanners for leaked secrets know it.
 const PREFIX: &str = "slk_";
@@ -86,6 +86,18 @@ pub(super) fn id_of(text: &str) -> Option<&str> {
     (fits && format!("{:08x}", crc32(unsummed.as_bytes())) == checksum).then_some(id)
 }
 
+/// The id that a text names a key by. Who gives the whole text of a key in the place of its id is understood, and no more of it goes on from here:
+/// ids are told in answers and kept in the audit log.
+#[must_use]
+pub fn named_key(text: &str) -> &str {
+    let Some(rest) = text.strip_prefix(PREFIX) else { return text };
+    match rest.split_once('_') {
+        Some((id, _)) if id.len() == ID_DIGITS => id,
+        None if rest.len() >= SECRET_DIGITS => ADMIN,
+        _ => PREFIX,
+    }
+}
+
 /// CRC-32 as of ISO 3309, the one of zip and Ethernet.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
@@ -119,6 +131,15 @@ mod tests {
         for bad in ["", "slk_", "slk__", "slk_ä_", "Bearer slk_"] {
             assert_eq!(id_of(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_text_of_a_key_names_it_and_is_not_told() {
+        let text = spelled("0123456789ab", &"c".repeat(SECRET_DIGITS));
+        let admin = format!("slk_{}", "c".repeat(64));
+        let (cut, long) = (&text[..40], format!("{text}ccc"));
+        let told = [&text, cut, &long, &admin, &admin[..30], "0123456789ab", "admin", "ci"].map(named_key);
+        assert_eq!(told, ["0123456789ab", "0123456789ab", "0123456789ab", "admin", "slk_", "0123456789ab", "admin", "ci"]);
     }
 
     proptest! {
