@@ -69,6 +69,21 @@ async fn a_host_that_is_well_and_one_that_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_changed_since_the_hub_file_is_a_note() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    let host = host_at(&data).await;
+    let destination = serde_json::json!({ "url": "https://example.com/" });
+    assert_eq!(host.put("/v1/destinations/by-hand", &destination).await.status, 200);
+    let url = host.url().to_owned();
+    assert_eq!(doctor(&["--url", &url, "--data", text(&data), "--host-only"]), (BTreeSet::from(["drift".to_owned()]), 0));
+    let said = Command::new(process::binary()).args(["doctor", "--url", &url, "--data", text(&data)]).output().expect("an end");
+    let said = String::from_utf8(said.stdout).expect("text");
+    assert!(said.contains("drift: since the hub file of revision 1 the API has changed destination by-hand"), "{said}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_well_and_one_that_is_not() {
     let folder = TempDir::new().expect("a folder");
     let data = folder.path().join("data");

@@ -9,7 +9,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
@@ -53,8 +53,19 @@ impl Authority {
     /// A certificate for this name or address.
     #[must_use]
     pub fn certify(&self, name: &str) -> Certified {
+        self.sign(&CertificateParams::new([name.to_owned()]).expect("a name"))
+    }
+
+    /// One that ended with the year 2019.
+    #[must_use]
+    pub fn certify_of_the_past(&self, name: &str) -> Certified {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        (params.not_before, params.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Certified {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Certified { certificate: certificate.pem(), key: key.serialize_pem() }
     }

@@ -11,7 +11,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use prometheus_client::{encoding::EncodeLabelSet, metrics::counter::Counter, metrics::family::Family, registry::Registry};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use rustls::{
     ServerConfig,
     client::verify_server_name,
@@ -24,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{CertificateFiles, Options};
+use crate::net::not_after;
 
 /// Why certificates cannot be shown. It repeats nothing of a key.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +66,12 @@ struct Labels {
     outcome: &'static str,
 }
 
+/// The file of a certificate: as many as the settings name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct File {
+    file: String,
+}
+
 impl Tls {
     /// `None` where the settings name no certificate.
     pub(super) fn open(options: &Options, registry: &mut Registry) -> Result<Option<Self>, TlsError> {
@@ -77,7 +88,11 @@ impl Tls {
             shown: ArcSwap::from_pointee(read_all(&options.tls, &provider)?),
             files: options.tls.clone(),
             provider: Arc::clone(&provider),
+            ends: Family::default(),
         });
+        let told = "When each certificate that is shown ends, in seconds since 1970";
+        registry.register("sluicebox_ingest_tls_certificate_ends_timestamp_seconds", told, Family::clone(&certificates.ends));
+        certificates.tell_ends();
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("aws-lc has cipher suites for TLS 1.2 and 1.3")
@@ -124,6 +139,7 @@ struct Certificates {
     shown: ArcSwap<Vec<Arc<CertifiedKey>>>,
     files: Vec<CertificateFiles>,
     provider: Arc<CryptoProvider>,
+    ends: Family<File, Gauge>,
 }
 
 /// A change of its file changes at least one of these. `None`: it cannot be read now.
@@ -132,7 +148,16 @@ type Stamp = Option<(SystemTime, u64)>;
 impl Certificates {
     fn reload(&self) -> Result<(), TlsError> {
         self.shown.store(Arc::new(read_all(&self.files, &self.provider)?));
+        self.tell_ends();
         Ok(())
+    }
+
+    fn tell_ends(&self) {
+        for (files, shown) in self.files.iter().zip(self.shown.load().iter()) {
+            if let Some(ends) = shown.cert.first().and_then(|certificate| not_after(certificate)) {
+                self.ends.get_or_create(&File { file: files.certificate.display().to_string() }).set(ends);
+            }
+        }
     }
 
     fn stamps(&self) -> Vec<Stamp> {

@@ -6,6 +6,7 @@
 //! Sluicebox that its user named; it vets nothing, and must not be given a URL that a tenant chose.
 
 mod address;
+mod certificate;
 mod client;
 mod connect;
 mod dialer;
@@ -14,16 +15,19 @@ mod error;
 mod oauth;
 mod proxy;
 mod resolver;
+mod shown;
 mod side;
 mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
 
+pub use certificate::not_after;
 pub use client::{Bounds, Client, Response};
 pub use error::{Class, SendError};
 pub use oauth::{ClientAuthentication, ClientCredentials, Token, TokenSource};
 pub use proxy::{Proxy, ProxyError};
+pub use shown::shown_certificate_ends;
 pub use side::{SideClient, SideRequest, SideResponse, side_client};
 pub use target::{UrlError, check_url};
 pub use tls::{Identity, Tls, TlsError};

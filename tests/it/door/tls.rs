@@ -1,6 +1,6 @@
 //! TLS on the way in.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -8,7 +8,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use sluicebox::ingest::CertificateFiles;
-use sluicebox_tests::tls::Authority;
+use sluicebox_tests::{
+    process,
+    tls::{Authority, Certified},
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -27,9 +30,13 @@ struct TlsHost {
 impl TlsHost {
     /// Shows a certificate for each of these names.
     async fn start(names: &[&str]) -> Self {
+        Self::start_with(names, Authority::certify).await
+    }
+
+    async fn start_with(names: &[&str], certify: fn(&Authority, &str) -> Certified) -> Self {
         let (authority, folder) = (Authority::new(), TempDir::new().expect("a folder"));
         let mut config = Config::at(folder.path().join("data"));
-        config.ingest.tls = names.iter().map(|name| write(&authority, name, folder.path(), name)).collect();
+        config.ingest.tls = names.iter().map(|name| write(&certify(&authority, name), folder.path(), name)).collect();
         config.ingest.tls_poll_ms = 20;
         config.ingest.first_byte_timeout_ms = 1_000;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -76,12 +83,11 @@ impl TlsHost {
     }
 }
 
-/// A new certificate for a name, in files of that name.
-fn write(authority: &Authority, name: &str, folder: &Path, file: &str) -> CertificateFiles {
-    let certified = authority.certify(name);
+/// A certificate and its key, in files of this name.
+fn write(certified: &Certified, folder: &Path, file: &str) -> CertificateFiles {
     let (certificate, key) = (folder.join(format!("{file}.pem")), folder.join(format!("{file}.key")));
-    fs::write(&certificate, certified.certificate).expect("a file");
-    fs::write(&key, certified.key).expect("a file");
+    fs::write(&certificate, &certified.certificate).expect("a file");
+    fs::write(&key, &certified.key).expect("a file");
     CertificateFiles { certificate, key }
 }
 
@@ -132,7 +138,7 @@ async fn a_changed_certificate_is_shown_and_one_that_is_no_good_is_not() {
     host.counted(NAME, "sluicebox_ingest_tls_reloads_total{outcome=\"failed\"} 1").await;
     assert_eq!(shown(&host.connect(NAME, "h2").await.expect("a handshake")), first, "it is shown on");
 
-    write(&host.authority, NAME, host.folder.path(), NAME);
+    write(&host.authority.certify(NAME), host.folder.path(), NAME);
     eventually("another certificate", async || {
         let now = shown(&host.connect(NAME, "h2").await.expect("a handshake"));
         (now != first).then_some(())
@@ -144,10 +150,37 @@ async fn a_changed_certificate_is_shown_and_one_that_is_no_good_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_does_not_start_with_a_certificate_that_is_no_good() {
     let (authority, folder) = (Authority::new(), TempDir::new().expect("a folder"));
-    let mut files = write(&authority, "hooks.example.com", folder.path(), "one");
-    files.key = write(&authority, "hooks.example.com", folder.path(), "two").key;
+    let [one, two] = ["one", "two"].map(|file| write(&authority.certify("hooks.example.com"), folder.path(), file));
+    let files = CertificateFiles { key: two.key, ..one };
     let mut config = Config::at(folder.path().join("data"));
     config.ingest.tls = vec![files];
     let refused = format!("{:#}", sluicebox::Host::open(config).await.err().expect("refused"));
     assert!(refused.contains("two.key: the key is not that of the certificate in") && refused.contains("one.pem"), "{refused}");
+}
+
+/// What `doctor` says of a host's certificates. It cannot ask this host anything, since nobody trusts the test's own authority.
+fn doctor(host: &TlsHost) -> Vec<String> {
+    let mut command = Command::new(process::binary());
+    command.args(["doctor", "--json", "--host-only", "--url", &format!("https://{}", host.address)]);
+    let output = command.output().expect("an end");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let codes = told["findings"].as_array().expect("findings").iter().map(|finding| finding["code"].as_str().expect("a code"));
+    codes.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_certificate_is_told_by_metrics_and_doctor() {
+    const NAME: &str = "hooks.example.com";
+    let host = TlsHost::start(&[NAME]).await;
+    let file = host.folder.path().join(format!("{NAME}.pem"));
+    // The first of January 4096, which rcgen gives where nobody says otherwise.
+    let line = format!("sluicebox_ingest_tls_certificate_ends_timestamp_seconds{{file=\"{}\"}} 67090118400", file.display());
+    host.counted(NAME, &line).await;
+    assert_eq!(doctor(&host), ["unreachable"]);
+    host.stop().await;
+
+    let host = TlsHost::start_with(&[NAME], Authority::certify_of_the_past).await;
+    eventually("a handshake", async || TcpStream::connect(host.address).await.ok()).await;
+    assert_eq!(doctor(&host), ["certificate-ended", "unreachable"]);
+    host.stop().await;
 }

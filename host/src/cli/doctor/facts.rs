@@ -24,6 +24,10 @@ pub(super) struct HostFacts {
     pub(super) key: KeyFact,
     /// What the host runs; only an operator's key is told.
     pub(super) version: Option<String>,
+    /// Files or addresses of certificates, and for how many seconds each is good from now on.
+    pub(super) certificates: Vec<(String, i64)>,
+    /// `None`: nothing was changed since the hub file, or none was ever applied.
+    pub(super) drift: Option<DriftFact>,
     /// Names and why they are disabled.
     pub(super) disabled: Vec<(String, String)>,
     /// Names of destinations whose breaker is open.
@@ -41,6 +45,15 @@ pub(super) struct HostFacts {
     pub(super) last_backup_secs: Option<u64>,
     /// Questions that the host did not answer: what they are about, and the refusal.
     pub(super) unanswered: Vec<(&'static str, String)>,
+}
+
+/// What was changed by the API since a hub file was applied.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DriftFact {
+    /// The revision of that file.
+    pub(super) since: u64,
+    /// As in `destination crm`.
+    pub(super) entries: Vec<String>,
 }
 
 /// What the key is good for.

@@ -5,8 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::{StatusCode, header};
 use serde_json::Value;
 
-use super::facts::{HostFacts, KeyFact};
+use super::{
+    certificates,
+    facts::{DriftFact, HostFacts, KeyFact},
+};
 use crate::{
+    api::DriftTold,
     cli::{Hub, client::Client, place::Place},
     net,
 };
@@ -19,6 +23,14 @@ const PLUGINS_MAX: usize = 200;
 /// # Errors
 /// Where this machine cannot ask at all.
 pub(super) async fn gather(hub: &Hub) -> anyhow::Result<HostFacts> {
+    let mut facts = asked(hub).await?;
+    if facts.certificates.is_empty() {
+        facts.certificates = certificates::shown_at(&facts.url, now_secs()).await;
+    }
+    Ok(facts)
+}
+
+async fn asked(hub: &Hub) -> anyhow::Result<HostFacts> {
     let mut facts = HostFacts { url: Place::of(hub)?.url, ..HostFacts::default() };
     let ready = net::side_client()?.get(format!("{}/readyz", facts.url)).send().await;
     let ready = match ready {
@@ -79,6 +91,7 @@ impl Asking<'_> {
                 self.facts.tripped_plugins.push(name);
             }
         }
+        self.facts.drift = self.drift().await;
         if let Some(counted) = self.count_dead_letters().await {
             self.facts.dead_letters = counted;
         }
@@ -90,6 +103,7 @@ impl Asking<'_> {
             self.facts.commit_failures = number("sluicebox_journal_commit_failures_total").unwrap_or_default();
             self.facts.audit_failures = number("sluicebox_audit_failures_total").unwrap_or_default();
             self.facts.last_backup_secs = number("sluicebox_backup_last_made_timestamp_seconds");
+            self.facts.certificates = certificates::of_metrics(&page, now_secs());
         }
     }
 
@@ -106,6 +120,12 @@ impl Asking<'_> {
                 None
             }
         }
+    }
+
+    async fn drift(&mut self) -> Option<DriftFact> {
+        let told = self.ask("drift", "/v1/drift").await.and_then(|told| serde_json::from_value::<DriftTold>(told).ok())?;
+        let entries = told.changes.iter().map(|change| format!("{} {}", change.kind.singular(), change.name)).collect();
+        Some(DriftFact { since: told.since?, entries }).filter(|drift| !drift.entries.is_empty())
     }
 
     /// Up to a page of them: more are as bad.

@@ -12,6 +12,9 @@ use crate::hub::MainKeyState;
 const CLOCK_OFF_SECS_MAX: u64 = 30;
 /// What the host's defaults need: 10,000 connections, and 1,000 files besides.
 const OPEN_FILES_MIN: u64 = 11_000;
+const DAY_SECS: u64 = 24 * 60 * 60;
+/// Whatever renews certificates has done so long before.
+const CERTIFICATE_SECS_LEFT_MIN: i64 = 7 * 24 * 60 * 60;
 /// Names that are told in one finding.
 const NAMES_TOLD: usize = 5;
 
@@ -75,6 +78,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 }
 
 fn of_host(host: &HostFacts, findings: &mut Vec<Finding>) {
+    of_certificates(&host.certificates, findings);
     if let Some(why) = &host.unreachable {
         let what = format!("no host answers at {} ({why}): nothing is taken in, and nothing is delivered", host.url);
         findings.push(error("unreachable", what, "start it (sluicebox serve), or name its address by --url"));
@@ -121,6 +125,20 @@ fn of_host(host: &HostFacts, findings: &mut Vec<Finding>) {
         findings.push(warning("unanswered", format!("the host does not tell of its {what}: {why}"), "look into its log"));
     }
     of_work(host, findings);
+}
+
+/// Of what is shown to senders.
+fn of_certificates(certificates: &[(String, i64)], findings: &mut Vec<Finding>) {
+    let renew = "renew it: new files in the place of the old are read within seconds";
+    for (what, secs_left) in certificates {
+        let days = secs_left.unsigned_abs() / DAY_SECS;
+        if *secs_left <= 0 {
+            let told = format!("the certificate of {what} ended {days} days ago: senders refuse to connect");
+            findings.push(error("certificate-ended", told, renew));
+        } else if *secs_left < CERTIFICATE_SECS_LEFT_MIN {
+            findings.push(warning("certificate-ends", format!("the certificate of {what} ends in {days} days"), renew));
+        }
+    }
 }
 
 /// Of what runs on the host.
@@ -170,6 +188,14 @@ fn of_work(host: &HostFacts, findings: &mut Vec<Finding>) {
     if !host.unverified_sources.is_empty() {
         let what = format!("anybody can send to {} (verify.scheme is none)", names(&host.unverified_sources));
         findings.push(note("unverified", what, "name a scheme, or let only some networks in by allow_from"));
+    }
+    if let Some(drift) = &host.drift {
+        let what = format!("since the hub file of revision {} the API has changed {}", drift.since, names(&drift.entries));
+        findings.push(note(
+            "drift",
+            what,
+            "sluicebox drift tells by whom; take it over into the file, or apply the file once more",
+        ));
     }
     if host.last_backup_secs == Some(0) {
         findings.push(note("no-backup", "no backup was made since the host was started", "sluicebox backup FILE, from a timer"));

@@ -3,6 +3,7 @@
 //!
 //! `host` and `folder` gather facts; `judge`, which is pure, says what they mean.
 
+mod certificates;
 mod facts;
 mod folder;
 mod host;

@@ -1,3 +1,4 @@
+use super::super::facts::DriftFact;
 use super::*;
 use crate::{hub, journal};
 
@@ -57,7 +58,8 @@ fn each_fact_about_a_host_has_its_finding() {
     };
     let one = || vec!["one".to_owned()];
     type Case<'a> = (&'a dyn Fn(&mut HostFacts), &'a str, Severity);
-    let cases: [Case<'_>; 15] = [
+    let certificate = |secs_left| vec![("tls.pem".to_owned(), secs_left)];
+    let cases: [Case<'_>; 19] = [
         (&|host| host.unreachable = Some("refused".to_owned()), "unreachable", Error),
         (&|host| host.not_ready = Some("full".to_owned()), "not-ready", Error),
         (&|host| host.clock_ahead_secs = Some(31), "clock-skew", Warning),
@@ -73,6 +75,10 @@ fn each_fact_about_a_host_has_its_finding() {
         (&|host| host.dead_letters = 1, "dead-letters", Warning),
         (&|host| host.unverified_sources = one(), "unverified", Note),
         (&|host| host.last_backup_secs = Some(0), "no-backup", Note),
+        (&|host| host.certificates = certificate(7 * 86_400 - 1), "certificate-ends", Warning),
+        (&|host| host.certificates = certificate(1), "certificate-ends", Warning),
+        (&|host| host.certificates = certificate(0), "certificate-ended", Error),
+        (&|host| host.drift = Some(DriftFact { since: 3, entries: one() }), "drift", Note),
     ];
     for (change, code, severity) in cases {
         assert_eq!(with(change), [(code, severity)]);
@@ -82,6 +88,9 @@ fn each_fact_about_a_host_has_its_finding() {
         [("journal-fails", Error), ("audit-fails", Error)]
     );
     assert!(with(&|host| host.clock_ahead_secs = Some(30)).is_empty(), "within bounds");
+    assert!(with(&|host| host.certificates = certificate(7 * 86_400)).is_empty(), "a week is enough");
+    let unreachable = with(&|host| (host.certificates, host.unreachable) = (certificate(-1), Some("no".to_owned())));
+    assert_eq!(unreachable, [("certificate-ended", Error), ("unreachable", Error)], "which may be why");
 }
 
 #[test]
