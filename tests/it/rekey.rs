@@ -144,9 +144,16 @@ async fn a_credential_and_a_file_are_taken_and_followed_by_others() {
     assert!(host.log().contains("were put under the main key in"), "{}", host.log());
     assert_opens(&host).await;
     host.stop().await;
-    let host = HostProcess::try_start(&data, &arguments[..2], &[]).await.expect("it starts");
-    assert_opens(&host).await;
-    host.stop().await;
+    // By the variable and by the file of settings too.
+    let settings = folder.path().join("sluicebox.toml");
+    fs::write(&settings, format!("main_key_file = \"{}\"\n", file.display())).expect("a file");
+    let by_settings = ["--config", settings.to_str().expect("a path")];
+    let by_variable = [("SLUICEBOX_MAIN_KEY_FILE", arguments[1])];
+    for (arguments, environment) in [(&arguments[..2], &[][..]), (&[], &by_variable), (&by_settings, &[])] {
+        let host = HostProcess::try_start(&data, arguments, environment).await.expect("it starts");
+        assert_opens(&host).await;
+        host.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

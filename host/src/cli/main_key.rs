@@ -1,5 +1,5 @@
-//! Where `sluicebox serve` has its main key from: a flag, the environment, a credential of systemd, or else the data folder; the first of these
-//! that there is.
+//! Where `sluicebox serve` has its main key from: a flag, the environment, sluicebox.toml, a credential of systemd, or else the data folder; the
+//! first of these that there is.
 
 use std::{
     env,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    config::{Given, Origin, Process, table},
     event::Secret,
     hub::{MainKeyOptions, MainKeySource},
 };
@@ -18,55 +19,57 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 const CREDENTIAL: &str = "sluicebox-main-key";
 const OLD_CREDENTIAL: &str = "sluicebox-main-key-old";
 
-/// The flags.
-#[derive(Debug, clap::Args)]
-pub(super) struct MainKey {
-    /// A file with the main key, 64 hexadecimal digits; else SLUICEBOX_MAIN_KEY, else the systemd credential `sluicebox-main-key`, else main.key
-    /// in the data folder, which is made at the first start.
-    #[arg(long, value_name = "FILE")]
-    main_key_file: Option<PathBuf>,
-    /// A file with the main key before this one (or SLUICEBOX_MAIN_KEY_OLD, or the credential `sluicebox-main-key-old`): a data folder that is
-    /// still under that one is put under the new one.
-    #[arg(long, value_name = "FILE")]
-    old_main_key_file: Option<PathBuf>,
-    #[arg(skip)]
-    environment: Environment,
-}
-
 /// What the environment says, taken out of it.
 #[derive(Debug, Default)]
-struct Environment {
+pub(super) struct Environment {
     key: Option<Secret>,
     old_key: Option<Secret>,
     credentials: Option<PathBuf>,
 }
 
-impl MainKey {
+impl Environment {
     /// Takes what is secret out of this process's environment. Before any thread is started.
-    pub(super) fn take_environment(&mut self) {
+    pub(super) fn take(&mut self) {
         let credentials = env::var_os(CREDENTIALS).map(PathBuf::from);
-        self.environment = Environment { key: take(KEY), old_key: take(OLD_KEY), credentials };
+        *self = Self { key: take(KEY), old_key: take(OLD_KEY), credentials };
     }
 
-    pub(super) fn options(self) -> MainKeyOptions {
-        let Environment { key, old_key, credentials } = self.environment;
-        let credential = |name| credentials.as_deref().and_then(|folder| credential(folder, name));
+    /// Beside what the settings say.
+    pub(super) fn options(self, given: &Given, settings: &Process) -> MainKeyOptions {
+        let credential = |name| self.credentials.as_deref().and_then(|folder| credential(folder, name));
+        let named = |name: &str, path: &Option<PathBuf>| {
+            let origin = table::named(name).and_then(|setting| given.origin(setting));
+            path.clone().map(|path| Named { path, by_file: matches!(origin, Some(Origin::File { .. })) })
+        };
+        let (key, old_key) =
+            (named("main_key_file", &settings.main_key_file), named("old_main_key_file", &settings.old_main_key_file));
         MainKeyOptions {
-            source: source(self.main_key_file, (KEY, key), credential(CREDENTIAL)).unwrap_or_default(),
-            old: source(self.old_main_key_file, (OLD_KEY, old_key), credential(OLD_CREDENTIAL)),
+            source: source(key, (KEY, self.key.clone()), credential(CREDENTIAL)).unwrap_or_default(),
+            old: source(old_key, (OLD_KEY, self.old_key.clone()), credential(OLD_CREDENTIAL)),
         }
     }
 }
 
+/// A file that a setting names.
+struct Named {
+    path: PathBuf,
+    /// By sluicebox.toml, which the environment goes before.
+    by_file: bool,
+}
+
+/// The first that there is.
 fn source(
-    file: Option<PathBuf>,
+    named: Option<Named>,
     (variable, text): (&'static str, Option<Secret>),
     credential: Option<PathBuf>,
 ) -> Option<MainKeySource> {
-    let file = file.map(MainKeySource::File);
     // An empty variable is refused by who reads it: whoever sets one did not mean that a key be made.
-    let environment = || text.map(|text| MainKeySource::Environment(variable, text));
-    file.or_else(environment).or(credential.map(MainKeySource::File))
+    let environment = text.map(|text| MainKeySource::Environment(variable, text));
+    match named {
+        Some(Named { path, by_file: false }) => Some(MainKeySource::File(path)),
+        Some(Named { path, by_file: true }) => environment.or(Some(MainKeySource::File(path))),
+        None => environment.or(credential.map(MainKeySource::File)),
+    }
 }
 
 /// Other programs' units have credentials too.
@@ -87,17 +90,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flag_comes_before_the_environment_and_that_before_a_credential() {
+    fn the_flag_comes_before_the_environment_then_the_file_and_then_a_credential() {
         let text = |text: Option<&str>| (KEY, text.map(|text| Secret::new(text.to_owned())));
-        let chosen = |file: Option<&str>, variable, credential: Option<&str>| {
-            let chosen = source(file.map(PathBuf::from), text(variable), credential.map(PathBuf::from));
-            chosen.map(|source| source.to_string())
+        let chosen = |file: Option<(&str, bool)>, variable, credential: Option<&str>| {
+            let named = file.map(|(path, by_file)| Named { path: path.into(), by_file });
+            source(named, text(variable), credential.map(PathBuf::from)).map(|source| source.to_string())
         };
-        assert_eq!(chosen(Some("a"), Some("b"), Some("c")).as_deref(), Some("a"));
+        assert_eq!(chosen(Some(("a", false)), Some("b"), Some("c")).as_deref(), Some("a"));
+        assert_eq!(chosen(Some(("a", true)), Some("b"), Some("c")).as_deref(), Some(KEY));
+        assert_eq!(chosen(Some(("a", true)), None, Some("c")).as_deref(), Some("a"));
         assert_eq!(chosen(None, Some("b"), Some("c")).as_deref(), Some(KEY));
         assert_eq!(chosen(None, Some(""), Some("c")).as_deref(), Some(KEY), "refused later, and not passed over");
         assert_eq!(chosen(None, None, Some("c")).as_deref(), Some("c"));
         assert_eq!(chosen(None, None, None), None);
+    }
+
+    #[test]
+    fn a_setting_is_told_from_its_variable() {
+        let settings = |given: &Given| given.settle().expect("good").process;
+        let environment = || Environment { key: Some(Secret::new("k".to_owned())), ..Environment::default() };
+        let chosen = |given: &Given| environment().options(given, &settings(given)).source.to_string();
+        let file = Given::of_file("main_key_file = \"/a\"\nold_main_key_file = \"/b\"\n", "f.toml").expect("good");
+        assert_eq!(chosen(&file), KEY);
+        let variable = Given::of_environment(|name| (name == "SLUICEBOX_MAIN_KEY_FILE").then(|| "/v".into())).expect("good");
+        assert_eq!(chosen(&variable.over(file.clone())), "/v");
+        let options = Environment::default().options(&file, &settings(&file));
+        assert_eq!(
+            (options.source.to_string(), options.old.map(|old| old.to_string())),
+            ("/a".to_owned(), Some("/b".to_owned()))
+        );
     }
 
     #[test]

@@ -12,9 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::{prelude::*, reload};
 
 use super::{
-    core_dumps, descriptors,
-    main_key::MainKey,
-    observed,
+    core_dumps, descriptors, main_key, observed,
     reload::{Hangups, Reloads},
     service_manager,
     settings::Flags,
@@ -26,18 +24,18 @@ use crate::{Host, Listeners};
 pub(super) struct Arguments {
     #[command(flatten)]
     flags: Flags,
-    #[command(flatten)]
-    main_key: MainKey,
+    #[arg(skip)]
+    environment: main_key::Environment,
 }
 
 impl Arguments {
     /// Takes what is secret out of this process's environment. Before any thread is started.
     pub(super) fn take_environment(&mut self) {
-        self.main_key.take_environment();
+        self.environment.take();
     }
 }
 
-pub(super) async fn run(Arguments { flags, main_key }: Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(Arguments { flags, environment }: Arguments) -> anyhow::Result<()> {
     let (given, mut settings) = flags.read()?;
     observed::from_opentelemetry(&mut settings, |name| env::var(name).ok())?;
     let (filter, log) = reload::Layer::new(settings.process.log.filter());
@@ -49,7 +47,7 @@ pub(super) async fn run(Arguments { flags, main_key }: Arguments) -> anyhow::Res
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     let mut config = settings.refined();
-    config.main_key = main_key.options();
+    config.main_key = environment.options(&given, &settings.process);
     descriptors::raise(config.ingest.connections_max);
     config.plugin.compiler = Some(this_program()?);
     if let Some(file) = flags.file() {

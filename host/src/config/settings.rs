@@ -26,6 +26,10 @@ pub struct Process {
     pub listen: SocketAddr,
     /// For operators.
     pub admin_listen: Option<SocketAddr>,
+    /// Where the main key is, unless the environment or the service manager has it.
+    pub main_key_file: Option<PathBuf>,
+    /// Where the one before it is.
+    pub old_main_key_file: Option<PathBuf>,
     /// Of each flow.
     pub drain_seconds: u64,
     /// From being told to stop to the end of what comes in.
@@ -52,6 +56,8 @@ impl Default for Settings {
             data: PathBuf::from("sluicebox-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8484)),
             admin_listen: None,
+            main_key_file: None,
+            old_main_key_file: None,
             drain_seconds: Config::at("").drain_ms() / 1000,
             shutdown_delay_seconds: 0,
             log_format: LogFormat::Text,

@@ -40,8 +40,8 @@ fn fields(path: &str, value: &dyn Debug) -> Vec<String> {
 #[test]
 fn every_field_of_every_part_has_a_setting() {
     let Settings { config, process } = Settings::default();
-    // Without `..`, so that a new part is not forgotten here. Where the main key is, is said by flags and variables of its own
-    // (`cli/main_key`), never by a file that others read; `shutdown_delay_seconds` of the process sets the one in milliseconds.
+    // Without `..`, so that a new part is not forgotten here. Where the main key is, the process's settings
+    // say beside the environment (`cli/main_key`); `shutdown_delay_seconds` of the process sets the one in milliseconds.
     let Config {
         data: _,
         clock: _,

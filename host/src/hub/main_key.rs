@@ -71,7 +71,7 @@ pub enum MainKeyError {
     /// A new one would leave everything sealed under the old one unreadable.
     #[error(
         "main.key is missing, and the secrets of this data folder are sealed under it (its id is {wanted}): restore it from your backup, or \
-         say where it is (--main-key-file, SLUICEBOX_MAIN_KEY, or a credential)"
+         say where it is (--main-key-file, SLUICEBOX_MAIN_KEY, main_key_file of sluicebox.toml, or a credential)"
     )]
     Missing {
         /// The id.

@@ -56,6 +56,9 @@ fn compose_takes_from_it_what_it_does_not_need() {
         assert!(lines.contains(&line), "{line}");
     }
     assert!(!compose.contains("privileged: true") && !compose.contains("network_mode: host"));
+    // By the variable of the setting; the image has no shell that could hand it over otherwise.
+    let variable = sluicebox::config::table::named("main_key_file").expect("a setting").variable();
+    assert!(lines.contains(&format!("{variable}: /run/secrets/sluicebox-main-key").as_str()) && lines.contains(&"secrets:"));
     let version = format!("image: sluicebox:{}", env!("CARGO_PKG_VERSION"));
     assert!(lines.contains(&version.as_str()), "{version}");
 }
