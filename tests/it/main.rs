@@ -50,6 +50,7 @@ mod path;
 mod patterns;
 mod pending;
 mod power;
+mod printing;
 mod profiles;
 mod providers;
 mod publish;

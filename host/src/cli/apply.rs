@@ -46,7 +46,7 @@ fn warn_of_drift(plan: &PlanTold) {
     for change in &plan.changes {
         if let Some(revision) = change.drifted_in {
             let (kind, name) = (change.kind.singular(), &change.name);
-            eprintln!("warning: {kind} {name} was changed by the API in revision {revision}; the hub file takes its place again");
+            errln!("warning: {kind} {name} was changed by the API in revision {revision}; the hub file takes its place again");
         }
     }
 }
@@ -54,16 +54,16 @@ fn warn_of_drift(plan: &PlanTold) {
 /// Prints what was done, and each secret that was made, this once.
 pub(super) fn tell(applied: &Applied, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(applied)?);
+        outln!("{}", serde_json::to_string_pretty(applied)?);
         return Ok(());
     }
     for change in &applied.changes {
-        println!("{change}");
+        outln!("{change}");
     }
     for (destination, secret) in &applied.generated_secrets {
-        println!("secret of destination {destination}, shown this once: {secret}");
+        outln!("secret of destination {destination}, shown this once: {secret}");
     }
     let nothing = if applied.changes.is_empty() { ", nothing to change" } else { "" };
-    println!("revision {}{nothing}", applied.revision);
+    outln!("revision {}{nothing}", applied.revision);
     Ok(())
 }

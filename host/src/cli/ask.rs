@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, ensure};
 use http::Method;
 
-use super::{Hub, client::Client};
+use super::{Hub, client::Client, out};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,13 +41,12 @@ pub(super) async fn run(Arguments { method, path, body, content_type, hub }: Arg
         Some(file) => fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
     };
     let answer = Client::new(&hub)?.call(method, &path, &content_type, body).await?;
-    let mut out = io::stdout().lock();
-    out.write_all(&answer)?;
+    out::bytes(&answer);
     // A prompt begins on a line of its own.
     if !answer.is_empty() && !answer.ends_with(b"\n") {
-        out.write_all(b"\n")?;
+        outln!();
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 fn method(text: &str) -> Result<Method, String> {

@@ -1,12 +1,10 @@
 //! `sluicebox audit`: who changed what, when, and from where.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Hub, client::Client, show::Query, table::table};
+use super::{Hub, client::Client, out, show::Query, table::table};
 use crate::api::{AuditPage, AuditTold};
 
 #[derive(Debug, clap::Args)]
@@ -95,13 +93,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     query.extend(after.map(|after| ("after", after.to_string())));
     let page: AuditPage = Client::new(&hub)?.get("/v1/audit", &query).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&page)?);
+        outln!("{}", serde_json::to_string_pretty(&page)?);
         return Ok(());
     }
     let rows: Vec<Value> = page.items.iter().map(row).collect();
-    print!("{}", table(&["at", "key", "action", "name", "outcome", "revision", "address", "times"], &rows));
+    out!("{}", table(&["at", "key", "action", "name", "outcome", "revision", "address", "times"], &rows));
     if let Some(next) = page.next {
-        println!("more: --after {next}");
+        outln!("more: --after {next}");
     }
     Ok(())
 }
@@ -126,9 +124,10 @@ fn row(told: &AuditTold) -> Value {
 
 async fn export(which: Which, hub: &Hub) -> anyhow::Result<()> {
     let mut answer = Client::new(hub)?.open("/v1/audit/export", &which.query(), HeaderMap::new()).await?;
-    let mut out = std::io::stdout();
-    while let Some(piece) = answer.chunk().await.context("the host stopped sending: these are not all entries")? {
-        out.write_all(&piece).context("standard output")?;
+    while out::is_read()
+        && let Some(piece) = answer.chunk().await.context("the host stopped sending: these are not all entries")?
+    {
+        out::bytes(&piece);
     }
-    out.flush().context("standard output")
+    Ok(())
 }

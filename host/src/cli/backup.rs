@@ -61,11 +61,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     target.finish()?;
     if hub.json {
-        eprintln!("{}", json!({ "file": file, "bytes": bytes, "keys": with_keys }));
+        errln!("{}", json!({ "file": file, "bytes": bytes, "keys": with_keys }));
     } else if with_keys {
-        eprintln!("backed up; the archive opens every secret: keep it as you keep main.key");
+        errln!("backed up; the archive opens every secret: keep it as you keep main.key");
     } else {
-        eprintln!("backed up, without keys: main.key has to be kept apart from it, and without it no secret opens");
+        errln!("backed up, without keys: main.key has to be kept apart from it, and without it no secret opens");
     }
     Ok(())
 }
@@ -186,20 +186,20 @@ pub(super) fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
         let told = json!({
             "data": data, "files": restored.files, "made_at": manifest.made_at, "sluicebox": manifest.sluicebox, "keys_missing": missing,
         });
-        println!("{told}");
+        outln!("{told}");
         return Ok(());
     }
-    println!("{} files of {}, backed up by sluicebox {}", restored.files, manifest.made_at, manifest.sluicebox);
+    outln!("{} files of {}, backed up by sluicebox {}", restored.files, manifest.made_at, manifest.sluicebox);
     for key in missing {
         match *key {
-            "main.key" => println!(
+            "main.key" => outln!(
                 "main.key was not in the archive: put it into {} (chmod 600) before the host is started, or tell it where it is; \
                  without it no secret opens",
                 data.display()
             ),
-            other => println!("{other} was not in the archive: a new one is made at the next start"),
+            other => outln!("{other} was not in the archive: a new one is made at the next start"),
         }
     }
-    println!("start it: sluicebox serve --data {}", data.display());
+    outln!("start it: sluicebox serve --data {}", data.display());
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, which the host puts into its own words.
-            eprintln!("{}", error.to_string().replace('\n', " "));
+            errln!("{}", error.to_string().replace('\n', " "));
             ExitCode::from(error.exit_code())
         }
     }

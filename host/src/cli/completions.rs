@@ -1,11 +1,9 @@
 //! `sluicebox completions SHELL`: what a shell reads to complete command lines.
 
-use std::io;
-
 use clap::{CommandFactory as _, ValueEnum};
 use clap_complete::aot;
 
-use super::Arguments as Line;
+use super::{Arguments as Line, out};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,5 +24,7 @@ pub(super) fn run(arguments: &Arguments) {
         Shell::Zsh => aot::Shell::Zsh,
         Shell::Fish => aot::Shell::Fish,
     };
-    aot::generate(shell, &mut Line::command(), "sluicebox", &mut io::stdout());
+    let mut script = Vec::new();
+    aot::generate(shell, &mut Line::command(), "sluicebox", &mut script);
+    out::bytes(&script);
 }

@@ -54,13 +54,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     query.extend(after.map(|after| ("after", after)));
     let page: Value = Client::new(&hub)?.get("/v1/dead-letters", &query).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&page)?);
+        outln!("{}", serde_json::to_string_pretty(&page)?);
         return Ok(());
     }
     let columns = ["dead_at", "kind", "id", "rule", "destination", "failure", "last_code", "attempts"];
-    print!("{}", table(&columns, page["items"].as_array().map_or(&[], Vec::as_slice)));
+    out!("{}", table(&columns, page["items"].as_array().map_or(&[], Vec::as_slice)));
     if let Some(next) = page["next"].as_str() {
-        println!("more: --after {next}");
+        outln!("more: --after {next}");
     }
     Ok(())
 }

@@ -37,11 +37,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
     let items = Client::new(&hub)?.get_all("/v1/destinations").await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
     let rows: Vec<Value> = items.iter().map(row).collect();
-    print!("{}", table(&["name", "state", "breaker", "concurrency", "held_until", "url"], &rows));
+    out!("{}", table(&["name", "state", "breaker", "concurrency", "held_until", "url"], &rows));
     Ok(())
 }
 
@@ -65,9 +65,9 @@ fn row(item: &Value) -> Value {
 async fn enable(EnableArguments { name, hub }: EnableArguments) -> anyhow::Result<()> {
     let answer: Value = Client::new(&hub)?.post(&format!("/v1/destinations/{name}/enable"), &Value::Null).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        outln!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
-        println!("destination {name} goes on");
+        outln!("destination {name} goes on");
     }
     Ok(())
 }

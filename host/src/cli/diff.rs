@@ -23,7 +23,7 @@ pub(super) async fn run(Arguments { files, hub }: Arguments) -> anyhow::Result<E
     let client = Client::new(&hub)?;
     let plan: PlanTold = read.post(&client, &[("dry_run", "true".to_owned())]).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&plan)?);
+        outln!("{}", serde_json::to_string_pretty(&plan)?);
     } else {
         tell(&plan);
     }
@@ -32,14 +32,14 @@ pub(super) async fn run(Arguments { files, hub }: Arguments) -> anyhow::Result<E
 }
 
 fn tell(plan: &PlanTold) {
-    print!("{}", difference::told(&plan.changes));
+    out!("{}", difference::told(&plan.changes));
     for missing in &plan.missing_components {
         let (plugin, digest) = (&missing.plugin, &missing.digest);
-        println!("plugin {plugin}: {digest} is not uploaded yet; apply does that, and checks then what hangs on it");
+        outln!("plugin {plugin}: {digest} is not uploaded yet; apply does that, and checks then what hangs on it");
     }
     match plan.changes.len() {
-        0 => println!("nothing to change, revision {}", plan.revision),
-        1 => println!("1 change to revision {}", plan.revision),
-        changes => println!("{changes} changes to revision {}", plan.revision),
+        0 => outln!("nothing to change, revision {}", plan.revision),
+        1 => outln!("1 change to revision {}", plan.revision),
+        changes => outln!("{changes} changes to revision {}", plan.revision),
     }
 }

@@ -85,16 +85,16 @@ pub(super) async fn get(GetArguments { kind, name, hub }: GetArguments) -> anyho
     let client = Client::new(&hub)?;
     if let Some(name) = name {
         let document: Value = client.get(&format!("{}/{name}", kind.path()), &[]).await?;
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        outln!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
     let page: Value = client.get(kind.path(), &[]).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&page)?);
+        outln!("{}", serde_json::to_string_pretty(&page)?);
         return Ok(());
     }
     let rows: Vec<Value> = page["items"].as_array().into_iter().flatten().map(|item| row(kind, item)).collect();
-    print!("{}", table(kind.columns(), &rows));
+    out!("{}", table(kind.columns(), &rows));
     Ok(())
 }
 

@@ -25,14 +25,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let request = Explain { rule: Some(rule.clone()), pattern: None, event };
     let told: Value = Client::new(&hub)?.post("/v1/explain", &request).await?;
     if hub.json {
-        println!("{told}");
+        outln!("{told}");
         return Ok(());
     }
     let verdict = if told["matches"] == true { "matches" } else { "does not match" };
-    println!("rule `{rule}` {verdict}");
+    outln!("rule `{rule}` {verdict}");
     let conditions = told["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     if conditions.is_empty() {
-        println!("it has no conditions, and so matches every event");
+        outln!("it has no conditions, and so matches every event");
     }
     conditions.iter().for_each(|condition| print(condition, 0));
     Ok(())
@@ -53,21 +53,21 @@ fn print(condition: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
     let mark = if condition["holds"] == true { "holds" } else { "fails" };
     if let Some(field) = condition["field"].as_str() {
-        println!("{indent}{mark}  {field}: wanted {}, {}", one_of(&condition["wanted"]), seen(condition));
+        outln!("{indent}{mark}  {field}: wanted {}, {}", one_of(&condition["wanted"]), seen(condition));
     } else if let Some(branches) = condition["or"].as_array() {
-        println!("{indent}{mark}  one of {}", branches.len());
+        outln!("{indent}{mark}  one of {}", branches.len());
         for (number, branch) in branches.iter().enumerate() {
-            println!("{indent}  {}.", number + 1);
+            outln!("{indent}  {}.", number + 1);
             branch.as_array().into_iter().flatten().for_each(|condition| print(condition, depth + 2));
         }
     } else if let Some(within) = condition["together"].as_str() {
-        println!(
+        outln!(
             "{indent}{mark}  all of it together{}",
             if within.is_empty() { String::new() } else { format!(", within {within}") }
         );
     }
     if let Some(hint) = condition["hint"].as_str() {
-        println!("{indent}       {hint}");
+        outln!("{indent}       {hint}");
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn run(Arguments { output, components, hub }: Arguments) -> any
     match output {
         Some(path) => fs::write(&path, text).with_context(|| format!("cannot write {}", path.display())),
         None => {
-            print!("{text}");
+            out!("{text}");
             Ok(())
         }
     }

@@ -30,9 +30,9 @@ pub(super) async fn run(Arguments { live, hub }: Arguments) -> anyhow::Result<Ex
     let told = response.text().await.context("the answer could not be read")?;
     if hub.json {
         let told = json!({ "ok": status.is_success(), "status": status.as_u16(), "message": told.trim() });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        println!("{}", told.trim());
+        outln!("{}", told.trim());
     }
     Ok(if status.is_success() { Exit::Done } else { Exit::Failed })
 }

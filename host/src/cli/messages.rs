@@ -73,9 +73,9 @@ async fn say(which: &Which, word: &str, mut request: Value) -> anyhow::Result<()
     let failures: Vec<&str> =
         told["items"].as_array().into_iter().flatten().filter_map(|item| item["failure"]["message"].as_str()).collect();
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        println!("{word}: {} of {}", receipts.len() - failures.len(), receipts.len());
+        outln!("{word}: {} of {}", receipts.len() - failures.len(), receipts.len());
     }
     match failures.first() {
         Some(message) => bail!("not all receipts were taken: {message}"),

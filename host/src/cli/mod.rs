@@ -3,6 +3,11 @@
 //!
 //! How commands end is in `exit`, for all but `compile`, which only the host uses and which has codes of its own.
 
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "commands print by `out`, which outlives a closed pipe")]
+
+#[macro_use]
+mod out;
+
 mod apply;
 mod ask;
 mod audit;
@@ -204,7 +209,7 @@ struct Hub {
 pub fn main() -> ExitCode {
     match Arguments::parse().program {
         Program::Compile(arguments) => compile::run(&arguments),
-        Program::Command(command) => on_runtime(*command),
+        Program::Command(command) => out::ended(on_runtime(*command)),
     }
 }
 
@@ -222,7 +227,7 @@ fn on_runtime(mut command: Command) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("sluicebox: {error:#}");
+            errln!("sluicebox: {error:#}");
             Exit::Failed.into()
         }
     }

@@ -34,12 +34,12 @@ pub(super) fn from_opentelemetry(settings: &mut Settings, variable: impl Fn(&str
     Ok(())
 }
 
-/// The lines of the log, on standard error.
+/// The lines of the log, on standard error. Where nobody reads that any more, the host runs on without: to say so there would end its thread.
 pub(super) fn lines<S: Subscriber + for<'s> LookupSpan<'s>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
     match format {
-        LogFormat::Text => fmt::layer().with_writer(stderr).with_ansi(has_colours(&stderr())).boxed(),
+        LogFormat::Text => fmt::layer().with_writer(stderr).with_ansi(has_colours(&stderr())).log_internal_errors(false).boxed(),
         // The fields of a line stand beside its message, where collectors look for them.
-        LogFormat::Json => fmt::layer().with_writer(stderr).json().flatten_event(true).boxed(),
+        LogFormat::Json => fmt::layer().with_writer(stderr).json().flatten_event(true).log_internal_errors(false).boxed(),
     }
 }
 

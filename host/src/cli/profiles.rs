@@ -81,7 +81,7 @@ pub(super) fn read() -> anyhow::Result<Profiles> {
     let profiles = parse(&text, path.parent().unwrap_or(Path::new("."))).with_context(|| path.display().to_string())?;
     let mode = fs::metadata(&path)?.permissions().mode();
     if mode & OTHERS_READ != 0 && profiles.named.values().any(|profile| matches!(profile.key, Some(Key::Given(_)))) {
-        eprintln!("sluicebox: {0} holds a key, and others may read it: chmod 600 {0}", path.display());
+        errln!("sluicebox: {0} holds a key, and others may read it: chmod 600 {0}", path.display());
     }
     Ok(profiles)
 }

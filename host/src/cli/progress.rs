@@ -61,7 +61,7 @@ impl Progress {
     pub(super) fn tell(&self, how_far: impl Into<String>) {
         let how_far = how_far.into();
         if self.0.is_hidden() {
-            eprintln!("{how_far}");
+            errln!("{how_far}");
         } else {
             self.0.set_message(how_far);
         }

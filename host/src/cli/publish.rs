@@ -52,11 +52,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let event: Map<String, Value> = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect();
     let stored: Value = Client::new(&arguments.hub)?.post("/v1/events", &event).await?;
     if arguments.hub.json {
-        println!("{}", serde_json::to_string_pretty(&stored)?);
+        outln!("{}", serde_json::to_string_pretty(&stored)?);
         return Ok(());
     }
     let before = if stored["duplicate"] == true { " was stored before" } else { "" };
-    println!("{}{before}", stored["id"].as_str().context("the host's answer is not understood; is it of this version?")?);
+    outln!("{}{before}", stored["id"].as_str().context("the host's answer is not understood; is it of this version?")?);
     Ok(())
 }
 

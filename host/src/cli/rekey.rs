@@ -37,13 +37,11 @@ pub(super) async fn reseal(ResealArguments { hub }: ResealArguments) -> anyhow::
 
 fn tell(rekeyed: &Rekeyed, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(rekeyed)?);
+        outln!("{}", serde_json::to_string_pretty(rekeyed)?);
         return Ok(());
     }
     let Rekeyed { main_key, data_key, resealed, revision } = rekeyed;
-    println!("the main key in use has the id {main_key}");
-    println!(
-        "secrets are sealed under data key {data_key}; those of {resealed} entries were sealed anew, in revision {revision}"
-    );
+    outln!("the main key in use has the id {main_key}");
+    outln!("secrets are sealed under data key {data_key}; those of {resealed} entries were sealed anew, in revision {revision}");
     Ok(())
 }

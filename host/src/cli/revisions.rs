@@ -50,12 +50,12 @@ async fn list(after: Option<u64>, limit: usize, hub: &Hub) -> anyhow::Result<()>
     query.extend(after.map(|after| ("after", after.to_string())));
     let page: RevisionsTold = Client::new(hub)?.get("/v1/revisions", &query).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&page)?);
+        outln!("{}", serde_json::to_string_pretty(&page)?);
         return Ok(());
     }
-    page.items.iter().for_each(|revision| println!("{}", line(revision)));
+    page.items.iter().for_each(|revision| outln!("{}", line(revision)));
     if let Some(next) = page.next {
-        println!("more: --after {next}");
+        outln!("more: --after {next}");
     }
     Ok(())
 }
@@ -75,11 +75,11 @@ fn line(revision: &RevisionTold) -> String {
 async fn show(revision: u64, hub: &Hub) -> anyhow::Result<()> {
     let told: RevisionTold = Client::new(hub)?.get(&format!("/v1/revisions/{revision}"), &[]).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    println!("{}", line(&told));
-    print!("{}", difference::told(told.changes.as_deref().unwrap_or_default()));
+    outln!("{}", line(&told));
+    out!("{}", difference::told(told.changes.as_deref().unwrap_or_default()));
     Ok(())
 }
 
@@ -87,12 +87,12 @@ async fn diff(from: u64, to: Option<u64>, hub: &Hub) -> anyhow::Result<()> {
     let query: Vec<_> = to.map(|to| ("to", to.to_string())).into_iter().collect();
     let told: RevisionDiffTold = Client::new(hub)?.get(&format!("/v1/revisions/{from}/diff"), &query).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    print!("{}", difference::told(&told.changes));
+    out!("{}", difference::told(&told.changes));
     if told.changes.is_empty() {
-        println!("nothing differs between revision {} and {}", told.from, told.to);
+        outln!("nothing differs between revision {} and {}", told.from, told.to);
     }
     Ok(())
 }
@@ -129,18 +129,18 @@ pub(super) struct DriftArguments {
 pub(super) async fn drift(DriftArguments { hub }: DriftArguments) -> anyhow::Result<()> {
     let drift: DriftTold = Client::new(&hub)?.get("/v1/drift", &[]).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&drift)?);
+        outln!("{}", serde_json::to_string_pretty(&drift)?);
         return Ok(());
     }
     for change in &drift.changes {
         let by = change.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-        println!("{} {} {} in revision {}{by}", change.what, change.kind.singular(), change.name, change.revision);
+        outln!("{} {} {} in revision {}{by}", change.what, change.kind.singular(), change.name, change.revision);
     }
     match drift.since {
-        Some(revision) if drift.changes.is_empty() => println!("nothing was changed since the hub file of revision {revision}"),
-        Some(revision) => println!("since the hub file of revision {revision}"),
-        None if drift.changes.is_empty() => println!("no hub file was applied yet"),
-        None => println!("the last hub file is very many revisions ago"),
+        Some(revision) if drift.changes.is_empty() => outln!("nothing was changed since the hub file of revision {revision}"),
+        Some(revision) => outln!("since the hub file of revision {revision}"),
+        None if drift.changes.is_empty() => outln!("no hub file was applied yet"),
+        None => outln!("the last hub file is very many revisions ago"),
     }
     Ok(())
 }

@@ -6,6 +6,6 @@ use crate::hub::hub_file_schema;
 pub(super) struct Arguments {}
 
 pub(super) fn run() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&hub_file_schema())?);
+    outln!("{}", serde_json::to_string_pretty(&hub_file_schema())?);
     Ok(())
 }

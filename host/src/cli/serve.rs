@@ -97,7 +97,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn tell_admin_key(file: &Path) -> anyhow::Result<()> {
     if std::io::stdout().is_terminal() {
         let key = std::fs::read_to_string(file).context("the new admin key")?;
-        println!("admin key, shown this once: {}", key.trim());
+        outln!("admin key, shown this once: {}", key.trim());
     }
     tracing::info!(file = %file.display(), "an admin key was made");
     Ok(())

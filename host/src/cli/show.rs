@@ -192,12 +192,12 @@ async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: 
     let path = id.as_ref().map_or_else(|| format!("/v1/{what}"), |id| format!("/v1/{what}/{id}"));
     let answer: Value = Client::new(hub)?.get(&path, &query).await?;
     if hub.json || id.is_some() {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        outln!("{}", serde_json::to_string_pretty(&answer)?);
         return Ok(());
     }
-    print!("{}", table(columns, answer["items"].as_array().map_or(&[], Vec::as_slice)));
+    out!("{}", table(columns, answer["items"].as_array().map_or(&[], Vec::as_slice)));
     if let Some(next) = answer["next"].as_str() {
-        println!("more: --after {next}");
+        outln!("more: --after {next}");
     }
     Ok(())
 }

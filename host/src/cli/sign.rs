@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let now = arguments.at.unwrap_or_else(|| system_clock()());
     let before = sample.clone();
     scheme.sign(&mut sample, &id, now, private.as_deref()).map_err(|error| anyhow!("it cannot be signed: {error}"))?;
-    print!("{}", told(arguments, &before, &sample)?);
+    out!("{}", told(arguments, &before, &sample)?);
     Ok(())
 }
 

@@ -23,9 +23,9 @@ impl Sum {
     /// Prints it.
     pub(super) fn tell(&self, hub: &Hub) -> anyhow::Result<()> {
         if hub.json {
-            println!("{}", serde_json::to_string_pretty(&self.0)?);
+            outln!("{}", serde_json::to_string_pretty(&self.0)?);
         } else {
-            println!("{}", self.words());
+            outln!("{}", self.words());
         }
         Ok(())
     }
@@ -90,11 +90,11 @@ impl Many {
 
     fn tell_counts(&self, counts: &Value, hub: &Hub) -> anyhow::Result<()> {
         if hub.json {
-            println!("{}", serde_json::to_string_pretty(counts)?);
+            outln!("{}", serde_json::to_string_pretty(counts)?);
             return Ok(());
         }
-        print!("{}", table(self.columns, counts["counts"].as_array().map_or(&[], Vec::as_slice)));
-        println!("{} would be {}", counts["total"], self.done);
+        out!("{}", table(self.columns, counts["counts"].as_array().map_or(&[], Vec::as_slice)));
+        outln!("{} would be {}", counts["total"], self.done);
         Ok(())
     }
 }

@@ -83,15 +83,15 @@ fn tell(scheme: &str, judged: Result<Verified, Refusal>, as_json: bool) -> anyho
                 json!({ "valid": false, "scheme": scheme, "reason": refusal.reason.label(), "message": refusal.told })
             }
         };
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(exit);
     }
     match judged {
-        Ok(Verified::Event(_)) => println!("valid by `{scheme}`"),
+        Ok(Verified::Event(_)) => outln!("valid by `{scheme}`"),
         Ok(Verified::Handshake(answer)) => {
-            println!("valid by `{scheme}`: a handshake, to be answered {} {}", answer.status, answer.body);
+            outln!("valid by `{scheme}`: a handshake, to be answered {} {}", answer.status, answer.body);
         }
-        Err(refusal) => println!("not valid by `{scheme}` ({}): {}", refusal.reason.label(), refusal.told),
+        Err(refusal) => outln!("not valid by `{scheme}` ({}): {}", refusal.reason.label(), refusal.told),
     }
     Ok(exit)
 }
@@ -99,9 +99,9 @@ fn tell(scheme: &str, judged: Result<Verified, Refusal>, as_json: bool) -> anyho
 fn list(as_json: bool) -> anyhow::Result<Exit> {
     let items: Vec<Value> = verify::schemes().map(|name| json!({ "scheme": name })).collect();
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&items)?);
+        outln!("{}", serde_json::to_string_pretty(&items)?);
     } else {
-        print!("{}", table(&["scheme"], &items));
+        out!("{}", table(&["scheme"], &items));
     }
     Ok(Exit::Done)
 }

@@ -127,7 +127,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Create(arguments) => create(arguments).await,
         Command::Show(OneArguments { name, hub }) => {
             let workspace: Value = Client::new(&hub)?.get(&path(&name), &[]).await?;
-            println!("{}", serde_json::to_string_pretty(&workspace)?);
+            outln!("{}", serde_json::to_string_pretty(&workspace)?);
             Ok(())
         }
         Command::Set(arguments) => set(arguments).await,
@@ -142,11 +142,11 @@ fn path(name: &Name) -> String {
 async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
     let items = Client::new(&hub)?.get_all("/v1/workspaces").await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
     let rows: Vec<Value> = items.iter().map(row).collect();
-    print!("{}", table(&["name", "sources", "destinations", "plugins", "rules", "keys", "description"], &rows));
+    out!("{}", table(&["name", "sources", "destinations", "plugins", "rules", "keys", "description"], &rows));
     Ok(())
 }
 
@@ -179,19 +179,19 @@ async fn set(ChangeArguments { name, description, quotas, hub }: ChangeArguments
 async fn delete(DeleteArguments { name, force, hub }: DeleteArguments) -> anyhow::Result<()> {
     let deleted: WorkspaceDeleted = Client::new(&hub)?.delete(&format!("{}?force={force}", path(&name))).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&deleted)?);
+        outln!("{}", serde_json::to_string_pretty(&deleted)?);
         return Ok(());
     }
-    deleted.changes.iter().for_each(|change| println!("{change}"));
-    println!("workspace {name} was deleted");
+    deleted.changes.iter().for_each(|change| outln!("{change}"));
+    outln!("workspace {name} was deleted");
     Ok(())
 }
 
 fn tell(workspace: &WorkspaceTold, json: bool, what: &str) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(workspace)?);
+        outln!("{}", serde_json::to_string_pretty(workspace)?);
     } else {
-        println!("workspace {} {what}", workspace.name);
+        outln!("workspace {} {what}", workspace.name);
     }
     Ok(())
 }

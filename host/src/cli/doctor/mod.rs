@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     };
     let findings = judge(&facts);
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "healthy": is_healthy(&findings), "findings": findings }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "healthy": is_healthy(&findings), "findings": findings }))?);
     } else {
         print(&facts, &findings);
     }
@@ -56,12 +56,12 @@ fn is_healthy(findings: &[Finding]) -> bool {
 fn print(facts: &Facts, findings: &[Finding]) {
     let looked = [facts.host.as_ref().map(|host| host.url.clone()), facts.folder.as_ref().map(|folder| folder.path.clone())];
     let looked: Vec<String> = looked.into_iter().flatten().collect();
-    println!("looked at {}", looked.join(" and "));
+    outln!("looked at {}", looked.join(" and "));
     for finding in findings {
-        println!("{:<8} {}: {}", finding.severity.word(), finding.code, shown(&finding.what));
-        println!("         {}", finding.mend);
+        outln!("{:<8} {}: {}", finding.severity.word(), finding.code, shown(&finding.what));
+        outln!("         {}", finding.mend);
     }
     if is_healthy(findings) {
-        println!("healthy");
+        outln!("healthy");
     }
 }

@@ -2,12 +2,13 @@
 
 mod expires;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use super::{
     Hub,
     client::Client,
+    out,
     table::{shown, table},
 };
 use crate::{
@@ -108,7 +109,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Create(arguments) => create(arguments).await,
         Command::Show(OneArguments { id, hub }) => {
             let key: Value = Client::new(&hub)?.get(&path(&id)?, &[]).await?;
-            println!("{}", serde_json::to_string_pretty(&key)?);
+            outln!("{}", serde_json::to_string_pretty(&key)?);
             Ok(())
         }
         Command::Set(arguments) => set(arguments).await,
@@ -123,11 +124,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn list(Arguments { hub }: Arguments) -> anyhow::Result<()> {
     let items = Client::new(&hub)?.get_all("/v1/keys").await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
     let rows: Vec<Value> = items.iter().map(row).collect();
-    print!("{}", table(&["id", "workspace", "name", "scopes", "state", "expires_at", "last_used_at"], &rows));
+    out!("{}", table(&["id", "workspace", "name", "scopes", "state", "expires_at", "last_used_at"], &rows));
     Ok(())
 }
 
@@ -182,9 +183,9 @@ fn path(id: &str) -> anyhow::Result<String> {
 
 fn tell(key: &KeyTold, json: bool, what: &str) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(key)?);
+        outln!("{}", serde_json::to_string_pretty(key)?);
     } else {
-        println!("key {} ({}) {what}", key.id, shown(&key.name));
+        outln!("key {} ({}) {what}", key.id, shown(&key.name));
     }
     Ok(())
 }
@@ -192,14 +193,15 @@ fn tell(key: &KeyTold, json: bool, what: &str) -> anyhow::Result<()> {
 /// The secret alone on standard output, so that it can be piped to where it is kept.
 fn tell_secret(made: &KeyShown, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(made)?);
+        outln!("{}", serde_json::to_string_pretty(made)?);
         return Ok(());
     }
     match &made.key {
-        Some(key) => eprintln!("key {} ({}); its secret, shown this once:", key.id, shown(&key.name)),
-        None => eprintln!("admin.key was written anew, and the old key is not good any more; the new one, shown this once:"),
+        Some(key) => errln!("key {} ({}); its secret, shown this once:", key.id, shown(&key.name)),
+        None => errln!("admin.key was written anew, and the old key is not good any more; the new one, shown this once:"),
     }
-    println!("{}", made.secret);
+    outln!("{}", made.secret);
+    ensure!(out::is_read(), "nobody took the secret, and it is shown this once: `sluicebox keys rotate` makes another");
     Ok(())
 }
 

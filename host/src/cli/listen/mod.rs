@@ -20,6 +20,7 @@ use self::{
 use super::{
     Hub,
     client::{Client, Refused},
+    out,
     stop::Stop,
     table::shown,
 };
@@ -92,28 +93,28 @@ impl Listener {
         })
     }
 
-    /// Ends only where it makes no sense to go on: the host refuses, or was never there.
+    /// Ends only where it makes no sense to go on: the host refuses, or was never there, or nobody reads any more.
     async fn listen(mut self) -> anyhow::Result<()> {
         let mut response = self.connect().await?;
-        eprintln!("listening; Ctrl-C ends it");
+        errln!("listening; Ctrl-C ends it");
         let mut failures = 0;
         loop {
             let before = self.last.clone();
-            let lost = self.relay(response).await?;
+            let Some(lost) = self.relay(response).await? else { return Ok(()) };
             if self.last != before {
                 failures = 0;
             }
-            eprintln!("the stream was lost ({lost}); it is taken up again");
+            errln!("the stream was lost ({lost}); it is taken up again");
             response = loop {
                 tokio::time::sleep(pause(failures)).await;
                 failures += 1;
                 match self.connect().await {
                     Ok(response) => break response,
                     Err(error) if is_final(&error) => return Err(error),
-                    Err(error) => eprintln!("{error:#}; trying again"),
+                    Err(error) => errln!("{error:#}; trying again"),
                 }
             };
-            eprintln!("listening again");
+            errln!("listening again");
         }
     }
 
@@ -125,19 +126,22 @@ impl Listener {
         self.client.open("/v1/events/stream", &self.query, headers).await
     }
 
-    /// Relays what comes, until nothing does: then why.
-    async fn relay(&mut self, mut response: crate::net::SideResponse) -> anyhow::Result<String> {
+    /// Relays what comes, until nothing does: then why; or until nobody reads it.
+    async fn relay(&mut self, mut response: crate::net::SideResponse) -> anyhow::Result<Option<String>> {
         let mut parser = Parser::default();
         loop {
             let messages = match tokio::time::timeout(SILENCE, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => parser.take(&bytes)?,
-                Ok(Ok(None)) => return Ok("the host ended it".to_owned()),
-                Ok(Err(error)) => return Ok(error.to_string()),
-                Err(_) => return Ok(format!("nothing came for {}s", SILENCE.as_secs())),
+                Ok(Ok(None)) => return Ok(Some("the host ended it".to_owned())),
+                Ok(Err(error)) => return Ok(Some(error.to_string())),
+                Err(_) => return Ok(Some(format!("nothing came for {}s", SILENCE.as_secs()))),
             };
             for Message { id, data } in messages {
                 if let Some(data) = data {
                     self.handle(&serde_json::from_str(&data).context("the host's event is not understood")?).await?;
+                }
+                if !out::is_read() {
+                    return Ok(None);
                 }
                 self.last = id.or(self.last.take());
             }
@@ -149,16 +153,17 @@ impl Listener {
             Some(forwarder) => Some(forwarder.forward(event).await?),
             None => None,
         };
-        let mut out = io::stdout().lock();
+        let mut told = Vec::new();
         if self.as_json {
-            writeln!(out, "{}", line_of_json(event, forwarded.as_ref(), self.print))?;
+            writeln!(told, "{}", line_of_json(event, forwarded.as_ref(), self.print))?;
         } else {
-            writeln!(out, "{}", line(event, forwarded.as_ref()))?;
+            writeln!(told, "{}", line(event, forwarded.as_ref()))?;
             if self.print {
-                print(&mut out, event)?;
+                print(&mut told, event)?;
             }
         }
-        Ok(out.flush()?)
+        out::now(&told);
+        Ok(())
     }
 }
 

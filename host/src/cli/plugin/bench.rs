@@ -62,9 +62,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     repeat(WARM_UP_CALLS, WARM_UP_MAX).await?;
     let costs = repeat(arguments.calls, Duration::from_secs(arguments.seconds)).await?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&costs.as_json())?);
+        outln!("{}", serde_json::to_string_pretty(&costs.as_json())?);
     } else {
-        println!("{}", costs.text());
+        outln!("{}", costs.text());
     }
     Ok(())
 }

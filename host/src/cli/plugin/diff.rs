@@ -29,7 +29,7 @@ pub(super) async fn run(Arguments { version, events, rule, hub }: Arguments) -> 
     let request = json!({ "digest": pin.to_string(), "rule": rule, "events": filter(&events)? });
     let told: Value = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/diff"), &request).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         tell(&told);
     }
@@ -53,20 +53,20 @@ fn filter(query: &str) -> anyhow::Result<Value> {
 
 fn tell(told: &Value) {
     for difference in told["differences"].as_array().into_iter().flatten() {
-        lines(difference).iter().for_each(|line| println!("{line}"));
+        lines(difference).iter().for_each(|line| outln!("{line}"));
     }
     if told["not_shown"].as_u64() > Some(0) {
-        println!("and {} more that differ: narrow --events or --rule to see them", told["not_shown"]);
+        outln!("and {} more that differ: narrow --events or --rule to see them", told["not_shown"]);
     }
     let rules = told["rules"].as_array().map_or(0, Vec::len);
-    println!("{} of {} the same, in {rules} rules, over {} events", told["same"], told["compared"], told["events"]);
+    outln!("{} of {} the same, in {rules} rules, over {} events", told["same"], told["compared"], told["events"]);
     if rules == 0 {
-        println!("no rule runs the active version: there is nothing to compare");
+        outln!("no rule runs the active version: there is nothing to compare");
     }
     if told["out_of_time"] == true {
-        println!("the time was over before all events were compared: narrow --events");
+        outln!("the time was over before all events were compared: narrow --events");
     }
-    println!("fuel, median: {} -> {}", told["fuel_median"]["active"], told["fuel_median"]["other"]);
+    outln!("fuel, median: {} -> {}", told["fuel_median"]["active"], told["fuel_median"]["other"]);
 }
 
 /// Where one differs. Keys and values may be a stranger's, and steer no terminal.

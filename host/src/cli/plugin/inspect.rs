@@ -39,9 +39,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub(super) fn digest(arguments: &DigestArguments) -> anyhow::Result<()> {
     let digest = Digest::of(&component(&arguments.file)?);
     if arguments.json {
-        println!("{}", json!({ "digest": digest.to_string() }));
+        outln!("{}", json!({ "digest": digest.to_string() }));
     } else {
-        println!("{digest}");
+        outln!("{digest}");
     }
     Ok(())
 }
@@ -50,9 +50,9 @@ pub(super) fn digest(arguments: &DigestArguments) -> anyhow::Result<()> {
 pub(super) fn tell(file: &Path, as_json: bool) -> anyhow::Result<()> {
     let inspected = inspect(file)?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&self::as_json(&inspected))?);
+        outln!("{}", serde_json::to_string_pretty(&self::as_json(&inspected))?);
     } else {
-        println!("{}", as_text(file, &inspected));
+        outln!("{}", as_text(file, &inspected));
     }
     usable(file, &inspected)
 }

@@ -19,9 +19,9 @@ pub(super) async fn run(event: EventId, rule: Option<&Name>, hub: &Hub) -> anyho
     };
     let told: Value = client.post(&format!("/v1/events/{event}/runs/{rule}/repeat"), &json!({})).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        println!("{}", text(&told));
+        outln!("{}", text(&told));
     }
     Ok(if told["outcome"] == "failed" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

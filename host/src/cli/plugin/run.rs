@@ -69,9 +69,9 @@ async fn on_this_machine(file: &Path, arguments: &Arguments) -> anyhow::Result<(
     let given = given(&arguments.event, &arguments.instead)?;
     let trial = Bench::start(file).await?.run(&given).await?;
     if arguments.hub.json {
-        println!("{}", serde_json::to_string_pretty(&told::as_json(&trial))?);
+        outln!("{}", serde_json::to_string_pretty(&told::as_json(&trial))?);
     } else {
-        println!("{}", told::text(&trial));
+        outln!("{}", told::text(&trial));
     }
     match trial.became {
         Became::Failed(fault) if !matches!(fault.kind, FaultKind::Rejected | FaultKind::RetryAsked { .. }) => {

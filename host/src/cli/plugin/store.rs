@@ -32,9 +32,9 @@ pub(super) async fn run(Arguments { file, hub }: Arguments) -> anyhow::Result<()
     let stored = Client::new(&hub)?.upload(Method::POST, "/v1/components", component(&file)?).await;
     let stored: ComponentStored = stored.with_context(|| format!("{} was refused", file.display()))?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&stored)?);
+        outln!("{}", serde_json::to_string_pretty(&stored)?);
     } else {
-        println!("{}  {}", stored.digest, stored.exports.join(","));
+        outln!("{}  {}", stored.digest, stored.exports.join(","));
     }
     Ok(())
 }
@@ -42,9 +42,9 @@ pub(super) async fn run(Arguments { file, hub }: Arguments) -> anyhow::Result<()
 pub(super) async fn enable(EnableArguments { name, hub }: EnableArguments) -> anyhow::Result<()> {
     let answer: Value = Client::new(&hub)?.post(&format!("/v1/plugins/{name}/enable"), &Value::Null).await?;
     if hub.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        outln!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
-        println!("plugin {name} goes on");
+        outln!("plugin {name} goes on");
     }
     Ok(())
 }

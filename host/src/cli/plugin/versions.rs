@@ -82,11 +82,11 @@ pub(super) fn pinned(reference: Reference) -> anyhow::Result<(Name, Pin)> {
 pub(super) fn tell(versions: &[VersionTold], json: bool) -> anyhow::Result<()> {
     if json {
         let text = serde_json::to_string_pretty(versions).context("the versions cannot be printed")?;
-        println!("{text}");
+        outln!("{text}");
         return Ok(());
     }
     let rows: Vec<Value> = versions.iter().map(row).collect();
-    print!("{}", table(&["digest", "state", "uploaded_at", "exports", "marks"], &rows));
+    out!("{}", table(&["digest", "state", "uploaded_at", "exports", "marks"], &rows));
     Ok(())
 }
 

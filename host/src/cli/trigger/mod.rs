@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match send::post(sample, &format!("{base}{path}")).await? {
         Answer::Stored(ids) => tell(&client, fixture.name, &ids, arguments.hub.json).await,
         Answer::Told { status, body } => {
-            println!("{status} {}", shown(&body));
+            outln!("{status} {}", shown(&body));
             Ok(())
         }
     }
@@ -91,9 +91,9 @@ async fn tell(client: &Client, sent: &str, ids: &[String], as_json: bool) -> any
     if as_json {
         let fields = ["id", "sent", "source", "type", "subject", "external_id", "received_at"];
         let told = |event: &Value| fields.iter().map(|field| ((*field).to_owned(), event[*field].clone())).collect::<Value>();
-        println!("{}", serde_json::to_string_pretty(&json!({ "events": stored.iter().map(told).collect::<Value>() }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "events": stored.iter().map(told).collect::<Value>() }))?);
     } else {
-        print!("{}", table(&["id", "sent", "type", "subject"], &stored));
+        out!("{}", table(&["id", "sent", "type", "subject"], &stored));
     }
     Ok(())
 }
@@ -102,9 +102,9 @@ fn list(as_json: bool) -> anyhow::Result<()> {
     let items: Vec<Value> =
         FIXTURES.iter().map(|one| json!({ "event": one.name, "scheme": one.scheme(), "about": one.about() })).collect();
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&items)?);
+        outln!("{}", serde_json::to_string_pretty(&items)?);
     } else {
-        print!("{}", table(&["event", "about"], &items));
+        out!("{}", table(&["event", "about"], &items));
     }
     Ok(())
 }

@@ -24,9 +24,9 @@ pub(super) fn tell(algorithm: Algorithm, as_json: bool) -> anyhow::Result<()> {
     });
     let verify::Pair { public, private } = made.context("no key could be made")?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "public_key": public, "private_key": private.expose() }))?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "public_key": public, "private_key": private.expose() }))?);
     } else {
-        println!("public_key = \"{public}\"\n\n{}", private.expose());
+        outln!("public_key = \"{public}\"\n\n{}", private.expose());
     }
     Ok(())
 }

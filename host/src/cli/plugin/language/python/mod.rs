@@ -132,7 +132,7 @@ impl Python {
         if python.probe()? {
             return Ok(python);
         }
-        eprintln!("installing {TOOL} into {}", tools.display());
+        errln!("installing {TOOL} into {}", tools.display());
         let mut pip =
             python.command(&["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
         // A variable, since older versions of pip do not know the flag.
