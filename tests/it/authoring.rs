@@ -83,7 +83,10 @@ fn new_harms_nothing_that_is_there() {
     assert!(fails(folder.path(), &["new", "serde"]).contains("another has that name"));
     assert!(fails(folder.path(), &["new", "x", "--sdk", "nowhere"]).contains("--sdk nowhere"));
     assert!(!folder.path().join("x").exists());
-    works(folder.path(), &["new", "x"]);
+    let told: Value = serde_json::from_str(&works(folder.path(), &["new", "x", "--json"])).expect("JSON");
+    assert_eq!((&told["folder"], &told["next"][0]), (&json!("x"), &json!("cd x")));
+    let made = told["files"].as_array().expect("files");
+    assert!(made.iter().all(|file| folder.path().join("x").join(file.as_str().expect("a path")).is_file()), "{told}");
     let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("a file");
     assert!(manifest.contains("sluicebox-sdk = { version = \"0.1\" }"), "{manifest}");
 }

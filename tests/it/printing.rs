@@ -55,6 +55,8 @@ fn what_needs_no_host_ends_as_it_would_have() {
     ] {
         assert_eq!(ends_alike(folder.path(), arguments), 0);
     }
+    fs::write(folder.path().join("sluicebox.toml"), "listne = 1\n").expect("a file");
+    assert_eq!(ends_alike(folder.path(), &["config", "check", "sluicebox.toml", "--json"]), 1);
 }
 
 #[test]

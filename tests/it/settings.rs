@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicebox::{Listeners, config::Config};
 use sluicebox_tests::{Api, HostProcess, PATIENCE, eventually, process};
 use tempfile::TempDir;
@@ -45,6 +45,18 @@ fn a_file_is_checked_and_what_is_in_force_is_shown_with_where_it_is_from() {
     assert_eq!(checked.status.code(), Some(1));
     let both = ["bad.toml:2:1: ingest.conections_max: unknown key, did you mean `connections_max`?", "bad.toml:3:19: "];
     assert!(both.iter().all(|error| told(&checked).contains(error)), "{}", told(&checked));
+    let as_json = |file| {
+        let checked = config(folder, &["check", file, "--json"], &[]);
+        let told: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+        (checked.status.code(), told)
+    };
+    assert_eq!(as_json("default.toml"), (Some(0), json!({ "file": "default.toml", "good": true, "problems": [] })));
+    let (code, told_of_bad) = as_json("bad.toml");
+    assert_eq!((code, &told_of_bad["good"], &told_of_bad["problems"][1]["line"]), (Some(1), &json!(false), &json!(3)));
+    let unknown = json!({
+        "line": 2, "column": 1, "path": "ingest.conections_max", "message": "unknown key", "nearest": "connections_max",
+    });
+    assert_eq!(told_of_bad["problems"][0], unknown);
 
     // This one is found, because it is where the command is run.
     fs::write(folder.join("sluicebox.toml"), "[ingest]\nconnections_max = 7\n[journal]\nretain = \"2d\"\n").expect("a file");

@@ -1,11 +1,14 @@
 //! `sluicebox config`: the file of settings, what is wrong with one, and what is in force.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::settings::{Flags, text_of};
-use crate::config::{self, Given, HIDDEN, Setting, Settings, table};
+use crate::{
+    config::{self, Flaw, Flaws, Given, HIDDEN, Setting, Settings, table},
+    hub::file::FileError,
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -17,6 +20,9 @@ pub(super) enum Command {
     Check {
         /// The file.
         file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Show what `serve` would be run with, and from where each setting is, by the same file, environment and flags.
     Show(Box<Show>),
@@ -33,22 +39,42 @@ pub(super) struct Show {
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Default => print!("{}", config::default_file()),
-        Command::Schema => println!("{:#}", config::schema()),
-        Command::Check { file } => {
-            Given::of_file(&text_of(&file)?, &file.display().to_string())?.settle()?;
-            println!("{}: good", file.display());
-        }
+        Command::Default => out!("{}", config::default_file()),
+        Command::Schema => outln!("{:#}", config::schema()),
+        Command::Check { file, json } => check(&file, json)?,
         Command::Show(show) => {
             let (given, settings) = show.flags.read()?;
             if show.json {
-                println!("{:#}", as_json(&given, &settings));
+                outln!("{:#}", as_json(&given, &settings));
             } else {
-                print!("{}", as_text(&given, &settings));
+                out!("{}", as_text(&given, &settings));
             }
         }
     }
     Ok(())
+}
+
+fn check(file: &Path, as_json: bool) -> anyhow::Result<()> {
+    let checked = Given::of_file(&text_of(file)?, &file.display().to_string()).and_then(|given| given.settle());
+    if as_json {
+        let flaws = checked.as_ref().err().map_or(&[][..], |Flaws(flaws)| flaws);
+        let problems: Vec<Value> = flaws.iter().map(problem).collect();
+        outln!("{:#}", json!({ "file": file, "good": checked.is_ok(), "problems": problems }));
+    }
+    checked?;
+    if !as_json {
+        outln!("{}: good", file.display());
+    }
+    Ok(())
+}
+
+fn problem(flaw: &Flaw) -> Value {
+    match flaw {
+        Flaw::File(FileError { line, column, path, message, nearest, .. }) => {
+            json!({ "line": line, "column": column, "path": path, "message": message, "nearest": nearest })
+        }
+        Flaw::Word { message, .. } => json!({ "message": message }),
+    }
 }
 
 /// As the file would have it, each line with where it is from.

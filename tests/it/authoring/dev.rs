@@ -6,6 +6,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
+use serde_json::{Value, json};
 use sluicebox_tests::process;
 use tempfile::TempDir;
 
@@ -60,6 +61,22 @@ fn a_change_is_built_and_tested_and_a_failure_ends_nothing() {
     dev.until(["ok", "dropped"]);
     drop(dev);
 
+    // As JSON: a line for each build, and nothing besides.
+    let once = || {
+        let mut once = Command::new(process::binary());
+        once.args(["plugin", "dev", "watched", "--once", "--json"]).current_dir(folder.path());
+        let output = in_author_surroundings(&mut once).output().expect("an end");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+        (output.status.code(), told)
+    };
+    let (code, told) = once();
+    assert_eq!((code, &told["failure"], &told["events"]), (Some(0), &Value::Null, &json!([])), "{told}");
+    assert!(told["component"].as_str().is_some_and(|file| file.ends_with("watched.wasm")), "{told}");
+    let fixtures = told["fixtures"].as_array().expect("fixtures");
+    assert!(fixtures.len() > 1 && fixtures.iter().all(|fixture| fixture["verdict"] == "ok"), "{told}");
+
     fs::write(source, "no Rust").expect("a file");
     assert!(fails(folder.path(), &["dev", "watched", "--once"]).contains("cargo could not build"));
+    let (code, told) = once();
+    assert!(code == Some(1) && told["failure"].as_str().is_some_and(|why| why.contains("cargo could not build")), "{told}");
 }

@@ -9,14 +9,17 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     fixture,
     language::{Language, PROFILE},
-    replay::{self, Replay},
+    replay::{self, Replay, Replayed},
     test::{self, Mode},
     trial::Bench,
 };
+use crate::cli::out;
 
 /// How often the sources are looked at.
 const POLL: Duration = Duration::from_millis(300);
@@ -46,9 +49,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             return done;
         }
         if let Err(error) = done {
-            eprintln!("{error:#}");
+            errln!("{error:#}");
         }
-        println!("-- waiting for a change in {}", arguments.folder.display());
+        if !arguments.replay.as_json() {
+            outln!("-- waiting for a change in {}", arguments.folder.display());
+        }
+        if !out::is_read() {
+            return Ok(());
+        }
         while sources(&arguments.folder)? == seen {
             tokio::time::sleep(POLL).await;
         }
@@ -56,13 +64,52 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn once(arguments: &Arguments) -> anyhow::Result<()> {
+    if !arguments.replay.as_json() {
+        return built(arguments, None).await;
+    }
+    let mut told = Told::default();
+    let done = built(arguments, Some(&mut told)).await;
+    told.failure = done.as_ref().err().map(|error| format!("{error:#}"));
+    out::now(format!("{}\n", serde_json::to_string(&told)?).as_bytes());
+    done
+}
+
+/// A build as a line of JSON.
+#[derive(Default, Serialize)]
+struct Told {
+    component: Option<PathBuf>,
+    /// As `plugin test --json` tells them.
+    fixtures: Vec<Value>,
+    events: Vec<Value>,
+    failure: Option<String>,
+}
+
+/// Builds and runs once, and prints or tells what became of it.
+async fn built(arguments: &Arguments, told: Option<&mut Told>) -> anyhow::Result<()> {
     let fixtures = fixture::all(&arguments.folder)?;
     let file = Language::build(&arguments.folder, PROFILE)?;
-    let bench = Bench::start(&file).await?;
-    let tested = test::each(&bench, &fixtures, &Mode::default()).await;
-    // Also where fixtures fail: what real events become may tell why.
-    replay::run(&arguments.replay, &bench).await?;
-    tested
+    let (bench, mode) = (Bench::start(&file).await?, Mode::default());
+    // Real events also where fixtures fail: what those become may tell why.
+    match told {
+        None => {
+            let tested = test::each(&bench, &fixtures, &mode).await;
+            replay::run(&arguments.replay, &bench, |Replayed { id, event_type, line }| {
+                // A stranger's text: nothing of it may steer the terminal.
+                outln!("event   {id}  {}  {line}", event_type.escape_debug());
+            })
+            .await?;
+            tested
+        }
+        Some(told) => {
+            told.component = Some(file);
+            let tested = test::as_json(&bench, &fixtures, &mode, &mut told.fixtures).await;
+            let tell = |Replayed { id, event_type, line }| {
+                told.events.push(json!({ "id": id, "type": event_type, "summary": line }));
+            };
+            replay::run(&arguments.replay, &bench, tell).await?;
+            tested
+        }
+    }
 }
 
 /// The files of a folder that somebody may have written, and when.

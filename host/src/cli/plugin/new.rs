@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::{
     kind::{Kind, Template},
@@ -26,6 +27,9 @@ pub(in crate::cli) struct Arguments {
     /// The folder of the SDK's sources, where it is not to come from the registry.
     #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -36,11 +40,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         io::ErrorKind::AlreadyExists => anyhow::anyhow!("{name} is there already: choose another name, or remove it"),
         _ => anyhow::Error::from(error).context(format!("cannot make the folder {name}")),
     })?;
+    let mut made = Vec::new();
     for (file, text) in own.files.into_iter().chain(shared(name, own.test, arguments.kind.template())) {
-        write(&folder.join(file), &text)?;
+        write(&folder.join(&file), &text)?;
+        made.push(file);
     }
-    let test = own.test;
-    println!("made {name}; what comes next:\n  cd {name}\n  {test}\n  sluicebox plugin build\n  sluicebox plugin test");
+    let next = [&format!("cd {name}"), own.test, "sluicebox plugin build", "sluicebox plugin test"];
+    if arguments.json {
+        outln!("{:#}", json!({ "folder": name, "files": made, "next": next }));
+    } else {
+        outln!("made {name}; what comes next:\n  {}", next.join("\n  "));
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -35,8 +35,12 @@ pub(super) struct Replay {
 impl Replay {
     /// Finds what is wrong before anything is built.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        ensure!(!self.hub.json, "`plugin dev` prints no JSON; `plugin run --json` does");
         self.config.as_deref().map_or(Ok(()), |config| settings(config).map(drop)).context("--config")
+    }
+
+    /// Whether all is told as JSON.
+    pub(super) fn as_json(&self) -> bool {
+        self.hub.json
     }
 
     async fn settings(&self, client: &Client) -> anyhow::Result<Map<String, Value>> {
@@ -51,8 +55,15 @@ impl Replay {
     }
 }
 
-/// Prints a line for each, the oldest first. Nothing of it reaches the host: grants are not there, and what is drawn at random differs.
-pub(super) async fn run(replay: &Replay, bench: &Bench) -> anyhow::Result<()> {
+/// What became of an event.
+pub(super) struct Replayed {
+    pub(super) id: String,
+    pub(super) event_type: String,
+    pub(super) line: String,
+}
+
+/// Tells what becomes of each, the oldest first. Nothing of it reaches the host: grants are not there, and what is drawn at random differs.
+pub(super) async fn run(replay: &Replay, bench: &Bench, mut tell: impl FnMut(Replayed)) -> anyhow::Result<()> {
     let Some(count) = replay.events else { return Ok(()) };
     let client = Client::new(&replay.hub)?;
     let config = replay.settings(&client).await?;
@@ -63,8 +74,7 @@ pub(super) async fn run(replay: &Replay, bench: &Bench) -> anyhow::Result<()> {
         let mut given = fixture::of_event(event);
         given.config.clone_from(&config);
         let trial = bench.run(&given).await.with_context(|| format!("event {id}"))?;
-        // A stranger's text: nothing of it may steer the terminal.
-        println!("event   {id}  {}  {}", event_type.escape_debug(), told::line(&trial, None));
+        tell(Replayed { id, event_type, line: told::line(&trial, None) });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     fixture::{self, Fixture},
@@ -53,21 +53,39 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 ///
 /// One of them failed.
 pub(super) async fn each(bench: &Bench, fixtures: &[Fixture], mode: &Mode) -> anyhow::Result<()> {
+    if mode.json {
+        let mut told = Vec::new();
+        let tested = as_json(bench, fixtures, mode, &mut told).await;
+        outln!("{}", serde_json::to_string_pretty(&told)?);
+        return tested;
+    }
     let width = fixtures.iter().map(|fixture| fixture.name.chars().count()).max().unwrap_or(0);
-    let (mut failed, mut told) = (0, Vec::new());
+    let tell = |fixture: &Fixture, verdict: Verdict| {
+        outln!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
+        out!("{}", verdict.told);
+    };
+    judged(bench, fixtures, mode, tell).await
+}
+
+/// The same, with an object for each.
+///
+/// # Errors
+///
+/// One of them failed; all are told.
+pub(super) async fn as_json(bench: &Bench, fixtures: &[Fixture], mode: &Mode, told: &mut Vec<Value>) -> anyhow::Result<()> {
+    let tell = |fixture: &Fixture, Verdict { word, line, told: differences }: Verdict| {
+        let verdict = word.to_lowercase();
+        told.push(json!({ "fixture": fixture.name, "verdict": verdict, "summary": line, "differences": differences }));
+    };
+    judged(bench, fixtures, mode, tell).await
+}
+
+async fn judged(bench: &Bench, fixtures: &[Fixture], mode: &Mode, mut tell: impl FnMut(&Fixture, Verdict)) -> anyhow::Result<()> {
+    let mut failed = 0;
     for fixture in fixtures {
         let verdict = one(bench, fixture, mode).await.with_context(|| format!("fixture {}", fixture.name))?;
         failed += usize::from(verdict.word == "FAIL");
-        if mode.json {
-            let (word, line) = (verdict.word.to_lowercase(), verdict.line);
-            told.push(json!({ "fixture": fixture.name, "verdict": word, "summary": line, "differences": verdict.told }));
-        } else {
-            println!("{:<7} {:<width$}  {}", verdict.word, fixture.name, verdict.line);
-            print!("{}", verdict.told);
-        }
-    }
-    if mode.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        tell(fixture, verdict);
     }
     ensure!(failed == 0, "{failed} of {} fixtures failed", fixtures.len());
     Ok(())
