@@ -6,20 +6,18 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Bound, breakers::Entry};
-use crate::{event::Name, observe::Known};
-
-/// Plugins with time series of their own.
-const PLUGINS_MAX: usize = 1_000;
+use super::{Bound, breakers::Entry, metrics::Places};
+use crate::event::Name;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
+    workspace: String,
     plugin: String,
 }
 
 /// What operators see of breakers.
 pub(super) struct Metrics {
-    known: Known<Name>,
+    known: Places,
     tripped: Family<Labels, Gauge>,
     trips: Family<Labels, Counter>,
     bypassed: Family<Labels, Counter>,
@@ -27,12 +25,8 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            known: Known::new(PLUGINS_MAX),
-            tripped: Family::default(),
-            trips: Family::default(),
-            bypassed: Family::default(),
-        };
+        let metrics =
+            Self { known: Places::new(), tripped: Family::default(), trips: Family::default(), bypassed: Family::default() };
         registry.register("sluicebox_plugin_tripped", "Versions of a plugin in use that are tripped", metrics.tripped.clone());
         registry.register("sluicebox_plugin_trips", "How often a plugin was found to fail too often", metrics.trips.clone());
         let bypassed = "Events and batches that went on without a plugin that was tripped";
@@ -42,16 +36,16 @@ impl Metrics {
 
     /// Tells of a version that has tripped, or is well again.
     pub(super) fn changed(&self, bound: &Bound, entry: &mut Entry, was_tripped: bool) {
-        let (plugin, digest) = (&bound.name, bound.digest);
+        let Bound { workspace, name: plugin, digest, .. } = bound;
         match (was_tripped, entry.breaker.is_tripped()) {
             (false, true) => {
-                tracing::warn!(%plugin, %digest, on_fault = ?bound.on_fault, "a plugin fails too often: it is tripped");
-                self.trips.get_or_create(&self.labels(plugin)).inc();
-                self.tripped(plugin, 1);
+                tracing::warn!(%workspace, %plugin, %digest, on_fault = ?bound.on_fault, "a plugin fails too often: it is tripped");
+                self.trips.get_or_create(&self.labels(workspace, plugin)).inc();
+                self.tripped(workspace, plugin, 1);
             }
             (true, false) => {
-                tracing::info!(%plugin, %digest, "a plugin that was tripped is well again");
-                self.tripped(plugin, if entry.retired { 0 } else { -1 });
+                tracing::info!(%workspace, %plugin, %digest, "a plugin that was tripped is well again");
+                self.tripped(workspace, plugin, if entry.retired { 0 } else { -1 });
                 entry.retired = false;
             }
             _ => {}
@@ -59,23 +53,24 @@ impl Metrics {
     }
 
     /// A version is no longer known.
-    pub(super) fn forgotten(&self, plugin: &Name, entry: &Entry) {
+    pub(super) fn forgotten(&self, workspace: &Name, plugin: &Name, entry: &Entry) {
         if entry.breaker.is_tripped() && !entry.retired {
-            self.tripped(plugin, -1);
+            self.tripped(workspace, plugin, -1);
         }
     }
 
     /// So many more versions in use are tripped.
-    pub(super) fn tripped(&self, plugin: &Name, by: i64) {
-        self.tripped.get_or_create(&self.labels(plugin)).inc_by(by);
+    pub(super) fn tripped(&self, workspace: &Name, plugin: &Name, by: i64) {
+        self.tripped.get_or_create(&self.labels(workspace, plugin)).inc_by(by);
     }
 
     /// Work goes on without the plugin.
-    pub(super) fn bypassed(&self, plugin: &Name) {
-        self.bypassed.get_or_create(&self.labels(plugin)).inc();
+    pub(super) fn bypassed(&self, bound: &Bound) {
+        self.bypassed.get_or_create(&self.labels(&bound.workspace, &bound.name)).inc();
     }
 
-    fn labels(&self, plugin: &Name) -> Labels {
-        Labels { plugin: if self.known.has(plugin) { plugin.to_string() } else { Known::OTHERS.to_owned() } }
+    fn labels(&self, workspace: &Name, plugin: &Name) -> Labels {
+        let (workspace, plugin) = self.known.labels(workspace, plugin);
+        Labels { workspace, plugin }
     }
 }

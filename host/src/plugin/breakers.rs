@@ -221,7 +221,7 @@ impl Breakers {
             let retired = !is_used(workspace, plugin, digest);
             if retired != entry.retired {
                 entry.retired = retired;
-                self.metrics.tripped(plugin, if retired { -1 } else { 1 });
+                self.metrics.tripped(workspace, plugin, if retired { -1 } else { 1 });
             }
         }
     }
@@ -235,14 +235,14 @@ impl Breakers {
     /// Closes the breaker of a version by hand: it begins anew.
     pub fn reset(&self, workspace: &Name, bound: &Bound) {
         if let Some(entry) = self.lock().remove(&version(workspace, bound)) {
-            self.metrics.forgotten(&bound.name, &entry);
+            self.metrics.forgotten(workspace, &bound.name, &entry);
             tracing::info!(plugin = %bound.name, digest = %bound.digest, "the breaker of a plugin was closed by hand");
         }
     }
 
     fn bypass(&self, bound: &Bound) -> Stage {
         tracing::info!(plugin = %bound.name, digest = %bound.digest, "an event goes on without a plugin that is tripped");
-        self.metrics.bypassed(&bound.name);
+        self.metrics.bypassed(bound);
         Stage {
             plugin: bound.name.clone(),
             digest: bound.digest,
@@ -277,7 +277,7 @@ impl Breakers {
             if let Some(any) = versions.keys().next().filter(|_| versions.len() >= VERSIONS_MAX).cloned()
                 && let Some(entry) = versions.remove(&any)
             {
-                self.metrics.forgotten(&any.1, &entry);
+                self.metrics.forgotten(&any.0, &any.1, &entry);
             }
         }
         versions.entry(version).or_default()

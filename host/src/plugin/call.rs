@@ -120,7 +120,7 @@ impl<'a> Session<'a> {
         let fuel_left = store.get_fuel().unwrap_or(0);
         // The instance's memory is given back here, within the call's time.
         let mut state = store.into_data();
-        self.metrics.state_refused(&bound.name, &state.remembered.refused);
+        self.metrics.state_refused(bound, &state.remembered.refused);
         self.view = std::mem::take(&mut state.remembered).into_view();
         let ran = Ran { plugin: &bound.name, limits: &bound.limits, fuel, last_error: state.log.last_error.as_deref() };
         let answer = match answer {
@@ -160,8 +160,8 @@ impl<'a> Session<'a> {
             Ok(done) => (done.result, done.result, done.messages),
             Err(cause) => (cause.label, cause.failure.code.as_str(), 0),
         };
-        self.metrics.called(&bound.name, export, label, elapsed);
-        used.reached.iter().for_each(|limit| self.metrics.reached(&bound.name, limit));
+        self.metrics.called(bound, export, label, elapsed);
+        used.reached.iter().for_each(|limit| self.metrics.reached(bound, limit));
         self.log_lines_left = self.log_lines_left.saturating_sub(used.logs.len());
         self.stages.push(Stage {
             plugin: bound.name.clone(),

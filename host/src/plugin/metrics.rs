@@ -12,10 +12,12 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::Bound;
 use crate::{event::Name, observe::Known};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
+    workspace: String,
     plugin: String,
     export: &'static str,
     result: &'static str,
@@ -23,12 +25,14 @@ struct CallLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LimitLabels {
+    workspace: String,
     plugin: String,
     limit: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabels {
+    workspace: String,
     plugin: String,
     /// `too-large`, `quota` or `denied`.
     reason: &'static str,
@@ -36,6 +40,7 @@ struct RefusedLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ExportLabels {
+    workspace: String,
     plugin: String,
     export: &'static str,
 }
@@ -43,9 +48,26 @@ struct ExportLabels {
 /// Plugins with time series of their own.
 const PLUGINS_MAX: usize = 1_000;
 
+/// Which plugins have them.
+pub(super) struct Places(Known<(Name, Name)>);
+
+impl Places {
+    pub(super) fn new() -> Self {
+        Self(Known::new(PLUGINS_MAX))
+    }
+
+    /// The labels `workspace` and `plugin`.
+    pub(super) fn labels(&self, workspace: &Name, plugin: &Name) -> (String, String) {
+        match self.0.has(&(workspace.clone(), plugin.clone())) {
+            true => (workspace.to_string(), plugin.to_string()),
+            false => (Known::OTHERS.to_owned(), Known::OTHERS.to_owned()),
+        }
+    }
+}
+
 /// The part's metrics.
 pub(super) struct Metrics {
-    known: Known<Name>,
+    known: Places,
     calls: Family<CallLabels, Counter>,
     seconds: Family<ExportLabels, Histogram, fn() -> Histogram>,
     limit_hits: Family<LimitLabels, Counter>,
@@ -60,7 +82,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            known: Known::new(PLUGINS_MAX),
+            known: Places::new(),
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             limit_hits: Family::default(),
@@ -86,29 +108,32 @@ impl Metrics {
     }
 
     /// A call of `export` ended as `result`, which is `limit-...` where a limit ended it.
-    pub(super) fn called(&self, plugin: &Name, export: &'static str, result: &'static str, elapsed: Duration) {
+    pub(super) fn called(&self, bound: &Bound, export: &'static str, result: &'static str, elapsed: Duration) {
         if let Some(limit) = result.strip_prefix("limit-") {
-            self.reached(plugin, limit);
+            self.reached(bound, limit);
         }
-        let plugin = self.label(plugin);
-        self.calls.get_or_create(&CallLabels { plugin: plugin.clone(), export, result }).inc();
-        self.seconds.get_or_create(&ExportLabels { plugin, export }).observe(elapsed.as_secs_f64());
+        let (workspace, plugin) = self.labels(bound);
+        let labels = CallLabels { workspace: workspace.clone(), plugin: plugin.clone(), export, result };
+        self.calls.get_or_create(&labels).inc();
+        self.seconds.get_or_create(&ExportLabels { workspace, plugin, export }).observe(elapsed.as_secs_f64());
     }
 
     /// A call was refused operations on its state.
-    pub(super) fn state_refused(&self, plugin: &Name, reasons: &[&'static str]) {
+    pub(super) fn state_refused(&self, bound: &Bound, reasons: &[&'static str]) {
         for reason in reasons {
-            self.state_refusals.get_or_create(&RefusedLabels { plugin: self.label(plugin), reason }).inc();
+            let (workspace, plugin) = self.labels(bound);
+            self.state_refusals.get_or_create(&RefusedLabels { workspace, plugin, reason }).inc();
         }
     }
 
     /// A call reached a limit.
-    pub(super) fn reached(&self, plugin: &Name, limit: &'static str) {
-        self.limit_hits.get_or_create(&LimitLabels { plugin: self.label(plugin), limit }).inc();
+    pub(super) fn reached(&self, bound: &Bound, limit: &'static str) {
+        let (workspace, plugin) = self.labels(bound);
+        self.limit_hits.get_or_create(&LimitLabels { workspace, plugin, limit }).inc();
     }
 
-    fn label(&self, plugin: &Name) -> String {
-        if self.known.has(plugin) { plugin.to_string() } else { Known::OTHERS.to_owned() }
+    fn labels(&self, bound: &Bound) -> (String, String) {
+        self.known.labels(&bound.workspace, &bound.name)
     }
 
     /// A component is given to the compiler.

@@ -123,6 +123,8 @@ pub struct Plugins {
 
 /// A component with its name, settings and limits: ready to be called.
 pub struct Bound {
+    /// Whose it is.
+    pub workspace: Name,
     /// The name in the hub file.
     pub name: Name,
     /// The bytes.
@@ -251,6 +253,7 @@ impl Plugins {
         let on_fault = spec.on_fault()?;
         let custom = spec.grants.metrics.then(|| self.custom.of(workspace, &name));
         let mut bound = Bound {
+            workspace: workspace.clone(),
             name,
             digest,
             exports: loaded.exports,
@@ -293,6 +296,7 @@ impl Plugins {
             return Err(Invalid::at("/digest", message));
         }
         Ok(Arc::new(Bound {
+            workspace: other.workspace.clone(),
             name: other.name.clone(),
             digest: *digest,
             exports: loaded.exports,

@@ -28,7 +28,10 @@ async fn what_a_filter_keeps_goes_on_untouched() {
     assert!(stage.fuel > 0 && stage.fuel < 10_000, "{}", stage.fuel);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &world.registry).expect("encodes");
-    assert!(text.contains(r#"sluicebox_plugin_calls_total{plugin="guest",export="filter",result="keep"} 1"#), "{text}");
+    assert!(
+        text.contains(r#"sluicebox_plugin_calls_total{workspace="default",plugin="guest",export="filter",result="keep"} 1"#),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -134,7 +134,9 @@ async fn a_version_that_is_no_longer_used_is_not_shown_as_tripped() {
     let shown = || {
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &world.registry).expect("text");
-        page.lines().find_map(|line| line.strip_prefix("sluicebox_plugin_tripped{plugin=\"guest\"} ").map(str::to_owned))
+        page.lines().find_map(|line| {
+            line.strip_prefix("sluicebox_plugin_tripped{workspace=\"default\",plugin=\"guest\"} ").map(str::to_owned)
+        })
     };
     assert_eq!(shown().as_deref(), Some("1"));
     world.plugins.breakers().retire(|_, _, _| false);
