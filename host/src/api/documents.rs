@@ -46,6 +46,7 @@ pub(super) const REFUSALS: &[&str] = &[
     "invalid-document",
     "limit-reached",
     "not-compiled",
+    "quota-reached",
     "storage-unavailable",
     "unknown-name",
     "unknown-version",

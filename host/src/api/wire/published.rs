@@ -82,6 +82,7 @@ pub(in crate::api) enum PublishedOrRefused {
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::api) struct PublishedEvent {
     id: EventId,
-    /// Whether this is the id of one that came before.
+    /// `true`: this is the id of one that came before.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     duplicate: Option<bool>,
 }
