@@ -20,9 +20,9 @@ pub(crate) fn check(method: &Method, path: &str, status: u16, kind: &str, json: 
     let status_text = status.to_string();
     let responses = operation["responses"].as_object().expect("responses");
     let described = if responses.contains_key(&status_text) { status_text.as_str() } else { "default" };
-    let kind = kind.split(';').next().unwrap_or_default();
+    let kind = essence(kind);
     let content = responses[described]["content"].as_object();
-    let Some(media) = content.and_then(|content| content.get(kind)) else {
+    let Some((_, media)) = content.into_iter().flatten().find(|(other, _)| essence(other) == kind) else {
         assert!(content.is_none() && json.is_null(), "{method} {path}: no answer {status} of `{kind}` is described: {json}");
         return;
     };
@@ -41,6 +41,11 @@ fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Valu
     let fitting = paths.iter().filter(|(template, _)| fits(template, path));
     let (template, item) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
     Some((template, item.get(method.as_str().to_ascii_lowercase())?))
+}
+
+/// A content type without its parameters.
+fn essence(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default()
 }
 
 fn fits(template: &str, path: &str) -> bool {
