@@ -9,7 +9,7 @@ use sluicebox_tests::Host;
 use tempfile::TempDir;
 
 /// How long it may call.
-const SECONDS: &str = "120";
+const SECONDS: &str = "300";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn api_by_schemathesis_answers_as_it_is_described() {

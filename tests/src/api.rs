@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::eventually;
+use crate::{described, eventually};
 
 /// A host's address, and its admin key.
 #[derive(Clone, Debug)]
@@ -165,8 +165,15 @@ impl Api {
     }
 }
 
+/// An answer, which has to be as it is described.
 async fn answer(request: RequestBuilder) -> Answer {
-    let answer = request.send().await.expect("an answer");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let answer = client.execute(request).await.expect("an answer");
     let status = answer.status().as_u16();
-    Answer { status, json: answer.json().await.unwrap_or_default() }
+    let kind = answer.headers().get("content-type").map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
+    let json = answer.json().await.unwrap_or_default();
+    described::check(&method, &path, status, &kind.unwrap_or_default(), &json);
+    Answer { status, json }
 }

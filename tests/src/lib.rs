@@ -6,6 +6,7 @@
 mod api;
 pub mod canary;
 pub mod collector;
+mod described;
 mod detour;
 pub mod figures;
 pub mod fuzz;

@@ -53,6 +53,7 @@ struct ApplyQuery {
 /// What was done, or would be.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ApplyAnswer")]
 enum Answer {
     Applied(Applied),
     Plan(PlanTold),

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::{
     Parts,
@@ -17,7 +16,7 @@ use super::{
     query::{Moment, bad_query, page_size},
     retry::rule_is_there,
     store_problem,
-    wire::{self, KindName, RetryAll, TakenUp, Through},
+    wire::{self, KindName, LetterCount, LetterTold, PageTold, RetryAll, TakenUp, TakenUpOrCounted, Through},
 };
 use crate::{
     event::{Name, Timestamp},
@@ -92,14 +91,14 @@ async fn list(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<DeadQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PageTold<LetterTold>>, Problem> {
     let limit = page_size(query.limit)?;
     let beyond = query.after.as_deref().map(|text| {
         wire::place_of(text).ok_or_else(|| bad_query("after: no cursor of this listing; give `next` of the page before"))
     });
     let slice = DeadSlice { oldest_first: false, beyond: beyond.transpose()?, limit, attempts_max: ATTEMPTS_SHOWN };
     let page = parts.journal.dead_letters(query.filter(workspace)?, slice).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(wire::dead_letters(&page)))
+    Ok(Json(PageTold::of_letters(&page)))
 }
 
 async fn retry(
@@ -107,17 +106,14 @@ async fn retry(
     Workspace(workspace): Workspace,
     Checked(query): Checked<DeadQuery>,
     Wishes(wishes): Wishes<RetryAll>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<TakenUpOrCounted<LetterCount>>, Problem> {
     if query.after.is_some() || query.limit.is_some() {
         return Err(bad_query("after, limit: all that the query finds is taken up; `next` in the body goes on after an answer"));
     }
     let mut filter = query.filter(workspace)?;
     if wishes.dry_run {
         let counts = parts.journal.count_dead_letters(filter).await.map_err(|error| store_problem(&error))?;
-        let total: u64 = counts.iter().map(|count| count.count).sum();
-        return Ok(Json(
-            json!({ "dry_run": true, "total": total, "counts": counts.iter().map(wire::dead_count).collect::<Value>() }),
-        ));
+        return Ok(Json(TakenUpOrCounted::letters(&counts)));
     }
     let begun = match &wishes.next {
         Some(text) => Progress::read(text).ok_or_else(|| bad_query("next: not what an answer gave"))?,
@@ -125,7 +121,7 @@ async fn retry(
     };
     filter.narrow.until = Some(filter.narrow.until.map_or(begun.until, |until| until.min(begun.until)));
     let taken_up = take_up(&parts, &filter, &wishes, begun).await?;
-    Ok(Json(json!(taken_up)))
+    Ok(Json(TakenUpOrCounted::TakenUp(taken_up)))
 }
 
 /// How far a series of calls has come.

@@ -13,7 +13,7 @@ use super::{
     paths::ById,
     query::{Cursor, Moment, bad_query, page_size},
     store_problem,
-    wire::{self, InState, StateName},
+    wire::{BatchTold, DeliveryTold, InState, PageTold, RunTold, StateName, WholeDelivery},
 };
 use crate::{
     event::{MessageId, Name, Timestamp},
@@ -91,36 +91,36 @@ async fn runs(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<WorkQuery<RunState>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PageTold<RunTold>>, Problem> {
     let page = parts.journal.runs(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(wire::page(&page, wire::run)))
+    Ok(Json(PageTold::of(&page, RunTold::of)))
 }
 
 async fn batches(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<WorkQuery<BatchState>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PageTold<BatchTold>>, Problem> {
     let page = parts.journal.batches(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(wire::page(&page, wire::batch)))
+    Ok(Json(PageTold::of(&page, BatchTold::of)))
 }
 
 async fn deliveries(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<WorkQuery<DeliveryState>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PageTold<DeliveryTold>>, Problem> {
     let page = parts.journal.deliveries(query.filter(workspace)?).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(wire::page(&page, wire::delivery)))
+    Ok(Json(PageTold::of(&page, DeliveryTold::of)))
 }
 
 async fn delivery(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ById { id }): Path<ById<MessageId>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<WholeDelivery>, Problem> {
     let found = parts.journal.delivery(workspace, id).await.map_err(|error| store_problem(&error))?;
     let (sent, record, attempts) =
         found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-delivery", format!("there is no delivery {id}")))?;
-    Ok(Json(wire::whole_delivery(&sent, &record, &attempts)))
+    Ok(Json(WholeDelivery::of(&sent, &record, &attempts)))
 }

@@ -2,14 +2,14 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::{
     Parts,
     access::Workspace,
     openapi::{Json, Path, Routes, post},
     paths::ByName,
-    store_problem, wire,
+    store_problem,
+    wire::{DestinationEnabled, LaneTold},
 };
 use crate::{deliver::Paces, event::Name, hub::Scope, ingest::Problem, journal::Lane};
 
@@ -21,8 +21,8 @@ pub(super) fn routes() -> Routes {
 }
 
 /// What the running host knows of a destination, and no revision holds.
-pub(super) fn runtime(paces: &Paces, workspace: &Name, name: &Name) -> Option<Value> {
-    paces.status(&lane(workspace, name)).as_ref().map(wire::lane_status)
+pub(super) fn runtime(paces: &Paces, workspace: &Name, name: &Name) -> Option<LaneTold> {
+    paces.status(&lane(workspace, name)).as_ref().map(LaneTold::of)
 }
 
 /// Lets a destination go on that was disabled, whose breaker is open, or that asked to be left alone.
@@ -30,10 +30,10 @@ async fn enable(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<DestinationEnabled>, Problem> {
     let status = parts.paces.enable(&lane(&workspace, &name)).await.map_err(|error| store_problem(&error))?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("no destination is called `{name}`"));
-    Ok(Json(json!({ "runtime": wire::lane_status(&status.ok_or_else(unknown)?) })))
+    Ok(Json(DestinationEnabled { runtime: LaneTold::of(&status.ok_or_else(unknown)?) }))
 }
 
 fn lane(workspace: &Name, name: &Name) -> Lane {

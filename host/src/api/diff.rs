@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,7 +16,8 @@ use super::{
     parsed,
     paths::ByName,
     query::Cursor,
-    store_problem, wire,
+    store_problem,
+    wire::{DiffTold, DifferenceTold, FuelMedian, Outcome, OutcomeTold, PieceBody},
 };
 use crate::{
     dispatch,
@@ -78,7 +79,7 @@ async fn diff(
     Workspace(workspace): Workspace,
     Path(ByName { name: plugin }): Path<ByName>,
     Document(request): Document<DiffRequest>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<DiffTold>, Problem> {
     let pin = parsed("digest", &request.digest)?;
     let trial = parts.hub.trial(&workspace, &plugin, &pin, request.rule.as_ref()).await;
     let trial = trial.map_err(|error| hub_problem(&error))?;
@@ -121,7 +122,7 @@ struct Tally {
     same: usize,
     different: usize,
     /// Of those that differ, as many as are shown.
-    differences: Vec<Value>,
+    differences: Vec<DifferenceTold>,
     shown_bytes: usize,
     fuel_active: Vec<u64>,
     fuel_other: Vec<u64>,
@@ -132,7 +133,7 @@ impl Tally {
     fn add(&mut self, trial: &Trial, event: &Event, tried: &Tried) {
         self.fuel_active.push(trial.fuel(&tried.active));
         self.fuel_other.push(trial.fuel(&tried.other));
-        let (active, other) = (wire::outcome(event, &tried.active), wire::outcome(event, &tried.other));
+        let (active, other) = (Outcome::of(event, &tried.active), Outcome::of(event, &tried.other));
         if active == other {
             self.same += 1;
             return;
@@ -142,19 +143,17 @@ impl Tally {
             return;
         }
         let mut paths = Vec::new();
-        differing("", &active.shown, &other.shown, &mut paths);
+        differing("", &json!(active.shown), &json!(other.shown), &mut paths);
         if paths.is_empty() {
             // The same JSON in other bytes: they are what is signed and sent.
             paths.push("/messages".to_owned());
         }
         let [active, other] = [active, other].map(|outcome| without_long_bodies(outcome.shown));
-        let difference =
-            json!({ "event": event.id.to_string(), "rule": tried.rule, "paths": paths, "active": active, "other": other });
-        self.show(difference);
+        self.show(DifferenceTold { event: event.id, rule: tried.rule.clone(), paths, active, other });
     }
 
-    fn show(&mut self, difference: Value) {
-        let bytes = difference.to_string().len();
+    fn show(&mut self, difference: DifferenceTold) {
+        let bytes = json_bytes(&difference);
         if self.shown_bytes + bytes > SHOWN_BYTES_MAX {
             // No further one is tried: what is shown is the first of them.
             self.shown_bytes = SHOWN_BYTES_MAX;
@@ -164,33 +163,39 @@ impl Tally {
         self.differences.push(difference);
     }
 
-    fn told(self, trial: &Trial, events: usize) -> Value {
-        json!({
-            "active": trial.active.to_string(),
-            "other": trial.other.to_string(),
-            "rules": trial.rules().collect::<Vec<_>>(),
-            "events": events,
-            "compared": self.same + self.different,
-            "same": self.same,
-            "different": self.different,
-            "not_shown": self.different - self.differences.len(),
-            "out_of_time": self.out_of_time,
-            "fuel_median": { "active": median(self.fuel_active), "other": median(self.fuel_other) },
-            "differences": self.differences,
-        })
+    fn told(self, trial: &Trial, events: usize) -> DiffTold {
+        DiffTold {
+            active: trial.active,
+            other: trial.other,
+            rules: trial.rules().cloned().collect(),
+            events,
+            compared: self.same + self.different,
+            same: self.same,
+            different: self.different,
+            not_shown: self.different - self.differences.len(),
+            out_of_time: self.out_of_time,
+            fuel_median: FuelMedian { active: median(self.fuel_active), other: median(self.fuel_other) },
+            differences: self.differences,
+        }
     }
 }
 
 /// What came of a run, in which a long body is only told of.
-fn without_long_bodies(mut shown: Value) -> Value {
-    let messages = shown.get_mut("messages").and_then(Value::as_array_mut);
-    for message in messages.into_iter().flatten() {
-        let bytes = message["body"].to_string().len();
-        if bytes > BODY_BYTES_MAX {
-            message["body"] = json!({ "omitted_bytes": bytes });
+fn without_long_bodies(mut shown: OutcomeTold) -> OutcomeTold {
+    if let OutcomeTold::Messages { messages } = &mut shown {
+        for message in messages {
+            let omitted_bytes = json_bytes(&message.body);
+            if omitted_bytes > BODY_BYTES_MAX {
+                message.body = PieceBody::Omitted { omitted_bytes };
+            }
         }
     }
     shown
+}
+
+/// How long it is as JSON.
+fn json_bytes(told: &impl Serialize) -> usize {
+    serde_json::to_string(told).map_or(0, |text| text.len())
 }
 
 fn median(mut numbers: Vec<u64>) -> Option<u64> {
@@ -225,17 +230,31 @@ fn differing(at: &str, one: &Value, other: &Value, paths: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        event::Message,
+        plugin::{Ended, Piece, Report},
+    };
 
     #[test]
     fn so_much_is_shown_and_the_rest_is_counted() {
-        let body = |bytes: usize| json!({ "messages": [{ "body": { "text": "x".repeat(bytes) } }], "outcome": "messages" });
-        assert_eq!(without_long_bodies(body(100)), body(100));
-        let long = without_long_bodies(body(BODY_BYTES_MAX));
+        let event = Event::bare("t", "");
+        let outcome = |bytes: usize| {
+            let message = Message { body: Some("x".repeat(bytes).into()), ..Message::of(&event) };
+            let result = Ok(Ended::Messages(vec![Piece { message, batch_key: None }]));
+            Outcome::of(&event, &Report { stages: Vec::new(), state: Vec::new(), result }).shown
+        };
+        assert_eq!(without_long_bodies(outcome(100)), outcome(100));
+        let long = json!(without_long_bodies(outcome(BODY_BYTES_MAX)));
         assert!(long["messages"][0]["body"]["omitted_bytes"].as_u64() > Some(16 << 10), "{long}");
-        assert_eq!(without_long_bodies(json!({ "outcome": "dropped" })), json!({ "outcome": "dropped" }));
+        let dropped = || OutcomeTold::Dropped { reason: "x".repeat(BODY_BYTES_MAX) };
+        assert_eq!(without_long_bodies(dropped()), dropped());
 
+        let difference = || {
+            let (rule, paths) = ("all".parse().expect("a name"), Vec::new());
+            DifferenceTold { event: event.id, rule, paths, active: outcome(1 << 20), other: dropped() }
+        };
         let mut tally = Tally::default();
-        (0..5).for_each(|_| tally.show(body(1 << 20)));
+        (0..5).for_each(|_| tally.show(difference()));
         assert_eq!((tally.differences.len(), tally.shown_bytes), (3, SHOWN_BYTES_MAX));
     }
 

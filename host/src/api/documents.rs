@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aide::openapi::Operation;
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -10,21 +9,24 @@ use axum::{
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Parts,
     access::{Call, Workspace},
+    beside::Running,
     destinations,
     openapi::{
-        Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Json, Path, Routes, delete, describe_body, get,
-        post, put,
+        Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Json, Path, Route, Routes, delete, get, post, put,
     },
     paths::ByName,
     precondition::{If, Tagged},
     query::{NamedPage, NamedQuery},
     versions,
-    wire::{self, Applied, ComponentStored, Documents, SpecProblem, VersionTold},
+    wire::{
+        Applied, ComponentStored, Declared, Destinations, Documents, Listed, Plugins, Rules, Shown, Sources, SpecProblem,
+        VersionTold, capitalized,
+    },
 };
 use crate::{
     event::Name,
@@ -44,6 +46,7 @@ pub(super) const REFUSALS: &[&str] = &[
     "invalid-document",
     "limit-reached",
     "not-compiled",
+    "quota-reached",
     "storage-unavailable",
     "unknown-name",
     "unknown-version",
@@ -55,111 +58,88 @@ pub(super) fn routes() -> Routes {
         .named("storeComponent", "Store a component's bytes, for documents to name by digest")
         .body_bytes_max(COMPONENT_BYTES_MAX)
         .refuses(&["compiling", "component-refused", "not-compiled", "storage-unavailable"]);
-    Kind::ALL.into_iter().fold(Routes::tagged("Documents").add(components), of_kind)
+    let put_plugin = put("/v1/plugins/{name}", Scope::Plugins, put_plugin)
+        .told(
+            "Sent as application/wasm, the body is the component of a new version; else it is the document. The `breaker` that is shown of \
+             a plugin may be sent along, and is passed over.",
+        )
+        .answers::<Put>(200, "The document is in force, or the version is ready.")
+        .answers::<VersionTold>(
+            202,
+            "A version that is compiled, or becomes active, when it is its turn; `Location` says where to look.",
+        )
+        .body_bytes_max(COMPONENT_BYTES_MAX);
+    let put_destination = put_of::<Destinations>()
+        .told("The `public_keys` and the `runtime` that are shown of a destination may be sent along, and are passed over.");
+    let routes = Routes::tagged("Documents").add(components);
+    let routes = of_kind::<Sources>(routes, put_of::<Sources>());
+    let routes = of_kind::<Destinations>(routes, put_destination);
+    let routes = of_kind::<Plugins>(routes, put_plugin);
+    of_kind::<Rules>(routes, put_of::<Rules>())
 }
 
-/// The routes of one kind of documents.
-fn of_kind(routes: Routes, kind: Kind) -> Routes {
+/// The routes of one kind of documents; plugins are put in a way of their own.
+fn of_kind<K: Running>(routes: Routes, put: Route) -> Routes {
+    let kind = K::KIND;
     let (folder, one_path) = (format!("/v1/{kind}"), format!("/v1/{kind}/{{name}}"));
     let (plural, singular) = (capitalized(kind.as_str()), capitalized(kind.singular()));
     let changes = if kind == Kind::Plugin { Scope::Plugins } else { Scope::Rules };
-    let list = get(&folder, Scope::Read, async move |state, workspace, query| list(kind, state, workspace, query).await)
-        .named(&format!("list{plural}"), &format!("List {kind}"));
-    let one = get(&one_path, Scope::Read, async move |state, workspace, path| one(kind, state, workspace, path).await)
+    let list = get(&folder, Scope::Read, list::<K>).named(&format!("list{plural}"), &format!("List {kind}"));
+    let one = get(&one_path, Scope::Read, one::<K>)
         .named(&format!("get{singular}"), &format!("Get a {}", kind.singular()))
         .refuses(&["unknown-name"]);
-    let delete = delete(&one_path, changes, async move |state, workspace, path, only_if| {
-        remove(kind, state, workspace, path, only_if).await
-    })
-    .named(&format!("delete{singular}"), &format!("Delete a {}", kind.singular()))
-    .refuses(REFUSALS);
-    let routes = routes.add(list).add(one).add(delete);
-    let put = match kind {
-        Kind::Plugin => put(&one_path, changes, put_plugin)
-            .told("Sent as application/wasm, the body is the component of a new version; else it is the document.")
-            .answers::<VersionTold>(
-                202,
-                "A version that is compiled, or becomes active, when it is its turn; `Location` says where to look.",
-            )
-            .body_bytes_max(COMPONENT_BYTES_MAX),
-        Kind::Source | Kind::Destination | Kind::Rule => {
-            put(&one_path, changes, async move |state, workspace, path, only_if, document| {
-                put_one(kind, state, workspace, path, only_if, document).await
-            })
-            .body_bytes_max(DOCUMENT_BYTES_MAX)
-        }
-    };
-    routes.add(
-        put.named(&format!("put{singular}"), &format!("Create or replace a {}", kind.singular()))
-            .with(move |operation: &mut Operation| {
-                describe_body(operation, &format!("{singular}Document"), document_schema(kind))
-            })
-            .refuses(REFUSALS),
-    )
+    let delete = delete(&one_path, changes, remove::<K>)
+        .named(&format!("delete{singular}"), &format!("Delete a {}", kind.singular()))
+        .refuses(REFUSALS);
+    let put = put.named(&format!("put{singular}"), &format!("Create or replace a {}", kind.singular())).refuses(REFUSALS);
+    routes.add(list).add(one).add(delete).add(put)
 }
 
-fn capitalized(word: &str) -> String {
-    let (first, rest) = word.split_at(1);
-    first.to_ascii_uppercase() + rest
+fn put_of<K: Running>() -> Route {
+    put(&format!("/v1/{}/{{name}}", K::KIND), Scope::Rules, put_one::<K>).body_bytes_max(DOCUMENT_BYTES_MAX)
 }
 
-/// What a document of this kind has to be.
-fn document_schema(kind: Kind) -> Value {
-    json!({ "type": "object", "description": format!("A {}, as the hub file has it.", kind.singular()) })
-}
-
-async fn list(
-    kind: Kind,
+async fn list<K: Running>(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<NamedQuery>,
-) -> Result<Json<Documents>, Problem> {
-    let NamedPage { items, next } = query.page(parts.hub.list(&workspace, kind))?;
+) -> Result<Json<Documents<Declared<K>>>, Problem> {
+    let NamedPage { items, next } = query.page(parts.hub.list(&workspace, K::KIND))?;
     let items = items.into_iter().map(|(name, document)| {
-        let runtime = if kind == Kind::Destination { destinations::runtime(&parts.paces, &workspace, &name) } else { None };
-        wire::Listed { name, document, runtime }
+        let runtime = match K::KIND {
+            Kind::Destination => destinations::runtime(&parts.paces, &workspace, &name),
+            Kind::Source | Kind::Plugin | Kind::Rule => None,
+        };
+        Listed { name, document: Declared::of(document), runtime }
     });
     Ok(Json(Documents { items: items.collect(), next }))
 }
 
-async fn one(
-    kind: Kind,
+async fn one<K: Running>(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
-) -> Result<Tagged<Map<String, Value>>, Problem> {
+) -> Result<Tagged<Shown<K>>, Problem> {
+    let kind = K::KIND;
     // Before the document: where it changes between the two, its tag is one that no change is done by.
     let tag = parts.hub.tag(&workspace, kind, &name);
     let found = parts.hub.get(&workspace, kind, &name);
-    let mut document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
-    if let (Kind::Plugin, Some(breaker)) = (kind, parts.hub.breaker(&workspace, &name)) {
-        document["breaker"] = wire::health(&breaker);
-    }
-    let public_keys = if kind == Kind::Destination { parts.hub.public_keys(&workspace, &name) } else { Vec::new() };
-    if !public_keys.is_empty() {
-        document["public_keys"] = json!(public_keys);
-    }
-    if let (Kind::Destination, Some(runtime)) = (kind, destinations::runtime(&parts.paces, &workspace, &name)) {
-        document["runtime"] = runtime;
-    }
-    Ok(Tagged { tag, answer: Json(document.as_object().cloned().unwrap_or_default()) })
+    let document = found.ok_or_else(|| hub_problem(&HubError::NotFound { kind, name: name.clone() }))?;
+    let beside = K::beside(&parts, &workspace, &name);
+    Ok(Tagged { tag, answer: Json(Shown { document: Declared::of(document), beside }) })
 }
 
-async fn put_one(
-    kind: Kind,
+async fn put_one<K: Running>(
     State(parts): State<Parts>,
     call: Call,
     Path(ByName { name }): Path<ByName>,
     If(condition): If,
-    Document(mut document): Document<Map<String, Value>>,
+    Document(document): Document<Declared<K>>,
 ) -> Result<Tagged<Applied>, Problem> {
+    let mut fields = document.fields;
     // Shown by GET, and not the document's: what was shown may be put back.
-    match kind {
-        Kind::Plugin => drop(document.remove("breaker")),
-        Kind::Destination => ["public_keys", "runtime"].into_iter().for_each(|shown| drop(document.remove(shown))),
-        Kind::Source | Kind::Rule => {}
-    }
-    change(&parts, &call, &condition, (kind, name), Some(document.into())).await
+    K::BESIDE.iter().for_each(|shown| drop(fields.remove(*shown)));
+    change(&parts, &call, &condition, (K::KIND, name), Some(fields.into())).await
 }
 
 /// Changes one document, where the condition holds of it.
@@ -185,13 +165,22 @@ struct PutQuery {
     activate: bool,
 }
 
+/// What the putting of a plugin answers.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "PluginPut")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Put {
+    Document(Applied),
+    Version(VersionTold),
+}
+
 async fn put_plugin(
     State(parts): State<Parts>,
     call: Call,
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<PutQuery>,
     If(condition): If,
-    body: DocumentOrComponent,
+    body: DocumentOrComponent<Declared<Plugins>>,
 ) -> Result<Response, Problem> {
     match body {
         DocumentOrComponent::Component(_) if !condition.is_empty() => {
@@ -206,21 +195,18 @@ async fn put_plugin(
         }
         DocumentOrComponent::Document(document) => {
             let path = Path(ByName { name });
-            put_one(Kind::Plugin, State(parts), call, path, If(condition), Document(document))
-                .await
-                .map(IntoResponse::into_response)
+            put_one(State(parts), call, path, If(condition), Document(document)).await.map(IntoResponse::into_response)
         }
     }
 }
 
-async fn remove(
-    kind: Kind,
+async fn remove<K: Running>(
     State(parts): State<Parts>,
     call: Call,
     Path(ByName { name }): Path<ByName>,
     If(condition): If,
 ) -> Result<Tagged<Applied>, Problem> {
-    change(&parts, &call, &condition, (kind, name), None).await
+    change(&parts, &call, &condition, (K::KIND, name), None).await
 }
 
 async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {

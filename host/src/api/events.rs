@@ -7,7 +7,6 @@ use axum::{
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     Parts,
@@ -16,7 +15,7 @@ use super::{
     paths::{ById, ByRule},
     query::{Cursor, Moment, page_size},
     store_problem,
-    wire::{self, Publish, Published},
+    wire::{EventTold, PageTold, Publish, Published, SawTold, WholeEvent},
 };
 use crate::{
     event::{EventId, Name, Timestamp},
@@ -137,19 +136,19 @@ async fn list(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Checked(query): Checked<EventQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PageTold<EventTold>>, Problem> {
     let limit = page_size(query.limit)?;
     let page = parts.journal.events(query.filter(workspace, limit)).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(wire::page(&page, wire::event)))
+    Ok(Json(PageTold::of(&page, EventTold::of)))
 }
 
 async fn one(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ById { id }): Path<ById<EventId>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<WholeEvent>, Problem> {
     let (record, runs, deliveries) = find(&parts, &workspace, id).await?;
-    Ok(Json(wire::whole_event(&record, &runs, &deliveries)))
+    Ok(Json(WholeEvent::of(&record, &runs, &deliveries)))
 }
 
 /// An event with its runs and deliveries.
@@ -163,11 +162,11 @@ async fn saw(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByRule { id, rule }): Path<ByRule>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<SawTold>, Problem> {
     let found = parts.journal.saw(workspace, id, rule.clone()).await.map_err(|error| store_problem(&error))?;
     let saw = found.ok_or_else(|| {
         let text = format!("no run of rule `{rule}` on event {id} has failed last: only of those is kept what they saw");
         Problem::new(StatusCode::NOT_FOUND, "no-failed-run", text)
     })?;
-    Ok(Json(wire::saw(&saw)))
+    Ok(Json(SawTold::of(&saw)))
 }

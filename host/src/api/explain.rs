@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Parts,
@@ -15,12 +15,13 @@ use super::{
     events,
     openapi::{Document, Json, Routes, post},
     parsed,
+    wire::ExplanationTold,
 };
 use crate::{
     event::{Clock, Event, EventId, Header, Name},
     hub::{Kind, Scope},
     ingest::Problem,
-    route::{Condition, Explanation, explain},
+    route::{Pattern, explain},
 };
 
 pub(super) fn routes() -> Routes {
@@ -40,15 +41,27 @@ pub struct Explain {
     pub rule: Option<Name>,
     /// Instead: a pattern, as a rule has it.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Pattern>")]
     pub pattern: Option<Value>,
     /// The id of an event, or an event: `source`, `type`, `subject`, `headers`, and `data` (JSON) or `body` (a text).
+    #[schemars(with = "ExplainedEvent")]
     pub event: Value,
 }
 
+/// An event that is explained.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ExplainedEvent {
+    Stored(EventId),
+    Given(GivenEvent),
+}
+
 /// An event that nobody has sent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GivenEvent {
+    /// The source that it would come in by.
     source: Name,
     #[serde(default, rename = "type")]
     event_type: String,
@@ -66,11 +79,12 @@ async fn answer(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Document(request): Document<Explain>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ExplanationTold>, Problem> {
     let pattern = pattern(&parts, &workspace, &request)?;
     let event = match &request.event {
         Value::String(id) => Arc::clone(&events::find(&parts, &workspace, parsed("event", id)?).await?.0.event),
-        given => Arc::new(given_event(given, workspace, &parts.clock)?),
+        Value::Object(given) => Arc::new(given_event(given, workspace, &parts.clock)?),
+        _ => return Err(refused("event: neither the id of an event nor an event")),
     };
     // A body may be large, and other requests wait on this thread.
     let explained = tokio::task::spawn_blocking(move || explain(&pattern, &event)).await;
@@ -79,9 +93,7 @@ async fn answer(
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
     })?;
     let explanation = explained.map_err(|invalid| refused(&format!("match{}: {}", invalid.pointer, invalid.message)))?;
-    let mut told = told(&explanation);
-    told["rule"] = json!(request.rule);
-    Ok(Json(told))
+    Ok(Json(ExplanationTold::of(explanation, request.rule)))
 }
 
 fn pattern(parts: &Parts, workspace: &Name, request: &Explain) -> Result<Value, Problem> {
@@ -95,7 +107,7 @@ fn pattern(parts: &Parts, workspace: &Name, request: &Explain) -> Result<Value, 
     }
 }
 
-fn given_event(given: &Value, workspace: Name, clock: &Clock) -> Result<Event, Problem> {
+fn given_event(given: &Map<String, Value>, workspace: Name, clock: &Clock) -> Result<Event, Problem> {
     let GivenEvent { source, event_type, subject, headers, data, body } = typed(given)?;
     let body = match (data, body) {
         (Some(_), Some(_)) => return Err(refused("event: it has either `data`, which is JSON, or a `body`")),
@@ -123,46 +135,10 @@ fn given_event(given: &Value, workspace: Name, clock: &Clock) -> Result<Event, P
     })
 }
 
-fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| refused(&format!("event: {}: {}", error.path(), error.inner())))
+fn typed<T: DeserializeOwned>(members: &Map<String, Value>) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(members).map_err(|error| refused(&format!("event: {}: {}", error.path(), error.inner())))
 }
 
 fn refused(detail: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
-}
-
-fn told(explanation: &Explanation) -> Value {
-    json!({ "matches": explanation.matches, "conditions": conditions(&explanation.conditions) })
-}
-
-fn conditions(conditions: &[Condition]) -> Value {
-    conditions.iter().map(condition).collect()
-}
-
-fn condition(condition: &Condition) -> Value {
-    let mut told = Map::new();
-    told.insert("holds".into(), condition.holds().into());
-    match condition {
-        Condition::Field { field, wanted, seen, hint, .. } => {
-            told.insert("field".into(), json!(field));
-            told.insert("wanted".into(), wanted.clone());
-            told.insert("seen".into(), json!(seen.values));
-            if seen.more > 0 {
-                told.insert("seen_more".into(), seen.more.into());
-            }
-            if let Some(hint) = hint {
-                told.insert("hint".into(), json!(hint));
-            }
-        }
-        Condition::Or { within, branches, .. } => {
-            told.insert("within".into(), json!(within));
-            told.insert("or".into(), branches.iter().map(|branch| self::conditions(branch)).collect());
-        }
-        Condition::Together { within } => {
-            told.insert("together".into(), json!(within));
-            let hint = "each of the conditions holds, but no one element of an array meets all of them";
-            told.insert("hint".into(), json!(hint));
-        }
-    }
-    told.into()
 }

@@ -15,6 +15,7 @@ mod apart;
 mod apply;
 mod audit;
 mod backup;
+mod beside;
 mod confirm;
 mod dead;
 mod deliveries;
@@ -31,7 +32,6 @@ mod idempotency;
 mod keys;
 mod last_use;
 mod main_key;
-mod message;
 mod once;
 mod openapi;
 mod options;
@@ -61,8 +61,8 @@ pub use last_use::keep_last_use;
 pub use options::Options;
 pub use tail::Tails;
 pub use wire::{
-    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ChangeTold, ComponentStored, Documents,
-    DriftTold, DriftedTold, ExportTold, FieldTold, KeyChange, KeyShown, KeyState, KeyTold, KeysTold, Listed, MissingTold, Moment,
+    Activate, Applied, ApplyRequest, AuditOutcomeName, AuditPage, AuditTold, Canary, ChangeTold, ComponentStored, DriftTold,
+    DriftedTold, ExportTold, FailureTold, FieldTold, KeyChange, KeyShown, KeyState, KeyTold, KeysTold, MissingTold, Moment,
     NewKey, NewWorkspace, PlanTold, Rekeyed, Replay, ReplayAll, Retry, RetryAll, RevisionDiffTold, RevisionTold, RevisionsTold,
     RotateMainKey, SpecProblem, TakenUp, Through, VersionTold, VersionsTold, WorkspaceCounts, WorkspaceDeleted,
     WorkspaceDocument, WorkspaceTold, WorkspacesTold,

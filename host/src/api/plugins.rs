@@ -2,14 +2,13 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::{
     Parts,
     access::Workspace,
     openapi::{Json, Path, Routes, post},
     paths::ByName,
-    wire,
+    wire::{PluginBreakerTold, PluginEnabled},
 };
 use crate::{hub::Scope, ingest::Problem};
 
@@ -25,9 +24,9 @@ async fn enable(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<PluginEnabled>, Problem> {
     let closed = parts.hub.enable_plugin(&workspace, &name);
     let breaker =
         closed.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "unknown-name", format!("no plugin is called `{name}`")))?;
-    Ok(Json(json!({ "breaker": wire::health(&breaker) })))
+    Ok(Json(PluginEnabled { breaker: PluginBreakerTold::of(&breaker) }))
 }

@@ -7,19 +7,18 @@ use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::{
     Parts,
     access::Workspace,
-    message,
     openapi::{Checked, Document, Json, Path, Routes, get, post},
     paths::ByName,
-    store_problem, wire,
+    store_problem,
+    wire::{Acked, Extended, MessagesTold, Nacked},
 };
 use crate::{
-    deliver::{Nack, Poll, QueueError, Queues, Word},
-    event::{Duration, Failure},
+    deliver::{Nack, Poll, QueueError, Queues},
+    event::Duration,
     hub::Scope,
     ingest::Problem,
     journal::Lane,
@@ -73,14 +72,14 @@ async fn poll(
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
     Checked(PollQuery { max, wait, lease }): Checked<PollQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<MessagesTold>, Problem> {
     let given = parts
         .delivering
         .queues
         .poll(Lane { workspace, name }, Poll { max, wait, lease })
         .await
         .map_err(|error| problem(&error))?;
-    Ok(Json(json!({ "items": given.iter().map(message::given).collect::<Value>() })))
+    Ok(Json(MessagesTold::of(&given)))
 }
 
 async fn ack(
@@ -88,12 +87,12 @@ async fn ack(
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
     Document(AckRequest { receipts }): Document<AckRequest>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Acked>, Problem> {
     let (queues, lane) = (parts.delivering.queues, Lane { workspace, name });
     let words =
         to_its_end(queues, move |queues| async move { queues.ack(&lane, &receipts).await.map(|words| (receipts, words)) });
     let (receipts, words) = words.await?;
-    Ok(told("acked", &receipts, &words, |()| json!({})))
+    Ok(Json(Acked::of(receipts, &words)))
 }
 
 async fn nack(
@@ -101,7 +100,7 @@ async fn nack(
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
     Document(NackRequest { receipts, delay, reason }): Document<NackRequest>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Nacked>, Problem> {
     let (queues, lane, nack) = (parts.delivering.queues, Lane { workspace, name }, Nack { delay, reason });
     let words =
         to_its_end(
@@ -109,7 +108,7 @@ async fn nack(
             move |queues| async move { queues.nack(&lane, &receipts, &nack).await.map(|words| (receipts, words)) },
         );
     let (receipts, words) = words.await?;
-    Ok(told("nacked", &receipts, &words, |()| json!({})))
+    Ok(Json(Nacked::of(receipts, &words)))
 }
 
 async fn extend(
@@ -117,9 +116,9 @@ async fn extend(
     Workspace(workspace): Workspace,
     Path(ByName { name }): Path<ByName>,
     Document(ExtendRequest { receipts, lease }): Document<ExtendRequest>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Extended>, Problem> {
     let ends = parts.delivering.queues.extend(&Lane { workspace, name }, &receipts, lease).map_err(|error| problem(&error))?;
-    Ok(told("extended", &receipts, &ends, |until| json!({ "lease_until": wire::time(*until) })))
+    Ok(Json(Extended::of(receipts, &ends)))
 }
 
 /// Whoever asked may go away meanwhile: what is begun is done all the same.
@@ -132,19 +131,6 @@ where
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
     })?;
     done.map_err(|error| problem(&error))
-}
-
-/// Each receipt with what became of it, in order, and how many were taken.
-fn told<T>(done: &str, receipts: &[String], words: &[Word<T>], shown: impl Fn(&T) -> Value) -> Json<Value> {
-    let item = |(receipt, word): (&String, &Word<T>)| {
-        let mut item = word.as_ref().map_or_else(|_| json!({}), &shown);
-        item["receipt"] = receipt.as_str().into();
-        item["failure"] = word.as_ref().err().map(|failure: &Failure| wire::failure(failure)).into();
-        item
-    };
-    let taken = words.iter().filter(|word| word.is_ok()).count();
-    let items: Value = receipts.iter().zip(words).map(item).collect();
-    Json(json!({ done: taken, "items": items }))
 }
 
 fn problem(error: &QueueError) -> Problem {

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::Value;
 
 use super::{
     Parts,
@@ -10,7 +9,8 @@ use super::{
     events,
     openapi::{Json, Path, Routes, post},
     paths::ByRule,
-    store_problem, wire,
+    store_problem,
+    wire::RepeatedTold,
 };
 use crate::{
     dispatch::NotRepeated,
@@ -38,12 +38,12 @@ async fn repeat(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
     Path(ByRule { id, rule }): Path<ByRule>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<RepeatedTold>, Problem> {
     let (record, runs, _) = events::find(&parts, &workspace, id).await?;
     // Of several, through newer rules, the newest.
     let run = runs.iter().rfind(|run| run.rule == rule).ok_or_else(|| no_run(id, &rule))?;
     let repeated = parts.repeater.repeat(&record.event, run).await.map_err(|error| problem(&error))?;
-    Ok(Json(wire::repeated(&record.event, run, &repeated)))
+    Ok(Json(RepeatedTold::of(&record.event, run, &repeated)))
 }
 
 fn no_run(id: EventId, rule: &Name) -> Problem {

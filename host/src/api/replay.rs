@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::{
     Parts,
@@ -16,7 +15,7 @@ use super::{
     query::bad_query,
     retry::{rule_gone, rule_is_there},
     store_problem,
-    wire::{Replay, ReplayAll, TakenUp, Through},
+    wire::{EventCount, Replay, ReplayAll, TakenUp, TakenUpOrCounted, Through},
 };
 use crate::{
     event::{EventId, Name, Timestamp},
@@ -60,7 +59,7 @@ async fn all(
     Workspace(workspace): Workspace,
     Checked(query): Checked<EventQuery>,
     Wishes(wishes): Wishes<ReplayAll>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<TakenUpOrCounted<EventCount>>, Problem> {
     let ReplayAll { through, rule, destination, dry_run, next } = wishes;
     let wishes = Replay { through, rule, destination };
     check(&parts, &workspace, &wishes)?;
@@ -73,12 +72,7 @@ async fn all(
     let mut filter = query.filter(workspace, CHUNK_EVENTS);
     if dry_run {
         let counts = parts.journal.count_events(filter).await.map_err(|error| store_problem(&error))?;
-        let total: u64 = counts.iter().map(|(.., count)| count).sum();
-        let counts: Value = counts
-            .iter()
-            .map(|(source, event_type, count)| json!({ "source": source, "type": event_type, "count": count }))
-            .collect();
-        return Ok(Json(json!({ "dry_run": true, "total": total, "counts": counts })));
+        return Ok(Json(TakenUpOrCounted::events(counts)));
     }
     let (until, after) = match &next {
         Some(text) => progress(text).ok_or_else(|| bad_query("next: not what an answer gave"))?,
@@ -86,7 +80,7 @@ async fn all(
     };
     filter.until = Some(filter.until.map_or(until, |asked| asked.min(until)));
     filter.after = Some(after);
-    Ok(Json(json!(take_up(&parts, filter, &wishes, until).await?)))
+    Ok(Json(TakenUpOrCounted::TakenUp(take_up(&parts, filter, &wishes, until).await?)))
 }
 
 /// When the series of calls began, so that what came since is not its, and the last event that it took up.

@@ -13,6 +13,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -23,7 +24,7 @@ use super::{
     openapi::{Checked, Routes, get, header_parameters},
     parsed, store_problem,
     tail::{Place, Wanted},
-    wire,
+    wire::EventAsItCame,
 };
 use crate::{
     event::{EventId, Name},
@@ -116,5 +117,5 @@ fn beginning(place: Place) -> sse::Event {
 }
 
 fn message(record: &EventRecord) -> sse::Event {
-    sse::Event::default().id(record.event.id.to_string()).data(wire::event_as_it_came(record).to_string())
+    sse::Event::default().id(record.event.id.to_string()).data(json!(EventAsItCame::of(record)).to_string())
 }

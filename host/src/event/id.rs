@@ -50,6 +50,12 @@ macro_rules! written_as {
             }
         }
 
+        impl serde::Serialize for $id {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
         impl schemars::JsonSchema for $id {
             fn inline_schema() -> bool {
                 true

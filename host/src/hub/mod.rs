@@ -54,6 +54,7 @@ mod snapshot;
 mod spec;
 mod still;
 mod store;
+mod strict;
 mod tenancy;
 mod unlock;
 mod version;

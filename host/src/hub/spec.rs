@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     entry::{Key, Kind},
+    strict::Strict,
     wording::{Misfit, nearest, token},
 };
 use crate::{
@@ -48,7 +49,7 @@ impl Specs {
 }
 
 fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
-    serde_path_to_error::deserialize(document)
+    serde_path_to_error::deserialize(Strict(document))
         .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
 }
 

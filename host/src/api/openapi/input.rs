@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{StatusCode, header, request};
 use schemars::{JsonSchema, generate::Contract};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     super::Parts,
@@ -162,12 +162,12 @@ impl OperationInput for Component {
 const WASM: &str = "application/wasm";
 
 /// A document or, told by its content type, the bytes of a component.
-pub(in crate::api) enum DocumentOrComponent {
-    Document(Map<String, Value>),
+pub(in crate::api) enum DocumentOrComponent<T> {
+    Document(T),
     Component(Bytes),
 }
 
-impl FromRequest<Parts> for DocumentOrComponent {
+impl<T: DeserializeOwned> FromRequest<Parts> for DocumentOrComponent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, parts: &Parts) -> Result<Self, Problem> {
@@ -177,21 +177,12 @@ impl FromRequest<Parts> for DocumentOrComponent {
     }
 }
 
-impl OperationInput for DocumentOrComponent {
+impl<T: JsonSchema> OperationInput for DocumentOrComponent<T> {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
-        takes_json::<Map<String, Value>>(operation, true);
+        takes_json::<T>(operation, true);
         if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
             body.content.insert(WASM.to_owned(), media(object(json!({}))));
         }
-    }
-}
-
-/// Describes a body by a schema of its own, under this name.
-pub(in crate::api) fn describe_body(operation: &mut Operation, name: &str, schema: Value) {
-    schema::note_definitions(operation, [(name.to_owned(), schema)].into_iter().collect());
-    if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
-        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
-        body.content.insert("application/json".to_owned(), media(object(reference)));
     }
 }
 

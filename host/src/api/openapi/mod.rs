@@ -10,8 +10,7 @@ mod senders;
 
 pub(super) use answer::Json;
 pub(super) use input::{
-    Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Path, Wishes, describe_body, describe_contents,
-    header_parameters,
+    Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Path, Wishes, describe_contents, header_parameters,
 };
 pub(super) use route::{Access, Route, delete, get, patch, post, put};
 pub(super) use schema::{note_refusals, object as schema_object};

@@ -102,12 +102,19 @@ pub(super) fn define(definitions: &mut Map<String, Value>, name: String, mut sch
     if let Some(other) = definitions.get(&name) {
         let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
         let of_both: Vec<Value> = required(&schema).into_iter().filter(|member| required(other).contains(member)).collect();
+        debug_assert_eq!(but_for_required(other), but_for_required(&schema), "two schemas are called {name}");
         if let Some(members) = schema.as_object_mut().filter(|members| members.contains_key("required")) {
             members.insert("required".to_owned(), of_both.into());
         }
-        debug_assert_eq!(other["properties"], schema["properties"], "two schemas are called {name}");
     }
     definitions.insert(name, schema);
+}
+
+/// What has to be the same of two schemas of one name.
+fn but_for_required(schema: &Value) -> Value {
+    let mut rest = schema.clone();
+    rest.as_object_mut().and_then(|members| members.remove("required"));
+    rest
 }
 
 /// Notes that the operation answers problems of these kinds.
@@ -152,6 +159,14 @@ mod tests {
         define(&mut definitions, "A".to_owned(), json!({ "type": "object" }));
         define(&mut definitions, "A".to_owned(), schema(json!(["a"])));
         assert_eq!(definitions["A"]["required"], json!([]));
+    }
+
+    #[test]
+    #[should_panic(expected = "two schemas are called Retry")]
+    fn one_name_stands_for_one_schema() {
+        let mut definitions = Map::new();
+        define(&mut definitions, "Retry".to_owned(), json!({ "type": "object", "description": "When it is tried again." }));
+        define(&mut definitions, "Retry".to_owned(), json!({ "type": "object", "description": "What is tried again." }));
     }
 
     #[test]

@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    event::Timestamp,
-    journal::{AuditOutcome, AuditRecord},
-};
+use super::Moment;
+use crate::journal::{AuditOutcome, AuditRecord};
 
 /// A page of `GET /v1/audit`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -22,8 +20,8 @@ pub struct AuditPage {
 pub struct AuditTold {
     /// Its place in the log, which no other entry ever has.
     pub seq: u64,
-    /// When it was begun, as RFC 3339 has it.
-    pub at: String,
+    /// When it was begun.
+    pub at: Moment,
     /// Absent: it is the host's.
     pub workspace: Option<String>,
     /// The public id of the key that asked; `admin` is the one in `admin.key`.
@@ -94,7 +92,7 @@ impl AuditTold {
     pub fn of(AuditRecord { seq, entry }: &AuditRecord) -> Self {
         Self {
             seq: *seq,
-            at: rfc3339(entry.at),
+            at: entry.at.into(),
             workspace: entry.workspace.as_ref().map(ToString::to_string),
             key: entry.key.clone(),
             action: entry.action.clone(),
@@ -110,9 +108,4 @@ impl AuditTold {
             times: entry.times,
         }
     }
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
 }

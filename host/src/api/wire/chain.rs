@@ -1,116 +1,154 @@
-//! What plugins did: what a chain made of an event, what each call cost and saw, and how the breakers stand.
+//! What a chain of plugins made of an event.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{attributes, bytes, failure, headers, time};
+use super::{AttributesTold, BytesTold, FailureTold, HeadersTold, StageTold, attributes, headers};
 use crate::{
     dispatch::Repeated,
-    event::{Event, Stage},
-    hub::PluginHealth,
-    journal::{RunRecord, Saw, SawState},
-    plugin::{BreakerStatus, Ended, Piece, Report},
+    event::{Event, EventId, Name},
+    journal::RunRecord,
+    plugin::{Ended, Piece, Report},
 };
 
 /// What a chain made of an event, to be compared: as it is shown, and the bytes to be sent, which may differ where it shows the same.
 #[derive(PartialEq)]
 pub(in crate::api) struct Outcome {
-    pub(in crate::api) shown: Value,
+    pub(in crate::api) shown: OutcomeTold,
     bodies: Vec<Bytes>,
 }
 
-/// How a chain ended on this event.
-pub(in crate::api) fn outcome(event: &Event, report: &Report) -> Outcome {
-    let pieces = match &report.result {
-        Ok(Ended::Messages(pieces)) => pieces,
-        Ok(Ended::Dropped { reason }) => {
-            return Outcome { shown: json!({ "outcome": "dropped", "reason": reason }), bodies: Vec::new() };
-        }
-        Err(fault) => {
-            let shown = json!({ "outcome": "failed", "plugin": fault.plugin, "failure": failure(&fault.failure) });
-            return Outcome { shown, bodies: Vec::new() };
-        }
-    };
-    let body = |piece: &Piece| piece.message.body.clone().unwrap_or_else(|| event.body.clone());
-    let messages: Value = pieces.iter().map(|piece| message(piece, &body(piece))).collect();
-    Outcome { shown: json!({ "outcome": "messages", "messages": messages }), bodies: pieces.iter().map(body).collect() }
+/// How a chain ended.
+#[derive(Debug, JsonSchema, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[schemars(rename = "Outcome")]
+pub(in crate::api) enum OutcomeTold {
+    /// With what goes on.
+    Messages {
+        /// At least one.
+        messages: Vec<PieceTold>,
+    },
+    /// A plugin dropped the event.
+    Dropped {
+        /// As the plugin gave it.
+        reason: String,
+    },
+    /// A plugin failed.
+    Failed {
+        /// Which.
+        plugin: Name,
+        /// How.
+        failure: FailureTold,
+    },
 }
 
-fn message(Piece { message, batch_key }: &Piece, body: &Bytes) -> Value {
-    let body = serde_json::from_slice::<Value>(body).map_or_else(|_| bytes(body), |json| json!({ "json": json }));
-    json!({
-        "type": message.event_type,
-        "content_type": message.content_type,
-        "headers": headers(&message.headers),
-        "attributes": attributes(&message.attributes),
-        "route": message.route,
-        "batch_key": batch_key,
-        "body": body,
-    })
+/// A message that a chain left.
+#[derive(Debug, JsonSchema, PartialEq, Serialize)]
+pub(in crate::api) struct PieceTold {
+    /// The type that it goes out with.
+    #[serde(rename = "type")]
+    event_type: String,
+    /// The `content-type` that it goes out with.
+    content_type: Option<String>,
+    /// Headers that plugins set.
+    headers: HeadersTold,
+    /// Further facts.
+    attributes: AttributesTold,
+    /// The one destination of the rule that it goes to; `null`: all of them.
+    route: Option<Name>,
+    /// The key of the batch that it joins, where a plugin named one.
+    batch_key: Option<String>,
+    /// What is sent.
+    pub(in crate::api) body: PieceBody,
+}
+
+/// What a message says, to be looked at.
+#[derive(Debug, JsonSchema, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(in crate::api) enum PieceBody {
+    Json {
+        /// Where it is JSON.
+        json: Value,
+    },
+    Bytes(BytesTold),
+    Omitted {
+        /// It was too long to be shown: so many bytes of JSON.
+        omitted_bytes: usize,
+    },
+}
+
+impl Outcome {
+    /// How a chain ended on this event.
+    pub(in crate::api) fn of(event: &Event, report: &Report) -> Self {
+        let body = |piece: &Piece| piece.message.body.clone().unwrap_or_else(|| event.body.clone());
+        let (shown, bodies) = match &report.result {
+            Ok(Ended::Messages(pieces)) => {
+                let messages = pieces.iter().map(|piece| PieceTold::of(piece, &body(piece))).collect();
+                (OutcomeTold::Messages { messages }, pieces.iter().map(body).collect())
+            }
+            Ok(Ended::Dropped { reason }) => (OutcomeTold::Dropped { reason: reason.clone() }, Vec::new()),
+            Err(fault) => {
+                let (plugin, failure) = (fault.plugin.clone(), (&fault.failure).into());
+                (OutcomeTold::Failed { plugin, failure }, Vec::new())
+            }
+        };
+        Self { shown, bodies }
+    }
+}
+
+impl PieceTold {
+    fn of(Piece { message, batch_key }: &Piece, body: &Bytes) -> Self {
+        Self {
+            event_type: message.event_type.clone(),
+            content_type: message.content_type.clone(),
+            headers: headers(&message.headers),
+            attributes: attributes(&message.attributes),
+            route: message.route.clone(),
+            batch_key: batch_key.clone(),
+            body: serde_json::from_slice(body)
+                .map_or_else(|_| PieceBody::Bytes(BytesTold::of(body)), |json| PieceBody::Json { json }),
+        }
+    }
 }
 
 /// What came of a run once more: how it ended, as the versions of a plugin are compared by, and what its plugins did.
-pub(in crate::api) fn repeated(event: &Event, run: &RunRecord, repeated: &Repeated) -> Value {
-    let mut told = outcome(event, &repeated.report).shown;
-    told["event"] = event.id.to_string().into();
-    told["rule"] = run.rule.as_str().into();
-    told["revision"] = run.revision.into();
-    told["saw"] = repeated.saw.into();
-    told["cut"] = repeated.cut.into();
-    told["now_ms"] = repeated.now.0.into();
-    told["attempt"] = repeated.attempt.into();
-    told["stages"] = repeated.report.stages.iter().map(stage).collect();
-    told
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "RepeatedRun")]
+pub(in crate::api) struct RepeatedTold {
+    #[serde(flatten)]
+    outcome: OutcomeTold,
+    /// The event.
+    event: EventId,
+    /// The rule.
+    rule: Name,
+    /// The revision that it is of.
+    revision: u64,
+    /// Whether the plugins were told what those of the run were told that failed. Else they had the state as it is now.
+    saw: bool,
+    /// Whether more was told them than is kept.
+    cut: bool,
+    /// What they were told that the time is, in milliseconds since 1970.
+    now_ms: u64,
+    /// And which attempt it is.
+    attempt: u32,
+    /// What they did.
+    stages: Vec<StageTold>,
 }
 
-/// A call of a plugin, as runs on record tell theirs.
-fn stage(stage: &Stage) -> Value {
-    json!({
-        "plugin": stage.plugin,
-        "digest": stage.digest.to_string(),
-        "export": stage.export,
-        "result": stage.result,
-        "messages": stage.messages,
-        "fuel": stage.fuel,
-        "memory_bytes": stage.memory_bytes,
-        "elapsed_us": stage.elapsed_us,
-        "instantiate_us": stage.instantiate_us,
-        "logs": stage.logs,
-    })
-}
-
-/// What the plugins of a failed run were told beside its event. Times are as plugins see them; `entry` is null where nothing was stored.
-pub(in crate::api) fn saw(saw: &Saw) -> Value {
-    let of_key = |SawState { plugin, key, entry }: &SawState| {
-        let entry = entry.as_ref().map(|entry| {
-            let expires_at_ms = entry.expires_at.map(|at| at.0);
-            // As text: numbers of this size are not what JavaScript takes them for.
-            let version = entry.version.to_string();
-            json!({ "value_base64": STANDARD.encode(&entry.value), "version": version, "expires_at_ms": expires_at_ms })
-        });
-        json!({ "plugin": plugin, "key": key, "entry": entry })
-    };
-    let state: Value = saw.state.iter().map(of_key).collect();
-    json!({ "now_ms": saw.now.0, "attempt": saw.attempt, "state": state, "cut": saw.cut })
-}
-
-/// A plugin's breaker, and those of its other versions in use that are not closed.
-pub(in crate::api) fn health(health: &PluginHealth) -> Value {
-    let mut shown = breaker(&health.active);
-    if !health.tripped.is_empty() {
-        let tripped = health.tripped.iter().map(|(digest, status)| (digest.to_string(), breaker(status)));
-        shown["other_versions"] = tripped.collect::<Map<_, _>>().into();
+impl RepeatedTold {
+    pub(in crate::api) fn of(event: &Event, run: &RunRecord, repeated: &Repeated) -> Self {
+        Self {
+            outcome: Outcome::of(event, &repeated.report).shown,
+            event: event.id,
+            rule: run.rule.clone(),
+            revision: run.revision,
+            saw: repeated.saw,
+            cut: repeated.cut,
+            now_ms: repeated.now.0,
+            attempt: repeated.attempt,
+            stages: repeated.report.stages.iter().map(StageTold::of).collect(),
+        }
     }
-    shown
-}
-
-fn breaker(breaker: &BreakerStatus) -> Value {
-    json!({
-        "state": breaker.state,
-        "since": breaker.since.map(time),
-        "probe_at": breaker.probe_at.map(time),
-        "calls": breaker.calls,
-        "faults": breaker.faults,
-    })
 }

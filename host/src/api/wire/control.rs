@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::time;
+use super::{Declared, Destinations, FailureTold, Moment, Plugins, Rules, Sources};
 use crate::{
     event::Name,
     hub::{self, Kind},
@@ -20,15 +20,19 @@ use crate::{
 pub struct ApplyRequest {
     /// By name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Name, Declared<Sources>>")]
     pub sources: BTreeMap<Name, Map<String, Value>>,
     /// By name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Name, Declared<Destinations>>")]
     pub destinations: BTreeMap<Name, Map<String, Value>>,
     /// By name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Name, Declared<Plugins>>")]
     pub plugins: BTreeMap<Name, Map<String, Value>>,
     /// By name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<Name, Declared<Rules>>")]
     pub rules: BTreeMap<Name, Map<String, Value>>,
 }
 
@@ -85,27 +89,6 @@ impl fmt::Debug for Applied {
     }
 }
 
-/// What `GET /v1/{kind}` answers.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-pub struct Documents {
-    /// In the order of their names.
-    pub items: Vec<Listed>,
-    /// `after` of the next page, if there is one.
-    pub next: Option<Name>,
-}
-
-/// A document of a listing.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-pub struct Listed {
-    /// Its name.
-    pub name: Name,
-    /// As the hub file has it; secrets are not shown.
-    pub document: Value,
-    /// How a destination does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub runtime: Option<Value>,
-}
-
 /// What `POST /v1/components` answers.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct ComponentStored {
@@ -127,6 +110,7 @@ pub struct Activate {
 /// What `PUT /v1/plugins/{name}/canary` takes.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CanaryRequest")]
 pub struct Canary {
     /// `sha256:` and at least 12 digits.
     #[schemars(regex(pattern = "^sha256:[0-9a-f]{12,64}$"))]
@@ -166,13 +150,13 @@ pub struct VersionTold {
     /// `queued`, `compiling`, `ready` or `failed`.
     pub state: String,
     /// Why it failed, or why it is ready and was not activated although that was asked for: `code` and `message`.
-    pub problem: Option<Value>,
+    pub problem: Option<FailureTold>,
     /// The component's size.
     pub bytes: u64,
     /// `filter`, `transform`, `batch`, `verify`; empty until it is ready.
     pub exports: Vec<String>,
     /// When it was uploaded, or first active.
-    pub uploaded_at: Value,
+    pub uploaded_at: Moment,
     /// Whether the plugin's name stands for it.
     pub active: bool,
     /// Whether a rollback would make it active.
@@ -194,7 +178,8 @@ impl VersionTold {
             hub::State::Ready(exports) => ("ready", exports.names()),
             hub::State::Failed => ("failed", Vec::new()),
         };
-        let problem = version.problem.as_ref().map(|flaw| json!({ "code": flaw.code, "message": flaw.message }));
+        let problem =
+            version.problem.as_ref().map(|flaw| FailureTold { code: flaw.code.to_string(), message: flaw.message.clone() });
         Self {
             plugin: status.plugin.to_string(),
             digest: version.digest.to_string(),
@@ -202,7 +187,7 @@ impl VersionTold {
             problem,
             bytes: version.bytes,
             exports: exports.into_iter().map(str::to_owned).collect(),
-            uploaded_at: time(version.uploaded_at),
+            uploaded_at: version.uploaded_at.into(),
             active: status.active,
             active_before: status.active_before,
             canary_percent: status.canary_percent,
@@ -240,6 +225,8 @@ impl SpecProblem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

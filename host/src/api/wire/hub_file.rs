@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{SpecProblem, rfc3339};
+use super::{Declared, Destinations, Moment, Plugins, Rules, Sources, SpecProblem};
 use crate::{
     event::Name,
     hub::{self, Kind, Origin, What},
@@ -73,12 +73,16 @@ pub struct ExportTold {
     /// The revision that this is.
     pub revision: u64,
     /// By name.
+    #[schemars(with = "BTreeMap<Name, Declared<Sources>>")]
     pub sources: BTreeMap<Name, Map<String, Value>>,
     /// By name.
+    #[schemars(with = "BTreeMap<Name, Declared<Destinations>>")]
     pub destinations: BTreeMap<Name, Map<String, Value>>,
     /// By name.
+    #[schemars(with = "BTreeMap<Name, Declared<Plugins>>")]
     pub plugins: BTreeMap<Name, Map<String, Value>>,
     /// By name.
+    #[schemars(with = "BTreeMap<Name, Declared<Rules>>")]
     pub rules: BTreeMap<Name, Map<String, Value>>,
 }
 
@@ -87,8 +91,8 @@ pub struct ExportTold {
 pub struct RevisionTold {
     /// Its number; numbers are shared by all workspaces, so that there are gaps.
     pub revision: u64,
-    /// When it was applied (RFC 3339).
-    pub at: String,
+    /// When it was applied.
+    pub at: Moment,
     /// By what way it came.
     pub origin: Origin,
     /// The key that it came with.
@@ -208,7 +212,7 @@ impl RevisionTold {
         let count = |what| revision.changes.iter().filter(|change| change.what == what).count();
         Self {
             revision: revision.number,
-            at: rfc3339(revision.at),
+            at: revision.at.into(),
             origin: revision.note.origin,
             created: count(What::Created),
             updated: count(What::Updated),

@@ -1,78 +1,68 @@
-//! The JSON shapes of the API. The command line reads the ones it needs from here.
+//! The JSON shapes of the API: each answer is a type from here, which is what the OpenAPI document says of it. The command line reads the
+//! ones it needs.
 
 mod audit;
+mod breaker;
 mod chain;
+mod content;
 mod control;
+mod counted;
 mod dead;
+mod deliveries;
+mod diffed;
+mod document;
+mod events;
+mod explained;
 mod hub_file;
 mod lane;
 mod main_key;
+mod message;
 mod moment;
+mod page;
+mod problem;
 mod published;
-mod records;
+mod runs;
+mod saw;
 mod states;
+mod taken_up;
 mod tenancy;
 
 pub use audit::{AuditOutcomeName, AuditPage, AuditTold};
-pub use control::{
-    Activate, Applied, ApplyRequest, Canary, ComponentStored, Documents, Listed, SpecProblem, VersionTold, VersionsTold,
-};
-pub use dead::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
+pub use content::FailureTold;
+pub use control::{Activate, Applied, ApplyRequest, Canary, ComponentStored, SpecProblem, VersionTold, VersionsTold};
 pub use hub_file::{
     ChangeTold, DriftTold, DriftedTold, ExportTold, FieldTold, MissingTold, PlanTold, RevisionDiffTold, RevisionTold,
     RevisionsTold,
 };
 pub use main_key::{Rekeyed, RotateMainKey};
 pub use moment::Moment;
+pub use taken_up::{Replay, ReplayAll, Retry, RetryAll, TakenUp, Through};
 pub use tenancy::{
     KeyChange, KeyShown, KeyState, KeyTold, KeysTold, NewKey, NewWorkspace, WorkspaceCounts, WorkspaceDeleted, WorkspaceDocument,
     WorkspaceTold, WorkspacesTold,
 };
 
-pub(super) use chain::{health, outcome, repeated, saw};
-pub(super) use dead::{KindName, dead_count, dead_letters, place, place_of};
-pub(super) use lane::lane_status;
+pub(super) use breaker::{PluginBreakerTold, PluginEnabled};
+pub(super) use chain::{Outcome, OutcomeTold, PieceBody, RepeatedTold};
+pub(super) use counted::{EventCount, TakenUpOrCounted};
+pub(super) use dead::{KindName, LetterCount, LetterTold, place, place_of};
+pub(super) use deliveries::{DeliveryTold, WholeDelivery};
+pub(super) use diffed::{DiffTold, DifferenceTold, FuelMedian};
+pub(super) use document::{
+    BesideDestination, BesidePlugin, Declared, Destinations, Documented, Documents, Listed, Nothing, Plugins, Rules, Shown,
+    Sources, capitalized,
+};
+pub(super) use events::{EventAsItCame, EventTold, WholeEvent};
+pub(super) use explained::ExplanationTold;
+pub(super) use lane::{DestinationEnabled, LaneTold};
+pub(super) use message::{Acked, Extended, MessagesTold, Nacked};
+pub(super) use page::PageTold;
 pub(super) use published::{Publish, Published};
-pub(super) use records::{batch, delivery, event, event_as_it_came, run, whole_delivery, whole_event};
+pub(super) use runs::{BatchTold, RunTold};
+pub(super) use saw::SawTold;
 pub(super) use states::{InState, StateName};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
-
-use crate::{
-    event::{Attribute, Failure, Header, Timestamp},
-    journal::Page,
-};
-
-pub(super) fn page<T>(page: &Page<T>, item: impl Fn(&T) -> Value) -> Value {
-    json!({ "items": page.items.iter().map(item).collect::<Value>(), "next": page.next.map(|next| next.to_string()) })
-}
-
-pub(super) fn time(at: Timestamp) -> Value {
-    rfc3339(at).into()
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
-}
-
-pub(super) fn failure(failure: &Failure) -> Value {
-    json!({ "code": failure.code, "message": failure.message })
-}
-
-pub(super) fn headers(headers: &[Header]) -> Value {
-    headers.iter().map(|header| json!([header.name, header.value])).collect()
-}
-
-/// `{ "text": ... }` where the bytes are UTF-8, else `{ "base64": ... }`.
-pub(super) fn bytes(body: &[u8]) -> Value {
-    match std::str::from_utf8(body) {
-        Ok(text) => json!({ "text": text }),
-        Err(_) => json!({ "base64": STANDARD.encode(body) }),
-    }
-}
-
-pub(super) fn attributes(attributes: &[Attribute]) -> Value {
-    attributes.iter().map(|a| (a.key.clone(), Value::from(a.value.clone()))).collect::<Map<_, _>>().into()
-}
+use content::{AttributesTold, BytesTold, HeadersTold, attributes, headers};
+use deliveries::AttemptTold;
+use problem::ProblemTold;
+use runs::StageTold;

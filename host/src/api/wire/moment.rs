@@ -1,6 +1,6 @@
 //! A time in a document, as RFC 3339 has it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -23,10 +23,16 @@ impl From<Moment> for Timestamp {
     }
 }
 
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = i64::try_from(self.0.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX).fmt(f)
+    }
+}
+
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ms = i64::try_from(self.0.0).unwrap_or(i64::MAX);
-        serializer.serialize_str(&jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX).to_string())
+        serializer.collect_str(self)
     }
 }
 

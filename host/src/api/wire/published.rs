@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
+use super::ProblemTold;
 use crate::event::{EventId, Name};
 
 /// What `POST /v1/events` takes.
@@ -52,7 +53,28 @@ pub(in crate::api) struct Entry {
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::api) enum Published {
     One(PublishedEvent),
-    Several { stored: u64, refused: u64, events: Vec<Value> },
+    Several {
+        /// How many are on disk.
+        stored: u64,
+        /// How many are not.
+        refused: u64,
+        /// What became of each, in order.
+        events: Vec<PublishedOrRefused>,
+    },
+}
+
+/// What became of one of several events.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in crate::api) enum PublishedOrRefused {
+    Published(PublishedEvent),
+    Refused {
+        /// Its place among those that were sent, from 0.
+        index: u64,
+        /// Why it is not stored.
+        problem: ProblemTold,
+    },
 }
 
 /// An event that is on disk.
@@ -60,6 +82,7 @@ pub(in crate::api) enum Published {
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::api) struct PublishedEvent {
     id: EventId,
-    /// Whether this is the id of one that came before.
+    /// `true`: this is the id of one that came before.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     duplicate: Option<bool>,
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(Arguments { file, name, activate, hub }: Arguments) -> a
     let version = when_settled(&client, uploaded.with_context(|| format!("{} was refused", file.display()))?).await?;
     tell(std::slice::from_ref(&version), hub.json)?;
     match version.problem {
-        Some(problem) => bail!("{}", problem["message"].as_str().unwrap_or("the version failed")),
+        Some(problem) => bail!("{}", problem.message),
         None => Ok(()),
     }
 }
