@@ -178,6 +178,7 @@ impl Store {
 /// sled's last handle syncs its file, and panics where that fails. Where the disk does not sync any more the handle is kept for good: the
 /// host ends, and says why.
 impl Drop for Store {
+    #[expect(clippy::mem_forget, reason = "a handle that nobody drops is what is wanted")]
     fn drop(&mut self) {
         if self.file.sync_data().is_err() {
             std::mem::forget(self.db.clone());
