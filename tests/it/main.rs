@@ -43,6 +43,7 @@ mod matrix;
 mod observability;
 mod official;
 mod openapi;
+mod openapi_schemas;
 mod order;
 mod pace;
 mod packaging;

@@ -72,6 +72,7 @@ fn publishing() -> Route {
             "storage-unavailable",
             "too-many-events",
             "unknown-source",
+            "workspace-rate",
         ])
 }
 

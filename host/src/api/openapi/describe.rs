@@ -34,12 +34,13 @@ const WITH_KEY: [&str; 8] = [
 ];
 
 /// What operations are sorted under, in the document's order.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("Sending", "What senders call: no key, but what their source asks of them."),
     ("Events", "What came in, and publishing."),
     ("Deliveries", "What goes out: runs, batches, deliveries, and trying them again."),
     ("Dead letters", "What was given up."),
-    ("Documents", "What operators declare: sources, destinations, plugins and rules, and the hub file as a whole."),
+    ("Documents", "What operators declare: sources, destinations, plugins and rules, one at a time."),
+    ("Hub file", "All that is declared as a whole: applied, exported, its revisions and what drifted from it."),
     ("Plugins", "Components, and the versions of plugins."),
     ("Queues", "Fetching messages of destinations of kind `pull`."),
     ("Keys", "Keys of this API: what they may do, and until when."),

@@ -63,6 +63,7 @@ const REFUSALS: &[&str] = &[
     "unknown-source",
     "verifier-busy",
     "verifier-failed",
+    "workspace-rate",
 ];
 
 /// With the ways in of senders.
