@@ -234,7 +234,8 @@ fn plugin(chance: &mut Chance, components: &Components) -> Value {
         fields.insert("digest".to_owned(), json!(digest.to_string()));
     }
     fields.insert("config".to_owned(), config);
-    maybe(chance, 3, &mut fields, "limits", |chance| json!({ "time_ms": 100 + chance.below(900) }));
+    // Always, and long: settings are checked by the plugin, and the machine may be busy.
+    fields.insert("limits".to_owned(), json!({ "time_ms": 5_000 + chance.below(900) }));
     maybe(
         chance,
         3,
