@@ -4,11 +4,11 @@
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
 mod api;
+pub mod bench;
 pub mod canary;
 pub mod collector;
 mod described;
 mod detour;
-pub mod figures;
 pub mod fuzz;
 pub mod github;
 pub mod guests;

@@ -66,7 +66,9 @@ async fn newest(journal: &dyn Journal) -> usize {
     page.items.first().map_or(0, |event| usize::try_from(event.seq).expect("a number of events"))
 }
 
-fn event(number: usize) -> Event {
+/// The event of this number; no two have the same id.
+#[must_use]
+pub fn event(number: usize) -> Event {
     let now = system_clock()();
     let mut random = [0; 10];
     random[..8].copy_from_slice(&(number as u64).to_be_bytes());

@@ -107,10 +107,7 @@ impl HostProcess {
     /// How much of the processors' time it has had, in milliseconds.
     #[must_use]
     pub fn cpu_ms(&self) -> u64 {
-        let told = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
-        // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc_pid_stat(5)).
-        let fields: Vec<&str> = told.rsplit(')').next().expect("fields").split_whitespace().collect();
-        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
+        cpu_ms(self.child.id())
     }
 
     fn status_bytes(&self, name: &str) -> u64 {
@@ -176,6 +173,15 @@ async fn ended(child: &mut Child) -> ExitStatus {
         assert!(begun.elapsed() < 2 * PATIENCE, "the host never ended");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// How much of the processors' time a process has had, in milliseconds.
+#[must_use]
+pub fn cpu_ms(id: u32) -> u64 {
+    let told = fs::read_to_string(format!("/proc/{id}/stat")).expect("a process");
+    // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc_pid_stat(5)).
+    let fields: Vec<&str> = told.rsplit(')').next().expect("fields").split_whitespace().collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
 }
 
 fn log_file(data: &Path) -> PathBuf {

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`, `test`, `bench`, `soak`, `dist` and their like: build what is needed, install what is missing, and hand over.
 
+mod bench;
 mod bounded;
 mod dist;
 mod guests;
@@ -18,12 +19,20 @@ use anyhow::{Context, bail, ensure};
 const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
-cargo xtask bench [plugins]  what plugins cost, as ratios within one run; some minutes, and no test
-cargo xtask bench delivery   what destinations that hang or refuse cost the others, in the same way
-cargo xtask bench route       what it costs to find the rules of an event, with 10 to 100,000 of them
-cargo xtask bench connections
-                             what 10,000 slow or silent connections cost those who send, and how soon they are closed
-cargo xtask bench pending    ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
+cargo xtask bench            path, latency, route, plugins and journal, as ratios within one run: ten minutes, and no test
+cargo xtask bench --full     the same, and backlog and growth: some hours, gone on with where it was ended
+cargo xtask bench NAME       one of them:
+                 path        the whole way of an event, beside the least code that could do it
+                 latency     from an event's first byte in to its first byte out, beside a sync of the disk
+                 route       finding the rules of an event, with 10 to 100,000 of them
+                 plugins     what plugins cost, in each language
+                 journal     how many events share a sync
+                 backlog     a million events for a destination that was down
+                 growth      an event's cost against rules, destinations, deliveries that wait, plugins and the body's size
+                 delivery    what destinations that hang or refuse cost the others
+                 connections what 10,000 slow or silent connections cost those who send, and how soon they are closed
+                 pending     ten million deliveries that wait: memory, restart, and what new events feel of them; needs 10 GB of disk
+cargo xtask bench docs       the figures of the last runs into docs/benchmarks.md
 cargo xtask dist             what is handed to others: static binary, archive, Debian package, sums, in target/dist
 cargo xtask guests           plugins and guests in every language: target/wasm32-unknown-unknown/guest, target/javascript, target/python
 cargo xtask soak plugins [--count N] [--seed N] [--from INDEX]
@@ -54,11 +63,7 @@ fn main() -> ExitCode {
         ["target"] => guests::install_target(),
         ["test"] => test(None),
         ["test", filter] => test(Some(filter)),
-        ["bench"] | ["bench", "plugins"] => bench_plugins(),
-        ["bench", "delivery"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "delivery"])),
-        ["bench", "route"] => run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "route"])),
-        ["bench", "connections"] => bench_the_program("connections"),
-        ["bench", "pending"] => bench_the_program("pending"),
+        ["bench", arguments @ ..] => bench::bench(arguments),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -134,25 +139,6 @@ fn guests() -> anyhow::Result<()> {
     let sluicebox = debug_folder().join("sluicebox");
     languages::build(languages::TESTED, &suites, &sluicebox)?;
     languages::build(languages::MEASURED, &suites, &sluicebox)
-}
-
-/// A benchmark of the program itself, as it is installed.
-fn bench_the_program(name: &str) -> anyhow::Result<()> {
-    step("building what is measured");
-    run(cargo().args(["build", "--release", "--package", "sluicebox", "--bins"]))?;
-    let mut bench = cargo();
-    bench.args(["bench", "--package", "sluicebox-tests", "--bench", name]);
-    run(bench.env("SLUICEBOX_BIN", target_folder().join("release/sluicebox")))
-}
-
-fn bench_plugins() -> anyhow::Result<()> {
-    guests::install_target()?;
-    step("building what is measured");
-    guests::build(&guests::BENCH_GUESTS)?;
-    // As the benchmark is: nearly all of it is compiled once for both.
-    run(cargo().args(["build", "--release", "--package", "sluicebox", "--bins"]))?;
-    languages::build(languages::MEASURED, &official::install(), &target_folder().join("release/sluicebox"))?;
-    run(cargo().args(["bench", "--package", "sluicebox-tests", "--bench", "plugins"]).env("SLUICEBOX_GUESTS", guests::folder()))
 }
 
 /// Tells a person what happens next.

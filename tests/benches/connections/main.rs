@@ -5,21 +5,17 @@
 //! figures are also written to `target/bench/connections.json`.
 
 mod hold;
-#[path = "../plugins/table.rs"]
-mod table;
 
 use std::{
-    env, fs,
-    path::PathBuf,
+    env,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use serde_json::json;
-use sluicebox_tests::HostProcess;
-use tempfile::TempDir;
-
-use table::Table;
+use sluicebox_tests::{
+    HostProcess,
+    bench::{self, Figures, Spread, Table, Target, percentile},
+};
 
 /// Rounds of each kind.
 const ROUNDS: usize = 5;
@@ -28,8 +24,8 @@ const CONNECTIONS: usize = 10_000;
 const EVERY: Duration = Duration::from_millis(10);
 const ROUND: Duration = Duration::from_secs(16);
 /// What is promised.
-const CLOSED_SECS_MAX: f64 = 10.0;
-const GROWTH_MAX: f64 = 1.10;
+const CLOSED_SECS: Target = Target::AtMost(10.0);
+const GROWTH: Target = Target::AtMost(1.10);
 
 const HUB: &str = "[sources.open]\nverify = { scheme = \"none\" }\n";
 
@@ -46,8 +42,8 @@ async fn main() {
         println!(
             "round {}: p99 {:.2} ms without, {:.2} ms beside them; {held}",
             round + 1,
-            percentile(&alone, 99),
-            percentile(&slow, 99)
+            percentile(&alone, 99.0),
+            percentile(&slow, 99.0)
         );
         let held_at_all = usize::try_from(held["held"].as_u64().expect("a number")).expect("small");
         assert!(held_at_all * 100 >= CONNECTIONS * 99, "so few were held that it shows nothing");
@@ -55,41 +51,29 @@ async fn main() {
         without.push(alone);
         beside.push(slow);
     }
-    let of = |rounds: &[Vec<f64>], percent| rounds.iter().map(|waited| percentile(waited, percent)).collect::<Vec<_>>();
-    let ratios: Vec<f64> = of(&without, 99).iter().zip(of(&beside, 99)).map(|(without, beside)| beside / without).collect();
-    let (growth, longest) = (percentile(&ratios, 50), percentile(&closed, 100));
+    let mut figures = Figures::new("connections");
     let mut table =
         Table::new("From a request to its answer: milliseconds, medians of the rounds", &["good requests", "median", "p99"]);
-    for (name, rounds) in [("alone", &without), ("beside 10,000 slow or silent connections", &beside)] {
-        let middle = |percent| format!("{:.2}", percentile(&of(rounds, percent), 50));
-        table.row(vec![name.to_owned(), middle(50), middle(99)]);
+    for (id, name, rounds) in [("alone", "alone", &without), ("beside", "beside 10,000 slow or silent connections", &beside)] {
+        let (p50, p99) = (
+            Spread::picked(rounds, |waited| percentile(waited, 50.0)),
+            Spread::picked(rounds, |waited| percentile(waited, 99.0)),
+        );
+        figures.row(&format!("{id}.p50"), "ms", p50);
+        figures.row(&format!("{id}.p99"), "ms", p99);
+        table.row(vec![name.to_owned(), format!("{:.2}", p50.median), format!("{:.2}", p99.median)]);
     }
-    let kept = |is| if is { "is kept" } else { "is NOT kept" };
-    table.note(format!(
-        "p99 beside them to p99 alone, median of the rounds: {growth:.2}; the bound of {GROWTH_MAX:.2} {}.",
-        kept(growth <= GROWTH_MAX)
-    ));
-    table.note(format!(
-        "The longest that one was kept: {longest:.1} s; the bound of {CLOSED_SECS_MAX:.0} s {}.",
-        kept(longest <= CLOSED_SECS_MAX)
-    ));
-    table.print();
-    let folder = target_folder().join("bench");
-    fs::create_dir_all(&folder).expect("a folder");
-    let told = json!([{
-        "row": "10,000 slow or silent connections",
-        "build": if cfg!(debug_assertions) { "debug" } else { "release" },
-        "p99_ms_without": of(&without, 99), "p99_ms_beside": of(&beside, 99),
-        "ratio_of_p99": growth, "ratio_max": GROWTH_MAX,
-        "longest_secs": closed, "longest_secs_max": CLOSED_SECS_MAX,
-        "kept": growth <= GROWTH_MAX && longest <= CLOSED_SECS_MAX,
-    }]);
-    fs::write(folder.join("connections.json"), serde_json::to_string_pretty(&told).expect("JSON")).expect("a file");
+    let longest = figures.measured("slow.longest_kept", "s", &closed).max;
+    let ratio = |(without, beside): (&Vec<f64>, &Vec<f64>)| percentile(beside, 99.0) / percentile(without, 99.0);
+    let ratios: Vec<f64> = without.iter().zip(&beside).map(ratio).collect();
+    table.note(figures.judge("p99_beside_to_alone", percentile(&ratios, 50.0), GROWTH));
+    table.note(figures.judge("longest_kept_secs", longest, CLOSED_SECS));
+    figures.finish(&[table]);
 }
 
 /// How long each good request took, in milliseconds, on a host of its own; and what became of the others, where there are any.
 async fn one_round(with_slow: bool) -> (Vec<f64>, Option<serde_json::Value>) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = bench::scratch();
     let host = HostProcess::start(&folder.path().join("data")).await;
     host.apply(HUB).await;
     for _ in 0..50 {
@@ -125,17 +109,4 @@ async fn one_round(with_slow: bool) -> (Vec<f64>, Option<serde_json::Value>) {
     assert!(open < 100, "{open} connections are still held");
     host.stop().await;
     (waited, held)
-}
-
-/// Where cargo builds to: the benchmark itself is in `release/deps` there.
-fn target_folder() -> PathBuf {
-    let told = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    told.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"))
-}
-
-/// The value that so many of a hundred are not over.
-fn percentile(values: &[f64], percent: usize) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)]
 }

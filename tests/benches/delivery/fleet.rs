@@ -9,16 +9,16 @@ use std::{
 
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde_json::{Value, json};
 use sluicebox_tests::{
     Host, Receiver,
+    bench::{Figures, Spread, Table, Target, percentile},
     lanes::{Fleet, Silent},
 };
 
-use crate::{ROUNDS, percentile, table::Table};
+use crate::ROUNDS;
 
 /// How much later the slowest hundredth may come.
-const GROWTH_MAX: f64 = 1.20;
+const GROWTH: Target = Target::AtMost(1.20);
 /// Each goes to a hundred destinations, of all kinds in proportion.
 const EVENTS: usize = 100;
 const EVERY: Duration = Duration::from_millis(100);
@@ -32,38 +32,25 @@ const SOME_NOT: Fleet = Fleet { healthy: 800, refusing: 100, hanging: 100, timeo
 type Arrivals = Arc<Mutex<HashMap<(String, String), Instant>>>;
 
 /// Phases with and without those that misbehave in turns.
-pub(crate) async fn beside_some_that_hang() -> Value {
+pub(crate) async fn beside_some_that_hang(figures: &mut Figures) -> Table {
     let (mut well, mut beside) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         well.push(phase(round, ALL_WELL).await);
         beside.push(phase(round, SOME_NOT).await);
     }
-    let middle =
-        |phases: &[(f64, f64)], pick: fn(&(f64, f64)) -> f64| percentile(&phases.iter().map(pick).collect::<Vec<_>>(), 50);
     let mut table = Table::new(
         "From the sender's request to the receiver's, destinations that are well: milliseconds, medians of the rounds",
         &["1,000 destinations", "median", "p99"],
     );
-    for (name, phases) in [("all are well", &well), ("100 refuse and 100 hang", &beside)] {
-        let (p50, p99) = (middle(phases, |phase| phase.0), middle(phases, |phase| phase.1));
-        table.row(vec![name.to_owned(), format!("{p50:.1}"), format!("{p99:.1}")]);
+    for (id, name, phases) in [("all_well", "all are well", &well), ("some_not", "100 refuse and 100 hang", &beside)] {
+        let (p50, p99) = (Spread::picked(phases, |phase| phase.0), Spread::picked(phases, |phase| phase.1));
+        figures.row(&format!("{id}.p50"), "ms", p50);
+        figures.row(&format!("{id}.p99"), "ms", p99);
+        table.row(vec![name.to_owned(), format!("{:.1}", p50.median), format!("{:.1}", p99.median)]);
     }
     let ratios: Vec<f64> = well.iter().zip(&beside).map(|(well, beside)| beside.1 / well.1).collect();
-    let growth = percentile(&ratios, 50);
-    let kept = if growth <= GROWTH_MAX { "is kept" } else { "is NOT kept" };
+    table.note(figures.judge("p99_beside_to_all_well", percentile(&ratios, 50.0), GROWTH));
     table
-        .note(format!("p99 beside them to p99 without, median of the rounds: {growth:.2}; the bound of {GROWTH_MAX:.2} {kept}."));
-    table.print();
-    let rounds =
-        |phases: &[(f64, f64)]| phases.iter().map(|(p50, p99)| json!({ "p50_ms": p50, "p99_ms": p99 })).collect::<Vec<_>>();
-    json!({
-        "row": "a tenth refuses and a tenth hangs",
-        "without": rounds(&well),
-        "beside": rounds(&beside),
-        "ratio_of_p99": growth,
-        "ratio_max": GROWTH_MAX,
-        "kept": growth <= GROWTH_MAX,
-    })
 }
 
 /// Median and 99th percentile of one phase, on a host of its own, of the destinations that are well.
@@ -104,5 +91,5 @@ async fn phase(round: usize, fleet: Fleet) -> (f64, f64) {
         arrivals.iter().filter_map(|((_, body), at)| Some(at.duration_since(*sent.get(body)?).as_secs_f64() * 1e3)).collect();
     drop(silent);
     host.stop().await;
-    (percentile(&waited, 50), percentile(&waited, 99))
+    (percentile(&waited, 50.0), percentile(&waited, 99.0))
 }

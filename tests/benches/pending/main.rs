@@ -8,38 +8,42 @@
 mod removal;
 mod turn;
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    time::Instant,
+use std::{env, fs, time::Instant};
+
+use sluicebox_tests::{
+    HostProcess,
+    bench::{self, Figures, Spread, Table, Target},
+    lanes::Refusing,
+    pending,
 };
 
-use serde_json::{Value, json};
-use sluicebox_tests::{HostProcess, lanes::Refusing, pending};
-
-use turn::{Turn, largest, median, turn};
+use turn::{Turn, turn};
 
 const EVENTS: usize = 1_000_000;
 /// Turns on each journal.
 const ROUNDS: usize = 7;
 /// What is promised.
-const READY_MS_MAX: f64 = 2_000.0;
-const RESIDENT_BYTES_MAX: f64 = 512.0 * 1024.0 * 1024.0;
-const SLOWER_MAX: f64 = 1.10;
+const READY_MS: Target = Target::AtMost(2_000.0);
+const RESIDENT_MIB: Target = Target::AtMost(512.0);
+const SLOWER: Target = Target::AtMost(1.10);
 
 #[tokio::main]
 async fn main() {
     let events = env::var("PENDING_EVENTS").map_or(EVENTS, |events| events.parse().expect("PENDING_EVENTS is a number"));
-    let folder = target().join("bench");
+    let folder = bench::folder();
     let (empty, full) = (folder.join("pending-none"), folder.join(format!("pending-{events}")));
     fs::create_dir_all(&full).expect("a folder");
-    HostProcess::start(&full).await.kill();
+    let refusing = Refusing::bind();
+    // What waits for a destination that nobody declared is a dead letter.
+    HostProcess::start(&full).await.apply(&pending::hub(&refusing, false)).await;
     let begun = Instant::now();
     pending::seed(&full, events, pending::DESTINATIONS, |seeded| println!("seeded {seeded} of {events} events")).await;
     println!("{events} events to {} destinations are there after {:.0} s", pending::DESTINATIONS, begun.elapsed().as_secs_f64());
-    let (mut cases, refusing) = (Vec::new(), Refusing::bind());
-    for (case, enabled) in [("put off", false), ("refusing", true)] {
-        HostProcess::start(&full).await.apply(&pending::hub(&refusing, enabled)).await;
+    let (mut figures, mut tables) = (Figures::new("pending"), Vec::new());
+    for (case, enabled) in [("put_off", false), ("refusing", true)] {
+        // What `cargo xtask bench growth` declared there goes.
+        let applied = HostProcess::start(&full).await.try_replace(&pending::hub(&refusing, enabled)).await;
+        assert_eq!(applied.status, 200, "{}", applied.json);
         let (mut without, mut with) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             // What the turn before left there would wait too.
@@ -50,41 +54,21 @@ async fn main() {
             with.push(turn(&full, &[]).await);
             println!("{case}, round {}: {:?} without, {:?} with", round + 1, without[round], with[round]);
         }
-        cases.push(judged(case, &without, &with));
+        tables.push(told(case, events, &without, &with, &mut figures));
     }
-    cases.push(removal::beside_senders(&folder.join("pending-settled")).await);
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let told = json!({
-        "events": events, "deliveries": events * pending::DESTINATIONS, "build": build,
-        "journal_bytes": size(&full.join("journal/journal.db")), "cases": cases,
-    });
-    let file = folder.join("pending.json");
-    fs::write(&file, format!("{told:#}\n")).expect("a file");
-    println!("{told:#}\nwritten to {}", file.display());
+    tables.push(removal::beside_senders(&folder.join("pending-settled"), &mut figures).await);
+    figures.finish(&tables);
 }
 
-/// What the turns come to: medians, and the largest of what is bounded.
-fn judged(case: &str, without: &[Turn], with: &[Turn]) -> Value {
-    let ratio = |pick: fn(&Turn) -> f64| median(with, pick) / median(without, pick);
-    let (ready_ms, resident) = (largest(with, |turn| turn.ready_ms), largest(with, |turn| turn.resident_bytes));
-    let slower = ratio(|turn| 1.0 / turn.events_per_second);
-    json!({
-        "case": case,
-        "ready_ms": { "empty": median(without, |turn| turn.ready_ms), "full_max": ready_ms, "kept": ready_ms < READY_MS_MAX },
-        "resident_bytes": { "empty": median(without, |turn| turn.resident_bytes), "full_max": resident, "kept": resident < RESIDENT_BYTES_MAX },
-        "events_per_second": { "empty": median(without, |turn| turn.events_per_second), "full": median(with, |turn| turn.events_per_second) },
-        "p50_ms": { "empty": median(without, |turn| turn.p50_ms), "full": median(with, |turn| turn.p50_ms) },
-        "p99_ms": { "empty": median(without, |turn| turn.p99_ms), "full": median(with, |turn| turn.p99_ms) },
-        "cpu_us_per_event": { "empty": median(without, |turn| turn.cpu_us_per_event), "full": median(with, |turn| turn.cpu_us_per_event) },
-        "slower": { "cpu": ratio(|turn| turn.cpu_us_per_event), "throughput": slower, "p50": ratio(|turn| turn.p50_ms), "kept": slower <= SLOWER_MAX },
-    })
-}
-
-fn size(file: &Path) -> u64 {
-    fs::metadata(file).map_or(0, |file| file.len())
-}
-
-/// The folder that all is built into.
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
+/// What the turns come to, and what is judged of them.
+fn told(case: &str, events: usize, without: &[Turn], with: &[Turn], figures: &mut Figures) -> Table {
+    let title = format!("{} deliveries that wait, {}", events * pending::DESTINATIONS, case.replace('_', " "));
+    let mut table = Table::new(&title, &["", "none wait", "they wait"]);
+    turn::tell(&mut table, figures, (&format!("{case}_none"), without), (&format!("{case}_full"), with));
+    let slower = |pick: fn(&Turn) -> f64| Spread::picked(with, pick).median / Spread::picked(without, pick).median;
+    table.note(figures.judge(&format!("{case}_ready_ms"), Spread::picked(with, |turn| turn.ready_ms).max, READY_MS));
+    table.note(figures.judge(&format!("{case}_resident_mib"), Spread::picked(with, |turn| turn.resident_mib).max, RESIDENT_MIB));
+    table.note(figures.judge(&format!("{case}_slower"), slower(|turn| 1.0 / turn.events_per_second), SLOWER));
+    figures.ratio(&format!("{case}_cpu_with_to_without"), slower(|turn| turn.cpu_us_per_event));
+    table
 }

@@ -5,7 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluicebox_tests::{Api, HostProcess, pending};
+use sluicebox_tests::{
+    Api, HostProcess,
+    bench::{Figures, Spread, Table, percentile},
+    pending,
+};
 use tokio::task::JoinSet;
 
 /// How long events are counted for.
@@ -20,8 +24,8 @@ const SENDERS: usize = 16;
 pub(crate) struct Turn {
     /// From the start of the program until it is ready.
     pub(crate) ready_ms: f64,
-    /// The most memory it had of the machine's.
-    pub(crate) resident_bytes: f64,
+    /// The most memory it had of the machine's, in MiB.
+    pub(crate) resident_mib: f64,
     /// Taken in.
     pub(crate) events_per_second: f64,
     /// From a post to its 202.
@@ -34,16 +38,26 @@ pub(crate) struct Turn {
     pub(crate) removed_rows: f64,
 }
 
-/// The one in the middle.
-pub(crate) fn median(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
-    let mut values: Vec<f64> = turns.iter().map(pick).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The largest.
-pub(crate) fn largest(turns: &[Turn], pick: fn(&Turn) -> f64) -> f64 {
-    turns.iter().map(pick).fold(0.0, f64::max)
+/// Rows of two kinds of turns beside each other, under the names that figures have.
+pub(crate) fn tell(table: &mut Table, figures: &mut Figures, one: (&str, &[Turn]), other: (&str, &[Turn])) {
+    type Pick = fn(&Turn) -> f64;
+    let rows: [(&str, &str, &str, Pick); 6] = [
+        ("ready", "ms", "until ready, ms", |turn| turn.ready_ms),
+        ("resident_max", "MiB", "memory at most, MiB", |turn| turn.resident_mib),
+        ("events_per_second", "1/s", "events taken in a second", |turn| turn.events_per_second),
+        ("p50", "ms", "p50 of an answer, ms", |turn| turn.p50_ms),
+        ("p99", "ms", "p99 of an answer, ms", |turn| turn.p99_ms),
+        ("cpu_us_per_event", "us", "CPU us/event", |turn| turn.cpu_us_per_event),
+    ];
+    for (what, unit, told, pick) in rows {
+        let mut cells = vec![told.to_owned()];
+        for (name, turns) in [one, other] {
+            let spread = Spread::picked(turns, pick);
+            figures.row(&format!("{name}.{what}"), unit, spread);
+            cells.push(format!("{:.2}", spread.median));
+        }
+        table.row(cells);
+    }
 }
 
 /// A turn on this folder, by a host with these further arguments. It ends with a kill, so that the next begins as after a crash.
@@ -53,24 +67,19 @@ pub(crate) async fn turn(data: &Path, arguments: &[&str]) -> Turn {
     let ready_ms = begun.elapsed().as_secs_f64() * 1e3;
     post_for(&host, WARM_UP).await;
     let cpu_ms = host.cpu_ms();
-    let mut took_ms = post_for(&host, COUNTED).await;
+    let took_ms = post_for(&host, COUNTED).await;
     let cpu_ms = host.cpu_ms() - cpu_ms;
-    let resident_bytes = host.peak_resident_bytes();
-    let removed_rows = host.metric("sluicebox_journal_removed_rows_total").await;
+    let resident_mib = host.peak_resident_bytes() as f64 / f64::from(1 << 20);
+    let removed_rows = host.metric("sluicebox_journal_removed_rows_total").await as f64;
     host.kill();
-    took_ms.sort_by(f64::total_cmp);
-    let at = |percent: usize| took_ms[(took_ms.len() * percent).div_ceil(100) - 1];
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let [resident_bytes, removed_rows, cpu_ms, events] =
-        [resident_bytes, removed_rows, cpu_ms, took_ms.len() as u64].map(|n| n as f64);
-    let events_per_second = events / COUNTED.as_secs_f64();
+    let events = took_ms.len() as f64;
     Turn {
         ready_ms,
-        resident_bytes,
-        events_per_second,
-        p50_ms: at(50),
-        p99_ms: at(99),
-        cpu_us_per_event: cpu_ms * 1e3 / events,
+        resident_mib,
+        events_per_second: events / COUNTED.as_secs_f64(),
+        p50_ms: percentile(&took_ms, 50.0),
+        p99_ms: percentile(&took_ms, 99.0),
+        cpu_us_per_event: cpu_ms as f64 * 1e3 / events,
         removed_rows,
     }
 }

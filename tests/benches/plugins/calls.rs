@@ -11,19 +11,20 @@ use sluicebox::{
     event::Name,
     plugin::{Bound, Call, Options, Plugins},
 };
+use sluicebox_tests::bench::{Figures, Spread, Table, Target, percentile};
 use tokio::task::JoinSet;
 
-use crate::{ROUNDS, cases::Case, median, percentile, table::Table};
+use crate::{ROUNDS, cases::Case, median};
 
 /// What a fresh call of a Rust plugin with 1 KiB of JSON may cost.
-const BUDGET_US: f64 = 30.0;
+const BUDGET_US: Target = Target::AtMost(30.0);
 /// Calls that are under way or wait for a worker, where as many are made as can be.
 const IN_FLIGHT: usize = 64;
 /// How long calls are counted for, each time.
 const COUNTED: Duration = Duration::from_millis(500);
 
 /// Calls one after the other. Instance and call apart, and what lies around them.
-pub(crate) async fn one_at_a_time(cases: &[Case]) -> Table {
+pub(crate) async fn one_at_a_time(cases: &[Case], figures: &mut Figures) -> Table {
     let mut table = Table::new(
         "A call in a fresh instance, one after the other: microseconds, medians",
         &["plugin", "instance", "call", "together", "p99", "natively", "times native", "fuel", "memory KiB"],
@@ -39,27 +40,30 @@ pub(crate) async fn one_at_a_time(cases: &[Case]) -> Table {
         }
     }
     for (case, rounds) in cases.iter().zip(&rounds) {
-        let middle = |field: fn(&Round) -> f64| median(&rounds.iter().map(field).collect::<Vec<_>>());
-        let (together, native) = (middle(|round| round.together), middle(|round| round.native));
+        let mut row = |what: &str, field: fn(&Round) -> f64| {
+            let spread = Spread::picked(rounds, field);
+            figures.row(&format!("{}.{what}", case.id), "us", spread);
+            spread.median
+        };
+        let (instance, together) = (row("instance", |round| round.instantiate), row("fresh_call", |round| round.together));
+        let (p99, native) = (row("fresh_call_p99", |round| round.p99), row("native_call", |round| round.native));
         let natively = |text: String| if case.native.is_some() { text } else { "-".to_owned() };
         table.row(vec![
             case.name.to_owned(),
-            format!("{:.0}", middle(|round| round.instantiate)),
-            format!("{:.0}", middle(|round| round.together - round.instantiate)),
+            format!("{instance:.0}"),
+            format!("{:.0}", together - instance),
             format!("{together:.0}"),
-            format!("{:.0}", middle(|round| round.p99)),
+            format!("{p99:.0}"),
             natively(format!("{native:.1}")),
             natively(format!("{:.1}", together / native)),
             rounds[0].fuel.to_string(),
             (rounds[0].memory_bytes / 1024).to_string(),
         ]);
-        if case.name == "Rust, JSON, 1 KiB" {
-            let kept = if together <= BUDGET_US { "is kept" } else { "is NOT kept" };
+        if case.id == "rust_1k" {
+            table.note(figures.judge("rust_1k_fresh_us", together, BUDGET_US));
             table.note(format!(
-                "The budget of {BUDGET_US:.0} us for Rust with 1 KiB of JSON {kept}: {together:.1} us. Making the instance is {:.0} us of it; the \
-                 rest is serde_json at work in the sandbox, under fuel, as guests are built: for size. The row beside it is the \
-                 same plugin built for speed.",
-                middle(|round| round.instantiate)
+                "Making the instance is {instance:.0} us of it; the rest is serde_json at work in the sandbox, under fuel, as guests are \
+                 built: for size. The row beside it is the same plugin built for speed."
             ));
         }
     }
@@ -68,7 +72,7 @@ pub(crate) async fn one_at_a_time(cases: &[Case]) -> Table {
 }
 
 /// As many calls as can be, by one worker and by two.
-pub(crate) async fn scaling(cases: &[Case]) -> Table {
+pub(crate) async fn scaling(cases: &[Case], figures: &mut Figures) -> Table {
     let mut table = Table::new(
         "Calls a second with one worker and with two: medians",
         &["plugin", "1 worker", "2 workers", "2 to 1 (median of rounds)", "us/event, 1 worker", "us/event, 2 workers"],
@@ -81,7 +85,11 @@ pub(crate) async fn scaling(cases: &[Case]) -> Table {
             twos.push(two.calls_a_second(case).await);
         }
         let ratios: Vec<f64> = ones.iter().zip(&twos).map(|(one, two)| two / one).collect();
-        let (one, two) = (median(&ones), median(&twos));
+        let one = figures.measured(&format!("{}.one_worker", case.id), "1/s", &ones).median;
+        let two = figures.measured(&format!("{}.two_workers", case.id), "1/s", &twos).median;
+        if case.id == "rust_1k" {
+            figures.ratio("rust_1k_two_workers_to_one", median(&ratios));
+        }
         table.row(vec![
             case.name.to_owned(),
             format!("{one:.0}"),
@@ -166,7 +174,7 @@ impl Round {
         Self {
             instantiate: median(&instantiate),
             together: median(&together),
-            p99: percentile(&together, 99),
+            p99: percentile(&together, 99.0),
             native: case.native.map_or(f64::NAN, |native| natively(case, native)),
             fuel: last.fuel,
             memory_bytes: last.memory_bytes,

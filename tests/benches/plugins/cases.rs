@@ -9,6 +9,8 @@ use sluicebox_tests::guests::{self, Language};
 
 /// One row: a guest, a body, and the same work natively where it can be done so.
 pub(crate) struct Case {
+    /// In names of figures.
+    pub(crate) id: &'static str,
     pub(crate) name: &'static str,
     pub(crate) component: Bytes,
     pub(crate) event: Arc<Event>,
@@ -22,7 +24,8 @@ pub(crate) fn all() -> Vec<Case> {
     let (empty, json) = (Bytes::from(guests::component("bench-empty")), Bytes::from(guests::component("bench-json")));
     let fast = Bytes::from(guests::fast_component("bench-json"));
     let (kib, kib16) = (event(1 << 10), event(16 << 10));
-    let rust = |name, component: &Bytes, event: &Arc<Event>, native| Case {
+    let rust = |id, name, component: &Bytes, event: &Arc<Event>, native| Case {
+        id,
         name,
         component: component.clone(),
         event: Arc::clone(event),
@@ -30,12 +33,13 @@ pub(crate) fn all() -> Vec<Case> {
         calls: 2_000,
     };
     let mut cases = vec![
-        rust("Rust, empty, 1 KiB", &empty, &kib, native_empty),
-        rust("Rust, JSON, 1 KiB", &json, &kib, native_json),
-        rust("Rust, JSON, 1 KiB, opt-level 3", &fast, &kib, native_json),
-        rust("Rust, JSON, 16 KiB", &json, &kib16, native_json),
+        rust("rust_1k_empty", "Rust, empty, 1 KiB", &empty, &kib, native_empty),
+        rust("rust_1k", "Rust, JSON, 1 KiB", &json, &kib, native_json),
+        rust("rust_1k_opt_level_3", "Rust, JSON, 1 KiB, opt-level 3", &fast, &kib, native_json),
+        rust("rust_16k", "Rust, JSON, 16 KiB", &json, &kib16, native_json),
     ];
-    let slow = |name, component: &Bytes, event: &Arc<Event>, calls| Case {
+    let slow = |(id, name), component: &Bytes, event: &Arc<Event>, calls| Case {
+        id,
         name,
         component: component.clone(),
         event: Arc::clone(event),
@@ -43,8 +47,8 @@ pub(crate) fn all() -> Vec<Case> {
         calls,
     };
     for (language, of_kib, of_kib16, calls) in [
-        (Language::JavaScript, "JavaScript, JSON, 1 KiB", "JavaScript, JSON, 16 KiB", 200),
-        (Language::Python, "Python, JSON, 1 KiB", "Python, JSON, 16 KiB", 50),
+        (Language::JavaScript, ("javascript_1k", "JavaScript, JSON, 1 KiB"), ("javascript_16k", "JavaScript, JSON, 16 KiB"), 200),
+        (Language::Python, ("python_1k", "Python, JSON, 1 KiB"), ("python_16k", "Python, JSON, 16 KiB"), 50),
     ] {
         if language.file("bench").is_file() {
             let component = Bytes::from(language.component("bench"));

@@ -8,12 +8,16 @@ use std::{
 
 use axum::response::IntoResponse;
 use http::StatusCode;
-use sluicebox_tests::{Host, Receiver, guests};
+use sluicebox_tests::{
+    Host, Receiver,
+    bench::{Figures, Spread, Table, Target, percentile},
+    guests,
+};
 
-use crate::{ROUNDS, median, percentile, table::Table};
+use crate::{ROUNDS, median};
 
 /// How much later the healthy rule's slowest hundredth may come.
-const GROWTH_MAX: f64 = 1.20;
+const GROWTH: Target = Target::AtMost(1.20);
 /// Healthy events of a phase, and the time between them.
 const EVENTS: usize = 300;
 const EVERY: Duration = Duration::from_millis(10);
@@ -23,7 +27,7 @@ const BACKLOG: usize = 400;
 type Arrivals = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// Phases without and with it in turns.
-pub(crate) async fn beside_one_that_spins() -> Table {
+pub(crate) async fn beside_one_that_spins(figures: &mut Figures) -> Table {
     let arrivals = Arrivals::default();
     let seen = Arc::clone(&arrivals);
     let receiver = Receiver::answering(move |received| {
@@ -41,15 +45,14 @@ pub(crate) async fn beside_one_that_spins() -> Table {
         "From the sender's request to the receiver's, healthy rule: milliseconds, medians of the rounds",
         &["", "median", "p99"],
     );
-    let middle = |phases: &[(f64, f64)], pick: fn(&(f64, f64)) -> f64| median(&phases.iter().map(pick).collect::<Vec<_>>());
-    for (name, phases) in [("alone", &alone), ("beside a plugin that spins", &beside)] {
-        let (p50, p99) = (middle(phases, |phase| phase.0), middle(phases, |phase| phase.1));
-        table.row(vec![name.to_owned(), format!("{p50:.1}"), format!("{p99:.1}")]);
+    for (id, name, phases) in [("alone", "alone", &alone), ("beside", "beside a plugin that spins", &beside)] {
+        let (p50, p99) = (Spread::picked(phases, |phase| phase.0), Spread::picked(phases, |phase| phase.1));
+        figures.row(&format!("neighbour_{id}.p50"), "ms", p50);
+        figures.row(&format!("neighbour_{id}.p99"), "ms", p99);
+        table.row(vec![name.to_owned(), format!("{:.1}", p50.median), format!("{:.1}", p99.median)]);
     }
     let ratios: Vec<f64> = alone.iter().zip(&beside).map(|(alone, beside)| beside.1 / alone.1).collect();
-    let growth = median(&ratios);
-    let kept = if growth <= GROWTH_MAX { "is kept" } else { "is NOT kept" };
-    table.note(format!("p99 beside to p99 alone, median of the rounds: {growth:.2}; the bound of {GROWTH_MAX:.2} {kept}."));
+    table.note(figures.judge("neighbour_p99_beside_to_alone", median(&ratios), GROWTH));
     table
 }
 
@@ -88,5 +91,5 @@ async fn phase(receiver: &Receiver, arrivals: &Arrivals, round: usize, spins: bo
     let waited: Vec<f64> =
         sent.iter().map(|(body, at)| arrived(body).expect("arrived").duration_since(*at).as_secs_f64() * 1e3).collect();
     host.stop().await;
-    (median(&waited), percentile(&waited, 99))
+    (median(&waited), percentile(&waited, 99.0))
 }

@@ -2,17 +2,21 @@
 
 use std::time::Instant;
 
-use sluicebox_tests::{Host, guests};
+use sluicebox_tests::{
+    Host,
+    bench::{Figures, Table, Target},
+    guests,
+};
 use tempfile::TempDir;
 
-use crate::{ROUNDS, median, table::Table};
+use crate::ROUNDS;
 
 const PLUGINS: usize = 100;
 /// What a start may take.
-const BUDGET_MS: f64 = 1_000.0;
+const BUDGET_MS: Target = Target::AtMost(1_000.0);
 
 /// Starts of a host with as many plugins as this, each of other bytes, and with none.
-pub(crate) async fn with_many_plugins() -> Table {
+pub(crate) async fn with_many_plugins(figures: &mut Figures) -> Table {
     let (many, none) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
     let host = Host::start_at(many.path().join("data"), |_| {}).await;
     let mut hub = String::new();
@@ -29,10 +33,11 @@ pub(crate) async fn with_many_plugins() -> Table {
         with.push(start(&many).await);
     }
     let mut table = Table::new("From the start of a host until it is ready: milliseconds, medians", &["plugins", "until ready"]);
-    table.row(vec!["none".to_owned(), format!("{:.0}", median(&without))]);
-    table.row(vec![format!("{PLUGINS} of redact's size"), format!("{:.0}", median(&with))]);
-    let kept = if median(&with) <= BUDGET_MS { "is kept" } else { "is NOT kept" };
-    table.note(format!("The budget of {BUDGET_MS:.0} ms {kept}."));
+    let without = figures.measured("restart.none", "ms", &without).median;
+    let with = figures.measured(&format!("restart.{PLUGINS}"), "ms", &with).median;
+    table.row(vec!["none".to_owned(), format!("{without:.0}")]);
+    table.row(vec![format!("{PLUGINS} of redact's size"), format!("{with:.0}")]);
+    table.note(figures.judge("restart_with_100_ms", with, BUDGET_MS));
     table
 }
 

@@ -7,31 +7,25 @@
 mod apply;
 mod cases;
 mod events;
-#[path = "../plugins/table.rs"]
-mod table;
 
 use std::time::{Duration, Instant};
 
 use sluicebox::{event::Event, route::Index};
-use sluicebox_tests::figures::{Figures, Spread};
+use sluicebox_tests::bench::{Curves, Figures, Spread, Table, Target};
 
 use cases::Case;
-use table::Table;
 
 /// How often every case takes its turn.
 const ROUNDS: usize = 7;
 /// How long a turn is, at least.
 const TURN: Duration = Duration::from_millis(50);
 /// What is promised: 100,000 rules cost at most so many times what 10 cost.
-const GROWTH_MAX: f64 = 2.0;
+const GROWTH: Target = Target::AtMost(2.0);
 
 fn main() {
     let mut figures = Figures::new("route");
-    matching(&mut figures).print();
-    building(&mut figures).print();
-    apply::to_many(&mut figures).print();
-    let file = figures.write().expect("a file");
-    println!("\nwritten to {}", file.display());
+    let tables = [matching(&mut figures), building(&mut figures), apply::to_many(&mut figures)];
+    figures.finish(&tables);
 }
 
 /// Microseconds for each event and case.
@@ -53,7 +47,7 @@ fn matching(figures: &mut Figures) -> Table {
         for (case, Case { name, rules, index }) in cases.iter().enumerate() {
             let (found, spread) = (index.find(of_event), Spread::of(&measured[event][case]));
             median[event][case] = spread.median;
-            figures.row(&format!("{name}.{rules}.{}", size.replace(' ', "_")), "us", spread);
+            figures.row(&format!("{name}_{rules}.{}", size.replace(' ', "_")), "us", spread);
             let counts = [found.matching.len(), found.work.candidates, found.work.wildcard_tries];
             let times = [spread.median, spread.min, spread.max].map(|us| format!("{us:.1}"));
             let told = [(*size).to_owned(), (*name).to_owned(), rules.to_string()].into_iter();
@@ -65,20 +59,19 @@ fn matching(figures: &mut Figures) -> Table {
     };
     let mut worst: f64 = 0.0;
     for (event, (size, _)) in events.iter().enumerate() {
+        let id = size.replace(' ', "_");
+        let mut curves = Curves::new(&format!("Finding the rules of an event of {size}"), "rules", "us");
         for name in ["mixed", "skewed"] {
             let ratio = median[event][of(name, 100_000)] / median[event][of(name, 10)];
-            figures.ratio(&format!("{name}_100000_to_10_{}", size.replace(' ', "_")), ratio);
-            table.note(format!("{size}, {name}: 100,000 rules cost {ratio:.2} times what 10 cost ({})", judged(ratio)));
+            table.note(figures.judge(&format!("{name}_100000_to_10_{id}"), ratio, GROWTH));
             worst = worst.max(ratio);
+            let of_name = cases.iter().zip(&median[event]).filter(|(case, _)| case.name == name);
+            curves.curve(name, of_name.map(|(case, us)| (case.rules as f64, *us)).collect());
         }
+        figures.chart(&id, &curves.svg());
     }
-    figures.ratio("rules_100000_to_10", worst);
+    table.note(figures.judge("rules_100000_to_10", worst, GROWTH));
     table
-}
-
-fn judged(ratio: f64) -> String {
-    let word = if ratio <= GROWTH_MAX { "kept" } else { "MISSED" };
-    format!("promised: {GROWTH_MAX}, {word}")
 }
 
 /// Microseconds an event.
@@ -116,9 +109,9 @@ fn building(figures: &mut Figures) -> Table {
     }
     let mut table = Table::new("Making the index", &["what", "ms, median", "min", "max"]);
     for (name, told, measured) in [
-        ("build_100000", "100,000 rules", &whole),
-        ("add_one", "one rule more", &one),
-        ("compact_120000", "joining 20,000 to them, in the background", &joined),
+        ("build_100000.time", "100,000 rules", &whole),
+        ("add_one.time", "one rule more", &one),
+        ("compact_120000.time", "joining 20,000 to them, in the background", &joined),
     ] {
         spread_row(figures, &mut table, name, told, measured);
     }
