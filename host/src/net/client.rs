@@ -25,8 +25,9 @@ use super::{
     tls,
 };
 
-/// Idle connections kept for one host, and for how long.
-const POOL_IDLE_PER_HOST_MAX: usize = 8;
+/// Idle connections kept for one host, and for how long: as many as a destination may have deliveries under way, so that a busy one is not
+/// connected to anew all the time.
+const POOL_IDLE_PER_HOST_MAX: usize = 256;
 const POOL_IDLE_MS: u64 = 30_000;
 
 /// The head of a response, status line and headers together.
