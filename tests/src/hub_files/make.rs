@@ -235,7 +235,7 @@ fn plugin(chance: &mut Chance, components: &Components) -> Value {
     }
     fields.insert("config".to_owned(), config);
     // Always, and long: settings are checked by the plugin, and the machine may be busy.
-    fields.insert("limits".to_owned(), json!({ "time_ms": 5_000 + chance.below(900) }));
+    fields.insert("limits".to_owned(), json!({ "time_ms": 4_000 + chance.below(900) }));
     maybe(
         chance,
         3,

@@ -28,10 +28,8 @@ use super::{Parts, audit::is_on_record, once};
 pub(super) struct Routes {
     /// What the operations are sorted under.
     tag: &'static str,
-    api: ApiRouter<Parts>,
-    access: AccessTable,
-    /// Schemas that operations refer to, by name.
-    definitions: Map<String, Value>,
+    /// Each with its tag.
+    routes: Vec<(&'static str, Route)>,
 }
 
 /// Who may call what. What is not in it is not there.
@@ -43,63 +41,69 @@ pub(super) struct AccessTable {
 impl Routes {
     /// None yet; those that are added are sorted under this tag.
     pub(super) fn tagged(tag: &'static str) -> Self {
-        Self { tag, api: ApiRouter::new(), access: AccessTable::default(), definitions: Map::new() }
+        Self { tag, routes: Vec::new() }
     }
 
     /// With one more.
     pub(super) fn add(mut self, route: Route) -> Self {
-        let Route { method, path, access, router, edits } = route;
-        let on_record = access != Access::Open && is_on_record(&method, &path);
-        let (tag, definitions) = (self.tag, &mut self.definitions);
-        let is_once = access != Access::Open && once::is_write(&method);
-        let describe = |operation: &mut Operation| {
-            operation.tags.push(tag.to_owned());
-            for edit in edits {
-                edit(operation);
-            }
-            if on_record {
-                note_refusals(operation, &["audit-unavailable"]);
-            }
-            if is_once {
-                once::describe(operation);
-            }
-            describe::operation(operation, access, definitions);
-        };
-        let mut describe = Some(describe);
-        self.api = self.api.api_route_with(&path, router, |mut item| {
-            let path = item.inner_mut();
-            let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
-            // A route is of one method.
-            if let (Some(operation), Some(describe)) = (operations.into_iter().flatten().next(), describe.take()) {
-                describe(operation);
-            }
-            item
-        });
-        self.access.by_path.entry(path).or_default().push((method, access));
+        self.routes.push((self.tag, route));
         self
     }
 
     /// With those of another part.
     pub(super) fn merge(mut self, other: Self) -> Self {
-        self.api = self.api.merge(other.api);
-        for (path, methods) in other.access.by_path {
-            self.access.by_path.entry(path).or_default().extend(methods);
-        }
-        for (name, schema) in other.definitions {
-            schema::define(&mut self.definitions, name, schema);
-        }
+        self.routes.extend(other.routes);
         self
     }
 
     /// The OpenAPI document of them all.
     pub(super) fn into_document(self) -> Value {
-        describe::document(self.api, self.definitions)
+        let mut definitions = Map::new();
+        let api =
+            self.routes.into_iter().fold(ApiRouter::new(), |api, (tag, route)| described(api, &mut definitions, tag, route));
+        describe::document(api, definitions)
     }
 
     /// What serves them, and who may call them.
     pub(super) fn into_router(self) -> (Router<Parts>, AccessTable) {
-        (self.api.into(), self.access)
+        let mut access = AccessTable::default();
+        let router = self.routes.into_iter().fold(Router::new(), |router, (_, route)| {
+            let router = router.route(&route.path, route.router);
+            access.by_path.entry(route.path).or_default().push((route.method, route.access));
+            router
+        });
+        (router, access)
     }
+}
+
+/// The description with one route more.
+fn described(api: ApiRouter<Parts>, definitions: &mut Map<String, Value>, tag: &'static str, route: Route) -> ApiRouter<Parts> {
+    let Route { method, path, access, described, edits, .. } = route;
+    let on_record = access != Access::Open && is_on_record(&method, &path);
+    let is_once = access != Access::Open && once::is_write(&method);
+    let describe = |operation: &mut Operation| {
+        operation.tags.push(tag.to_owned());
+        for edit in edits {
+            edit(operation);
+        }
+        if on_record {
+            note_refusals(operation, &["audit-unavailable"]);
+        }
+        if is_once {
+            once::describe(operation);
+        }
+        describe::operation(operation, access, definitions);
+    };
+    let mut describe = Some(describe);
+    api.api_route_with(&path, described(), |mut item| {
+        let path = item.inner_mut();
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
+        // A route is of one method.
+        if let (Some(operation), Some(describe)) = (operations.into_iter().flatten().next(), describe.take()) {
+            describe(operation);
+        }
+        item
+    })
 }
 
 impl AccessTable {

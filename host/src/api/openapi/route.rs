@@ -1,11 +1,15 @@
 //! One route: its handler, who may call it, and how it is described. All three are told in one place, so that none is without the others.
+//! It is described only when somebody asks for that: a host that serves has no use for megabytes of schemas.
 
 use aide::{
     axum::{AxumOperationHandler, routing::ApiMethodRouter},
     openapi::{Operation, ReferenceOr, Response, StatusCode},
     operation::{OperationInput, OperationOutput},
 };
-use axum::extract::DefaultBodyLimit;
+use axum::{
+    extract::DefaultBodyLimit,
+    routing::{self, MethodRouter},
+};
 use http::Method;
 use schemars::{JsonSchema, generate::Contract};
 use serde_json::{Map, Value};
@@ -34,12 +38,17 @@ impl From<Scope> for Access {
 /// A change of an operation's description.
 type Edit = Box<dyn FnOnce(&mut Operation)>;
 
+/// What an answer holds: its media type, the schema, and those that it refers to.
+type Content = (&'static str, Value, Map<String, Value>);
+
 /// One method of one path.
 pub(in crate::api) struct Route {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) access: Access,
-    pub(super) router: ApiMethodRouter<Parts>,
+    pub(super) router: MethodRouter<Parts>,
+    /// The same with what its types tell of it.
+    pub(super) described: Box<dyn FnOnce() -> ApiMethodRouter<Parts>>,
     pub(super) edits: Vec<Edit>,
 }
 
@@ -53,8 +62,10 @@ macro_rules! methods {
             O: OperationOutput,
             T: 'static,
         {
-            let router = aide::axum::routing::$name(handler);
-            Route { method: Method::$method, path: path.to_owned(), access: access.into(), router, edits: Vec::new() }
+            let router = routing::$name(handler.clone());
+            let described = Box::new(|| aide::axum::routing::$name(handler));
+            let (path, access) = (path.to_owned(), access.into());
+            Route { method: Method::$method, path, access, router, described, edits: Vec::new() }
         }
     )* };
 }
@@ -84,26 +95,26 @@ impl Route {
 
     /// With an answer of JSON, beside or in the place of that of its handler's type.
     pub(in crate::api) fn answers<T: JsonSchema>(self, status: u16, description: &str) -> Self {
-        let (schema, definitions) = schema::with_definitions::<T>(Contract::Serialize);
-        let content = ("application/json", Value::from(schema), definitions);
-        self.answers_with(status, description, Some(content))
+        self.answers_with(status, description, || {
+            let (schema, definitions) = schema::with_definitions::<T>(Contract::Serialize);
+            Some(("application/json", Value::from(schema), definitions))
+        })
     }
 
     /// With an answer that has no body.
     pub(in crate::api) fn answers_nothing(self, status: u16, description: &str) -> Self {
-        self.answers_with(status, description, None)
+        self.answers_with(status, description, || None)
     }
 
     /// With an answer of text.
     pub(in crate::api) fn answers_text(self, status: u16, description: &str, kind: &'static str) -> Self {
-        let schema = serde_json::json!({ "type": "string" });
-        self.answers_with(status, description, Some((kind, schema, Map::new())))
+        self.answers_with(status, description, move || Some((kind, serde_json::json!({ "type": "string" }), Map::new())))
     }
 
-    fn answers_with(self, status: u16, description: &str, content: Option<(&'static str, Value, Map<String, Value>)>) -> Self {
+    fn answers_with(self, status: u16, description: &str, content: impl FnOnce() -> Option<Content> + 'static) -> Self {
         let mut response = Response { description: description.to_owned(), ..Response::default() };
         self.with(move |operation| {
-            if let Some((kind, schema, definitions)) = content {
+            if let Some((kind, schema, definitions)) = content() {
                 response.content.insert(kind.to_owned(), media(object(schema)));
                 note_definitions(operation, definitions);
             }
