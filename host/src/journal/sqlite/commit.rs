@@ -1,9 +1,5 @@
 //! The committing thread: the only one that writes. It takes everything that waits into one transaction, so that the cost of a sync
 //! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
-//!
-//! A transaction in which nothing has to be on disk for anybody (what matched, what became of deliveries) is committed without a sync: the
-//! next one that is synced takes it along, since both are in one log. A process that is killed loses nothing of it; a power cut may, and then
-//! the work is done again, under the same ids.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -19,14 +15,14 @@ use tokio::sync::oneshot;
 
 use super::{
     Shared, acknowledge, audit, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts,
-    key_uses, lease::Ended, revive, runs, schema, space, workspace,
+    key_uses, lease::Ended, revive, runs, space, workspace,
 };
 use crate::{
     event::{Event, EventId, Name, Timestamp},
     failpoint::{self, Step},
     journal::{
         Acknowledged, Acknowledgement, Arrival, AuditEnd, AuditEntry, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival,
-        Revived, Routed, RunEnd, Settled, Space, Verdict,
+        Revived, Routed, RunEnd, Settled, Space,
     },
 };
 
@@ -113,16 +109,6 @@ impl Work {
             Self::Acknowledge(said) => said.len(),
             Self::KeepFacts { .. } | Self::Audit(_) | Self::AuditEnd { .. } => 1,
             Self::KeepKeyUses(uses) => uses.len(),
-        }
-    }
-
-    /// Whether somebody relies on it being on disk. What a plugin made has to be there before it is sent, so that no id is ever sent with two
-    /// bodies; what no plugin has touched is made again as it was.
-    fn has_to_be_synced(&self) -> bool {
-        match self {
-            Self::Route(_) => false,
-            Self::Settle(settled) => settled.iter().any(|one| matches!(one.verdict, Verdict::PassedOn(_))),
-            _ => true,
         }
     }
 
@@ -313,8 +299,6 @@ pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     /// The most events in one transaction.
     pub(super) commit_events_max: usize,
-    /// Whether the connection syncs what it commits.
-    pub(super) syncs: bool,
 }
 
 impl Committer {
@@ -374,11 +358,6 @@ impl Committer {
     fn store(&mut self, commands: &[Command]) -> Result<Stored, StoreError> {
         let started = Instant::now();
         let now = (self.shared.clock)();
-        let is_synced = commands.iter().any(|command| command.work.has_to_be_synced());
-        if self.syncs != is_synced {
-            schema::sync_commits(&self.connection, is_synced)?;
-            self.syncs = is_synced;
-        }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut writing = Writing {
             sql: &transaction,
@@ -400,7 +379,7 @@ impl Committer {
         steps().for_each(|[filled, _]| failpoint::reach(filled));
         let filled = Instant::now();
         transaction.commit()?;
-        let synced = is_synced.then(|| filled.elapsed());
+        let synced = filled.elapsed();
         steps().for_each(|[_, committed]| failpoint::reach(committed));
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),

@@ -321,15 +321,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Whether commits of this connection are synced from now on. Where they are not, the log is still in order: a power cut loses the last of
-/// them, and none before one that it keeps.
-pub(super) fn sync_commits(connection: &Connection, sync: bool) -> Result<(), StoreError> {
-    Ok(connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?)
-}
-
 fn settle_in(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-    sync_commits(connection, true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())

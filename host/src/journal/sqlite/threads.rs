@@ -65,7 +65,6 @@ impl Threads {
             tidy: tidy.clone(),
             shared: Arc::clone(shared),
             commit_events_max: options.commit_events_max,
-            syncs: true,
         };
         let committer = Builder::new().name("journal-commit".to_owned()).spawn(move || committer.run())?;
         let claimers = start_readers("journal-claim", &path, options.claimers, claim, None)?;

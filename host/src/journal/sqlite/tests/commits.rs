@@ -252,7 +252,7 @@ impl Desk {
         });
         let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
         let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));
-        let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max, syncs: true };
+        let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
         Self { queues: Queues { orders, claims, listings }, committer, _notices: notices, folder }
     }
 
