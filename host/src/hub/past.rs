@@ -80,7 +80,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn revisions(&self, workspace: &Name, before: Option<u64>, limit: usize) -> Result<RevisionPage, HubError> {
-        let workspace = workspace.clone();
+        let own = self.own(workspace);
         self.with_records(move |records| {
             let (mut items, mut next) = (Vec::new(), None);
             for (read, head) in records.newest_below(before.unwrap_or(u64::MAX))?.enumerate() {
@@ -89,7 +89,7 @@ impl Hub {
                     next = Some(number + 1);
                     break;
                 }
-                items.extend(head.filter(|head| head.workspace == workspace).map(Revision::of));
+                items.extend(head.filter(&own).map(Revision::of));
             }
             Ok(RevisionPage { items, next })
         })
@@ -101,10 +101,10 @@ impl Hub {
     /// # Errors
     /// [`HubError::NoRevision`], [`HubError::RevisionGone`], [`HubError::Store`].
     pub async fn revision(&self, workspace: &Name, number: u64) -> Result<Revision, HubError> {
-        let own = workspace.clone();
+        let own = self.own(workspace);
         let found = self.with_records(move |records| Ok((records.head(number)?, records.oldest()?))).await?;
         match found {
-            (Some(head), _) if head.workspace == own => Ok(Revision::of(head)),
+            (Some(head), _) if own(&head) => Ok(Revision::of(head)),
             (None, Some(oldest)) if number < oldest && number > 0 => Err(HubError::RevisionGone { revision: number, oldest }),
             _ => Err(HubError::NoRevision { revision: number }),
         }
@@ -150,12 +150,12 @@ impl Hub {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn drift(&self, workspace: &Name) -> Result<Drift, HubError> {
-        let workspace = workspace.clone();
+        let own = self.own(workspace);
         self.with_records(move |records| {
             let mut drift = Drift::default();
             let mut seen: BTreeSet<(Kind, Name)> = BTreeSet::new();
             for (read, head) in records.newest_below(u64::MAX)?.enumerate() {
-                let Some(head) = head?.1.filter(|head| head.workspace == workspace) else { continue };
+                let Some(head) = head?.1.filter(&own) else { continue };
                 if head.note.origin == Origin::HubFile {
                     return Ok(Drift { since: Some(head.revision), ..drift });
                 }
@@ -170,6 +170,12 @@ impl Hub {
             Ok(Drift::default())
         })
         .await
+    }
+
+    /// Which revisions are the workspace's, and not an earlier one's of the same name.
+    fn own(&self, workspace: &Name) -> impl Fn(&Head) -> bool + Send + 'static {
+        let (workspace, after) = (workspace.clone(), self.revisions_begin_after(workspace));
+        move |head| head.workspace == workspace && head.revision > after
     }
 
     /// The workspace's documents as of a revision of its own, their secrets in clear.

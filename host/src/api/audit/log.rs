@@ -69,10 +69,12 @@ struct AuditQuery {
 }
 
 impl AuditQuery {
-    fn filter(self, call: &Call) -> Result<AuditFilter, Problem> {
+    fn filter(self, parts: &Parts, call: &Call) -> Result<AuditFilter, Problem> {
         if self.host {
             call.needs(Scope::Operator)?;
         }
+        // What is older is of another tenant who had this name; only who has the host sees that.
+        let begun = parts.hub.workspace_since(&call.workspace).filter(|_| call.caller.workspace.is_some());
         Ok(AuditFilter {
             workspace: (!self.host).then(|| call.workspace.clone()),
             key: self.key,
@@ -80,7 +82,7 @@ impl AuditQuery {
             kind: self.kind,
             name: self.name,
             outcome: self.outcome.map(Into::into),
-            since: self.since.map(Timestamp::from),
+            since: self.since.map(Timestamp::from).max(begun),
             until: self.until.map(Timestamp::from),
             before: self.after.map(u64::from),
             after: None,
@@ -90,13 +92,13 @@ impl AuditQuery {
 }
 
 async fn list(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Json<AuditPage>, Problem> {
-    let page = parts.journal.audit_log(query.filter(&call)?).await.map_err(|error| store_problem(&error))?;
+    let page = parts.journal.audit_log(query.filter(&parts, &call)?).await.map_err(|error| store_problem(&error))?;
     Ok(Json(AuditPage { items: page.items.iter().map(AuditTold::of).collect(), next: page.next }))
 }
 
 /// All entries that the query finds, oldest first, one line of JSON each.
 async fn export(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Response, Problem> {
-    let filter = AuditFilter { after: Some(0), limit: EXPORT_PAGE, ..query.filter(&call)? };
+    let filter = AuditFilter { after: Some(0), limit: EXPORT_PAGE, ..query.filter(&parts, &call)? };
     // The first page is read before the answer begins, so that what is refused is told.
     let first = parts.journal.audit_log(filter.clone()).await.map_err(|error| store_problem(&error))?;
     let (pages, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(EXPORT_PAGES_AHEAD);

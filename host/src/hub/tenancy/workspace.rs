@@ -16,6 +16,9 @@ pub struct Workspace {
     pub created_at: u64,
     /// The id of the key that made it.
     pub created_by: String,
+    /// The newest revision when it was made: those up to it are of an earlier workspace of this name.
+    #[serde(default)]
+    pub(in crate::hub) after_revision: u64,
     /// How much it may have.
     #[serde(default)]
     pub quotas: Quotas,
@@ -24,6 +27,6 @@ pub struct Workspace {
 impl Workspace {
     pub(super) fn new(name: Name, created_by: &str, now: Timestamp) -> Self {
         let (description, quotas) = (String::new(), Quotas::default());
-        Self { name, description, created_at: now.0, created_by: created_by.to_owned(), quotas }
+        Self { name, description, created_at: now.0, created_by: created_by.to_owned(), after_revision: 0, quotas }
     }
 }

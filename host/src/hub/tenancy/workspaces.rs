@@ -52,6 +52,17 @@ impl Hub {
         Ok(self.workspace_status(&tenants, tenants.workspace(name)?))
     }
 
+    /// When a workspace was made, for who asks for what is older: that was another's.
+    #[must_use]
+    pub fn workspace_since(&self, name: &Name) -> Option<Timestamp> {
+        self.inner.tenancy.load().workspace(name).ok().map(|workspace| Timestamp(workspace.created_at))
+    }
+
+    /// The revision after which those of a workspace begin.
+    pub(in crate::hub) fn revisions_begin_after(&self, name: &Name) -> u64 {
+        self.inner.tenancy.load().workspace(name).map_or(0, |workspace| workspace.after_revision)
+    }
+
     /// Makes a workspace. What is stored of an earlier one of this name is asked for before, by who knows the journal.
     ///
     /// # Errors
@@ -63,7 +74,7 @@ impl Hub {
         name: &Name,
         new: WorkspaceChange,
     ) -> Result<WorkspaceStatus, TenancyError> {
-        let (made, created_by) = (name.clone(), caller.key.clone());
+        let (made, created_by, after_revision) = (name.clone(), caller.key.clone(), self.newest_revision());
         let make = move |tenants: &mut Tenants, now: Timestamp| {
             if tenants.workspaces.contains_key(&made) {
                 return Err(TenancyError::WorkspaceExists(made));
@@ -71,7 +82,8 @@ impl Hub {
             if tenants.workspaces.len() >= WORKSPACES_MAX {
                 return Err(TenancyError::Limit { what: "workspaces", max: WORKSPACES_MAX });
             }
-            let workspace = changed(&Workspace::new(made.clone(), &created_by, now), &new)?;
+            let workspace = Workspace { after_revision, ..Workspace::new(made.clone(), &created_by, now) };
+            let workspace = changed(&workspace, &new)?;
             tenants.workspaces.insert(made, Arc::new(workspace));
             Ok(())
         };
