@@ -232,3 +232,58 @@ async fn the_command_line_keeps_workspaces() {
     assert!(!works(&["workspaces", "list"]).contains("acme"));
     host.stop().await;
 }
+
+/// A call of the operator's in the workspace `acme`.
+async fn in_acme(host: &Host, method: Method, path: &str, body: &Value) -> Answer {
+    let request = host.request(method, path).bearer_auth(host.key()).header("sluicebox-workspace", "acme").json(body);
+    let answer = request.send().await.expect("an answer");
+    Answer { status: answer.status().as_u16(), json: answer.json().await.unwrap_or_default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_tenant_sees_nothing_of_who_had_the_name_before() {
+    let host = Host::start().await;
+    let (make, source) = (json!({ "name": "acme" }), json!({ "verify": { "scheme": "api-key", "secret": "of the old tenant" } }));
+    host.send("/v1/workspaces", &make).await;
+    let put = in_acme(&host, Method::PUT, "/v1/sources/shop", &source).await;
+    let old = put.json["revision"].as_u64().expect("a revision");
+    assert_eq!(host.delete("/v1/workspaces/acme?force=true").await.status, 200);
+    assert_eq!(host.send("/v1/workspaces", &make).await.status, 201);
+
+    let revisions = in_acme(&host, Method::GET, "/v1/revisions", &json!(null)).await;
+    assert_eq!(revisions.json["items"], json!([]));
+    for (method, path) in [(Method::GET, format!("/v1/revisions/{old}")), (Method::POST, format!("/v1/revisions/{old}/rollback"))]
+    {
+        assert_eq!(in_acme(&host, method, &path, &json!({})).await.status, 404, "{path}");
+    }
+    let key = in_acme(&host, Method::POST, "/v1/keys", &json!({ "name": "theirs", "scopes": ["admin"] })).await;
+    let key = key.json["secret"].as_str().expect("a secret").to_owned();
+    let entries: Value =
+        host.request(Method::GET, "/v1/audit").bearer_auth(key).send().await.expect("an answer").json().await.expect("JSON");
+    let actions: Vec<_> = entries["items"].as_array().expect("a list").iter().map(|entry| entry["action"].clone()).collect();
+    assert!(actions.contains(&json!("keys.create")) && !actions.contains(&json!("sources.put")), "{actions:?}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_goes_to_the_source_of_its_workspace() {
+    let host = Host::start().await;
+    host.apply(&OPEN_SOURCE.replace("open", "shop")).await;
+    host.send("/v1/workspaces", &json!({ "name": "acme" })).await;
+    in_acme(&host, Method::PUT, "/v1/sources/shop", &json!({ "verify": { "scheme": "none" } })).await;
+    let key = in_acme(&host, Method::POST, "/v1/keys", &json!({ "name": "theirs", "scopes": ["read"] })).await;
+    let theirs = key.json["secret"].as_str().expect("a secret").to_owned();
+    for key in [&["--key", &theirs][..], &["--key", host.key(), "--workspace", "acme"]] {
+        let mut command = Command::new(process::binary());
+        command.args(["trigger", "shop", "sample.order.created", "--url", host.url()]).args(key);
+        let output = command.output().expect("an end");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let count = async |workspace: &str| {
+        let request = host.request(Method::GET, "/v1/events").bearer_auth(host.key()).header("sluicebox-workspace", workspace);
+        let page: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        page["items"].as_array().expect("a list").len()
+    };
+    assert_eq!((count("acme").await, count("default").await), (2, 0));
+    host.stop().await;
+}

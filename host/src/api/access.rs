@@ -54,13 +54,21 @@ pub(super) async fn authorize(
         Ok(Some((call, access))) => {
             let taken = is_counted(access).then(|| parts.guards.allowance.call(&call.caller.key, (parts.clock)()));
             let guards = Arc::clone(&parts.guards);
-            request.extensions_mut().insert(call);
+            let answered_for = HeaderValue::from_str(call.workspace.as_str());
+            // Without a route there is nothing to do twice or to put on record.
+            if access.is_some() {
+                request.extensions_mut().insert(call);
+            }
             let mut response = match taken {
                 Some(Err(too_many)) => guards.allowance.refusal(too_many).into_response(),
                 Some(Ok(_)) | None => next.run(request).await,
             };
             if let Some(taken) = taken {
                 guards.allowance.tell(taken, &mut response);
+            }
+            // For who left it to the key.
+            if let Ok(workspace) = answered_for {
+                response.headers_mut().insert(WORKSPACE_HEADER, workspace);
             }
             response
         }

@@ -9,6 +9,7 @@ mod set;
 mod source;
 
 use anyhow::Context;
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use self::{
@@ -58,7 +59,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let source = arguments.source.context("name a source")?;
     let client = Client::new(&arguments.hub)?;
-    let document: Value = client.get(&format!("/v1/sources/{source}"), &[]).await?;
+    let answer = client.open(&format!("/v1/sources/{source}"), &[], HeaderMap::new()).await?;
+    // Whichever that is: told by a flag or a profile, or the key's own.
+    let workspace = answer.headers().get("sluicebox-workspace").and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let document: Value = answer.json().await.context("the host's source is not understood; is it of this version?")?;
     let verify = &document["verify"];
     let scheme = verify["scheme"].as_str().context("the host's source is not understood; is it of this version?")?;
     let fixture = catalogue::choose(scheme, arguments.event.as_deref())?;
@@ -68,7 +72,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut fresh = Fresh::new(now, || getrandom::u64().context("the system gives no random numbers"));
     let base = client.url();
     let public = arguments.public_url.as_deref().map_or(base, |url| url.trim_end_matches('/'));
-    let path = format!("/in/{source}");
+    let path = match workspace.as_deref() {
+        None | Some("default") => format!("/in/{source}"),
+        Some(workspace) => format!("/w/{workspace}/in/{source}"),
+    };
     let mut sample = send::sample(fixture, &mut fresh, &arguments.changes, format!("{public}{path}"))?;
     signer.sign(&mut sample, &fresh.fill("msg_{{alnum 27}}")?, now)?;
     match send::post(sample, &format!("{base}{path}")).await? {
