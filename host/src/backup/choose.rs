@@ -32,6 +32,13 @@ pub(super) fn is_kept(name: &str) -> bool {
     !NOT_KEPT.iter().any(|ending| name.ends_with(ending))
 }
 
+/// Whether a file of an archive, by its path in the data folder, is one that a backup holds. What is made again, as compiled plugins, is taken
+/// from nobody.
+pub(super) fn is_of_a_backup(path: &str) -> bool {
+    let (first, last) = (path.split('/').next().unwrap_or_default(), path.rsplit('/').next().unwrap_or_default());
+    path == super::JOURNAL || KEYS.contains(&path) || (belongs(first) && is_kept(last))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +61,13 @@ mod tests {
             "a.tmp",
         ] {
             assert!(!belongs(name), "{name}");
+        }
+        for path in ["journal/journal.db", "main.key", "admin.key", "tenancy.json", "revisions/00000000000000000001.json"] {
+            assert!(is_of_a_backup(path), "{path}");
+        }
+        for path in ["compiled/0a", "hub/db", "journal/journal.db-wal", "main.key.next", "revisions/1.json.tmp", "x.damaged-1/y"]
+        {
+            assert!(!is_of_a_backup(path), "{path}");
         }
         assert!(!is_kept("00000000000000000001.json.damaged") && is_kept("00000000000000000001.json"));
     }

@@ -14,7 +14,7 @@ use tar::{Archive, EntryType};
 
 use super::{
     JOURNAL,
-    choose::{KEYS, UNFINISHED},
+    choose::{KEYS, UNFINISHED, is_of_a_backup},
     link::private_folder,
     manifest::{self, FORMAT, Manifest, ManifestFile},
 };
@@ -145,6 +145,9 @@ impl Unpacking {
             let mut entry = entry.map_err(unread())?;
             let path = entry.path().map_err(unread())?.into_owned();
             let name = within(&path).ok_or_else(|| RestoreError::Foreign(format!("the path {}", path.display())))?;
+            if name != manifest::NAME && !is_of_a_backup(&name) {
+                return Err(RestoreError::Foreign(format!("{name}, which is no part of a backup")));
+            }
             if entry.header().entry_type() != EntryType::Regular {
                 return Err(RestoreError::Foreign(format!("{name} is no file, but {:?}", entry.header().entry_type())));
             }
