@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    hub::nearest,
     ingest::ForwardedHeader,
     net::Proxy,
     observe::{Ratio, Sampler, SamplerError},
@@ -183,11 +184,28 @@ impl LogFilter {
     }
 }
 
+/// As `tracing` names them.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// A level, in whatever case, or all of this program.
+fn is_known(word: &str) -> bool {
+    word == "sluicebox" || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
+}
+
 impl Word for LogFilter {
     fn read(word: &str) -> Result<Self, String> {
         let told = |error| format!("`{word}` is no filter ({error}); write a level, or as in `info,sluicebox::deliver=debug`");
         EnvFilter::try_new(word).map_err(told)?;
-        Ok(Self(word.to_owned()))
+        // A word alone is a level, or what `tracing` takes for the name of a target, of which there is none: nothing at all would be logged.
+        let alone =
+            word.split(',').map(str::trim).find(|one| one.bytes().all(|byte| byte.is_ascii_alphabetic()) && !is_known(one));
+        match alone.filter(|one| !one.is_empty()) {
+            Some(one) => {
+                let meant = nearest(&one.to_lowercase(), LEVELS).map(|level| format!("; `{level}`?")).unwrap_or_default();
+                Err(format!("`{one}` is no level (there are {}){meant}", LEVELS.join(", ")))
+            }
+            None => Ok(Self(word.to_owned())),
+        }
     }
 
     fn show(&self) -> String {
@@ -211,6 +229,9 @@ mod tests {
     #[test]
     fn a_filter_is_parsed_when_it_is_given() {
         assert!(LogFilter::read("info,sluicebox::deliver=debug").is_ok());
+        assert!(LogFilter::read("sluicebox").is_ok() && LogFilter::read("INFO").is_ok());
+        assert!(LogFilter::read("inof").expect_err("no level").contains("`info`?"));
+        assert!(LogFilter::read("info,loud").expect_err("no level").contains("`loud` is no level"));
         assert!(LogFilter::read("sluicebox=loud").expect_err("no level").contains("write a level"));
     }
 
