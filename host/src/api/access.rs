@@ -123,7 +123,7 @@ fn caller(parts: &Parts, request: &Request) -> Result<Caller, Problem> {
     }
     let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     parts.guards.allowance.wrong_key(peer, (parts.clock)())?;
-    Err(no_key())
+    Err(wrong_key())
 }
 
 /// A bearer token (RFC 6750); the scheme's name is in any case (RFC 9110, section 11.1).
@@ -151,6 +151,12 @@ fn scope_missing(scope: Scope) -> Problem {
 
 fn no_key() -> Problem {
     let detail = "send a key as `Authorization: Bearer ...`; the operator's is in admin.key in the data folder";
+    Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail)
+}
+
+/// Which of these it is, is nobody's business who has no key.
+fn wrong_key() -> Problem {
+    let detail = "this key is not good here: it is mistyped, of another host, revoked or disabled, or its time is over";
     Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail)
 }
 

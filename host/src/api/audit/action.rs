@@ -2,6 +2,7 @@
 //! under a name of its own without a word here.
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 use crate::hub::named_key;
 
@@ -56,7 +57,8 @@ impl Action {
             match piece.strip_prefix('{') {
                 // The first says which kind of thing, also where the route leaves it open.
                 Some(_) if words.is_empty() => words.push(told),
-                Some(_) => names.push(named_key(told)),
+                // As the handler sees it, so that one thing has one name.
+                Some(_) => names.push(named_key(&percent_decode_str(told).decode_utf8_lossy()).to_owned()),
                 None => words.push(piece),
             }
         }
@@ -113,6 +115,8 @@ mod tests {
         assert_eq!(two, one("a.b.do", "a", Some("1/2")));
         let key = format!("/v1/keys/slk_0123456789ab_{}", "c".repeat(72));
         assert_eq!(called(&Method::DELETE, "/v1/keys/{id}", &key), one("keys.delete", "keys", Some("0123456789ab")));
+        let encoded = key.replace("slk", "%73lk");
+        assert_eq!(called(&Method::DELETE, "/v1/keys/{id}", &encoded), one("keys.delete", "keys", Some("0123456789ab")));
         assert_eq!(called(&Method::GET, "/v1/backup", "/v1/backup"), one("backup", "backup", None));
     }
 

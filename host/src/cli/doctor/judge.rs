@@ -107,7 +107,7 @@ fn of_host(host: &HostFacts, findings: &mut Vec<Finding>) {
             findings.push(error("key-refused", what, "take the key in admin.key of the host's data folder"));
         }
         KeyFact::Narrow => {
-            findings.push(note(
+            findings.push(warning(
                 "key-narrow",
                 "the key is good but does not read documents: the rest was not looked at",
                 "use a key with scope `read` and better `operator`",

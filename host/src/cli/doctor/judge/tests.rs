@@ -66,7 +66,7 @@ fn each_fact_about_a_host_has_its_finding() {
         (&|host| host.clock_ahead_secs = Some(-31), "clock-skew", Warning),
         (&|host| host.key = KeyFact::None, "no-key", Error),
         (&|host| host.key = KeyFact::Refused, "key-refused", Error),
-        (&|host| host.key = KeyFact::Narrow, "key-narrow", Note),
+        (&|host| host.key = KeyFact::Narrow, "key-narrow", Warning),
         (&|host| host.version = Some("0.0.1".to_owned()), "version", Warning),
         (&|host| host.unanswered = vec![("plugins", "no".to_owned())], "unanswered", Warning),
         (&|host| host.disabled = vec![("crm".to_owned(), "gone".to_owned())], "destination-disabled", Error),
