@@ -240,7 +240,8 @@ impl Proposal {
 
 /// Brings one secret of a document into its clear form, or tells what is wrong with it. What is no secret at all is left to its spec.
 fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) -> Result<(), Invalid> {
-    let is_moved = is_item_of_another_list(document, pointer, before);
+    let (is_moved, goes_elsewhere) =
+        (is_item_of_another_list(document, pointer, before), goes_elsewhere(document, pointer, before));
     let Some(secret) = document.pointer_mut(pointer) else { return Ok(()) };
     if let Some(text) = secret.as_str() {
         if is_reference(text) {
@@ -254,6 +255,10 @@ fn settle_secret(document: &mut Value, pointer: &str, before: Option<&Value>) ->
                            give the values or the references";
             return Err(Invalid::at(pointer, message));
         }
+        if goes_elsewhere {
+            let message = "it would be sent to another host than before: give its text";
+            return Err(Invalid::at(pointer, message));
+        }
         let kept = before.and_then(|before| before.pointer(pointer)).filter(|kept| kept.get("ref") == secret.get("ref"));
         *secret = kept.cloned().ok_or_else(|| Invalid::at(pointer, "there is no such secret to keep: give its text"))?;
     }
@@ -265,6 +270,26 @@ fn is_item_of_another_list(document: &Value, pointer: &str, before: Option<&Valu
     let length = |document: &Value, list: &str| document.pointer(list).and_then(Value::as_array).map(Vec::len);
     let around = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
     around.into_iter().any(|list| length(document, list).is_some_and(|now| before.and_then(|b| length(b, list)) != Some(now)))
+}
+
+/// Whether this is sent as it is, and not to where it was sent before: who may change a destination may not have its secrets sent to themselves.
+fn goes_elsewhere(document: &Value, pointer: &str, before: Option<&Value>) -> bool {
+    let is_sent = ["/headers/", "/auth/"].iter().any(|part| pointer.starts_with(part));
+    let changed = |url: &&str| {
+        let host = |document: &Value| document.pointer(url).and_then(Value::as_str).map(host_of);
+        before.is_some_and(|before| host(before) != host(document))
+    };
+    is_sent && SENT_TO.iter().any(changed)
+}
+
+/// Where what stands in `headers` and `auth` of a destination is sent.
+const SENT_TO: [&str; 2] = ["/url", "/auth/token_url"];
+
+/// Scheme, host and port of a URL.
+fn host_of(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |at| begin + at);
+    url[..end].to_ascii_lowercase()
 }
 
 /// The form in which a secret is shown, so that a document can be read, changed and put back: `{ "ref" }` or `{ "set": true }`.
@@ -315,6 +340,23 @@ mod tests {
         assert!(refused.pointer == "/secrets/0" && refused.message.contains("another length"), "{refused}");
         assert!(settle(json!([set, set, { "ref": "${C}" }, "new"]), "/secrets/1").is_err());
         assert!(settle(json!([set, set, { "ref": "${C}" }, "new"]), "/secrets/2").is_ok(), "a reference has a name");
+    }
+
+    #[test]
+    fn a_secret_that_is_sent_stays_with_its_host() {
+        let before =
+            json!({ "url": "https://a.example/x", "secret": { "value": "s" }, "headers": { "x-key": { "value": "k" } } });
+        let settle = |url: &str, pointer: &str| {
+            let set = json!({ "set": true });
+            let mut document = json!({ "url": url, "secret": set, "headers": { "x-key": set } });
+            settle_secret(&mut document, pointer, Some(&before))
+        };
+        assert!(settle("HTTPS://a.example/other?y", "/headers/x-key").is_ok(), "another path of the same host");
+        for url in ["https://b.example/x", "http://a.example/x", "https://a.example:8443/x", "https://a.example@b.example/x"] {
+            let refused = settle(url, "/headers/x-key").expect_err(url);
+            assert!(refused.message.contains("another host"), "{refused}");
+            assert!(settle(url, "/secret").is_ok(), "who signs gives nothing away");
+        }
     }
 
     #[test]
