@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use crate::{bounded::run_within, cargo, licences, official, root, run, step, target_folder};
 
@@ -169,7 +169,7 @@ fn tell(dist: &Path) -> anyhow::Result<()> {
     println!("{}", lines.join("\n"));
     let size = fs::metadata(dist.join("sluicebox"))?.len();
     if size > BINARY_BYTES_AIM {
-        println!("the binary is larger than the {BINARY_BYTES_AIM} bytes that it is meant to stay under");
+        bail!("the binary has {size} bytes, more than the {BINARY_BYTES_AIM} that it is meant to stay under");
     }
     Ok(())
 }
