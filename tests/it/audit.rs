@@ -309,3 +309,16 @@ async fn it_is_listed_narrowed_and_exported() {
     assert!(run(&["audit", "--host", "--json"]).contains("host.start"));
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_no_route_takes_is_not_on_record() {
+    let host = Host::start().await;
+    let items = async || host.get("/v1/audit").await.json["items"].as_array().map(Vec::len).expect("a list");
+    let before = items().await;
+    assert_eq!(host.delete("/v1/sources").await.status, 405);
+    assert_eq!(host.delete("/v1/nothing").await.status, 404);
+    assert_eq!(items().await, before, "anybody with a key could fill the log with these");
+    assert_eq!(host.delete("/v1/sources/none").await.status, 404);
+    assert_eq!(items().await, before + 1, "and a change that is refused is");
+    host.stop().await;
+}
