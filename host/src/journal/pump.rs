@@ -91,7 +91,7 @@ pub async fn pump<W: Work>(work: W, bounds: Bounds, clock: Clock, mut shutdown: 
         let alarm = pump.next_alarm_ms();
         tokio::select! {
             lanes = work.marked().take() => lanes.iter().for_each(|lane| pump.schedule.mark(lane)),
-            Some(ended) = pump.tasks.join_next_with_id() => pump.end(ended),
+            Some(ended) = pump.tasks.join_next_with_id() => pump.end_all(ended),
             () = wait_for(alarm) => {}
             () = stopped(&mut shutdown) => break,
         }
@@ -161,6 +161,14 @@ impl<W: Work> Pump<W> {
         let pending = self.work.claim(lane.clone(), (self.clock)(), places);
         let task = self.tasks.spawn(async move { Done::Claimed(pending.await) });
         self.duties.insert(task.id(), Duty::Claim(lane, places));
+    }
+
+    /// With all that have ended by now: each look at what to do next costs more than an end.
+    fn end_all(&mut self, first: Result<(Id, Done<W::Piece>), JoinError>) {
+        self.end(first);
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.end(ended);
+        }
     }
 
     fn end(&mut self, ended: Result<(Id, Done<W::Piece>), JoinError>) {
