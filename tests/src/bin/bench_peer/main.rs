@@ -12,6 +12,10 @@ mod wire;
 
 use anyhow::{Context, bail};
 
+/// As the host's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let role = arguments.next().context("which role?")?;
