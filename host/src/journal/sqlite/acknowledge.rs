@@ -87,8 +87,10 @@ fn deliver(writing: &mut Writing<'_>, one: &Acknowledgement, row: &Row, attempt:
     let values = params![Whole(row.seq), DeliveryState::Delivered, one.attempt_number, writing.now];
     writing.sql.prepare_cached(sql)?.execute(values)?;
     writing.ended.deliveries.push(row.seq);
+    let lane = lane(one, row);
+    writing.waiting.settled(&lane);
     match &row.order_key {
-        Some(key) => order::line_up(writing, &lane(one, row), key),
+        Some(key) => order::line_up(writing, &lane, key),
         None => Ok(()),
     }
 }

@@ -1,9 +1,11 @@
 //! What waits, for the metrics: how many deliveries wait for each destination, since when the oldest is due, and how old the oldest events are.
 //!
-//! The numbers are counted by triggers, a row a lane, in the transactions that change them: so they are right after every crash, and asking
-//! for them costs the same with ten million waiting deliveries as with ten. When the oldest of a lane is due is one step into an index.
+//! The numbers are kept, a row a lane in which anything waits, in the transactions that change them: so they are right after every crash, and
+//! asking for them costs the same with ten million waiting deliveries as with ten. What every delivery comes by, to be planned and to be settled,
+//! is summed up and changes the row once a transaction; what is rare is counted by triggers. When the oldest of a lane is due is one step into an index.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -35,21 +37,53 @@ CREATE TABLE IF NOT EXISTS lane_depths (
     waiting INTEGER NOT NULL,
     PRIMARY KEY (workspace, destination)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS lane_depths_planned AFTER INSERT ON deliveries WHEN new.state = 0 BEGIN
-    INSERT INTO lane_depths VALUES (new.workspace, new.destination, 1)
-        ON CONFLICT (workspace, destination) DO UPDATE SET waiting = waiting + 1;
-END;
 CREATE TRIGGER IF NOT EXISTS lane_depths_revived AFTER UPDATE OF state ON deliveries WHEN new.state = 0 AND old.state <> 0 BEGIN
     INSERT INTO lane_depths VALUES (new.workspace, new.destination, 1)
         ON CONFLICT (workspace, destination) DO UPDATE SET waiting = waiting + 1;
 END;
-CREATE TRIGGER IF NOT EXISTS lane_depths_settled AFTER UPDATE OF state ON deliveries WHEN old.state = 0 AND new.state <> 0 BEGIN
-    UPDATE lane_depths SET waiting = waiting - 1 WHERE workspace = new.workspace AND destination = new.destination;
-END;
 CREATE TRIGGER IF NOT EXISTS lane_depths_removed AFTER DELETE ON deliveries WHEN old.state = 0 BEGIN
-    UPDATE lane_depths SET waiting = waiting - 1 WHERE workspace = old.workspace AND destination = old.destination;
+    INSERT INTO lane_depths VALUES (old.workspace, old.destination, -1)
+        ON CONFLICT (workspace, destination) DO UPDATE SET waiting = waiting - 1;
+    DELETE FROM lane_depths WHERE workspace = old.workspace AND destination = old.destination AND waiting = 0;
 END;
 ";
+
+/// How many more deliveries of each lane wait since a transaction began.
+#[derive(Debug, Default)]
+pub(super) struct Change(HashMap<Lane, i64>);
+
+impl Change {
+    /// One more waits.
+    pub(super) fn planned(&mut self, lane: &Lane) {
+        self.add(lane, 1);
+    }
+
+    /// One that waited does not any more.
+    pub(super) fn settled(&mut self, lane: &Lane) {
+        self.add(lane, -1);
+    }
+
+    fn add(&mut self, lane: &Lane, more: i64) {
+        match self.0.get_mut(lane) {
+            Some(sum) => *sum += more,
+            None => drop(self.0.insert(lane.clone(), more)),
+        }
+    }
+
+    /// Stores it with what it counted.
+    pub(super) fn store(self, sql: &Connection) -> Result<(), StoreError> {
+        for (lane, more) in self.0.into_iter().filter(|(_, more)| *more != 0) {
+            let add = "INSERT INTO lane_depths VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (workspace, destination) DO UPDATE SET waiting = waiting + ?3 RETURNING waiting";
+            let waiting: i64 = sql.prepare_cached(add)?.query_row(params![lane.workspace, lane.name, more], |row| row.get(0))?;
+            if waiting == 0 {
+                let none = "DELETE FROM lane_depths WHERE workspace = ?1 AND destination = ?2";
+                sql.prepare_cached(none)?.execute(params![lane.workspace, lane.name])?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// What was measured last.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,7 @@ use super::{
     lease::{Bodies, Leases, Terms, Waiting},
     order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
+    recent::Recent,
     state,
     wire::{self, Columns, Json, Whole},
 };
@@ -227,7 +228,12 @@ impl Bodies for Batch {
 }
 
 /// Hands out closed batches of one rule.
-pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: &Terms) -> Result<Claim<Batch>, StoreError> {
+pub(super) fn claim(
+    sql: &Connection,
+    (leases, recent): (&Leases<u64>, &Recent),
+    lane: &Lane,
+    terms: &Terms,
+) -> Result<Claim<Batch>, StoreError> {
     let waiting = Waiting {
         sql: "SELECT seq, due_at FROM batches WHERE workspace = ?1 AND rule = ?2 AND state = 1 ORDER BY due_at, seq",
         params: params![lane.workspace, lane.name],
@@ -236,13 +242,13 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
             Ok((columns.whole()?, columns.take()?))
         },
     };
-    let mut shelf = Shelf::default();
+    let mut shelf = Shelf::beside(recent);
     let claim = leases.claim(sql, terms, &waiting, |view, &seq| read(view, &mut shelf, seq))?;
     let next_due = claim.next_due.into_iter().chain(next_aged(sql, lane)?).min();
     Ok(Claim { next_due, ..claim })
 }
 
-fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreError> {
+fn read(view: &Connection, shelf: &mut Shelf<'_>, seq: u64) -> Result<Batch, StoreError> {
     let sql = "SELECT id, workspace, rule, key, reason, revision, opened_at, retried_at, attempts - attempts_before, conflicts, failure \
          FROM batches WHERE seq = ?1";
     let batch = view.prepare_cached(sql)?.query_row([Whole(seq)], |row| {
@@ -265,7 +271,7 @@ fn read(view: &Connection, shelf: &mut Shelf, seq: u64) -> Result<Batch, StoreEr
     Ok(Batch { members: read_members(view, shelf, &batch.lane.workspace, seq)?, ..batch })
 }
 
-fn read_members(view: &Connection, shelf: &mut Shelf, workspace: &Name, batch: u64) -> Result<Vec<Member>, StoreError> {
+fn read_members(view: &Connection, shelf: &mut Shelf<'_>, workspace: &Name, batch: u64) -> Result<Vec<Member>, StoreError> {
     let sql = "SELECT event, message, body FROM batch_members WHERE workspace = ?1 AND batch = ?2 ORDER BY seq";
     let mut statement = view.prepare_cached(sql)?;
     let members = statement.query_map(params![workspace, Whole(batch)], |row| {

@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{Shared, error::StoreError};
+use super::{Shared, error::StoreError, log::Log, schema};
 use crate::{
     failpoint::{self, Step},
     journal::{Short, Space},
@@ -43,12 +43,14 @@ pub(super) struct Tidier {
     pub(super) notices: Receiver<Tidy>,
     /// Leases, feed, clock and metrics.
     pub(super) shared: Arc<Shared>,
+    /// What of it is on disk.
+    pub(super) log: Arc<Log>,
     /// Copying begins at this size of the log.
     pub(super) checkpoint_pages: u32,
 }
 
 /// The log's size, and how much of it is copied.
-struct Log {
+struct Size {
     pages: u32,
     copied: u32,
 }
@@ -75,8 +77,11 @@ impl Tidier {
             }
             self.shared.held.lapse((self.shared.clock)(), &self.shared.feed);
         }
-        if let Err(error) = self.copy("TRUNCATE") {
+        if let Err(error) = self.log.make_certain().and_then(|()| self.copy("TRUNCATE")) {
             tracing::warn!(%error, "the last checkpoint of the journal failed; its log is kept");
+            if let Err(error) = schema::keep_log(&self.connection) {
+                tracing::warn!(%error, "the journal's log may be copied once more");
+            }
         }
     }
 
@@ -96,7 +101,7 @@ impl Tidier {
         Ok(())
     }
 
-    fn copy(&self, mode: &str) -> Result<Log, StoreError> {
+    fn copy(&self, mode: &str) -> Result<Size, StoreError> {
         failpoint::reach(Step::CheckpointBegun);
         let log = self.checkpoint(mode)?;
         failpoint::reach(Step::CheckpointEnded);
@@ -119,9 +124,13 @@ impl Tidier {
         Ok(())
     }
 
-    fn checkpoint(&self, mode: &str) -> Result<Log, StoreError> {
+    pub(super) fn checkpoint(&self, mode: &str) -> Result<Size, StoreError> {
+        if self.log.is_in_doubt() {
+            return Err(StoreError::InDoubt);
+        }
         let size = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(|pages| u32::try_from(pages).unwrap_or(0));
         let sql = format!("PRAGMA wal_checkpoint({mode})");
-        Ok(self.connection.query_row(&sql, [], |row| Ok(Log { pages: size(row, 1)?, copied: size(row, 2)? }))?)
+        let size = self.connection.query_row(&sql, [], |row| Ok(Size { pages: size(row, 1)?, copied: size(row, 2)? }));
+        size.map_err(StoreError::from).inspect_err(|error| self.log.checkpoint_failed(error))
     }
 }

@@ -1,11 +1,12 @@
 //! The committing thread: the only one that writes. It takes everything that waits into one transaction, so that the cost of a sync
 //! is shared; who waits is answered after the sync, and the flows are told after that what has become ready.
+//! A transaction on which nobody relies has no sync of its own (`log`).
 
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
         Arc, PoisonError,
-        mpsc::{Receiver, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::Instant,
 };
@@ -14,15 +15,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
-    Shared, acknowledge, audit, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events, expire, facts,
-    key_uses, lease::Ended, revive, runs, space, workspace,
+    Shared, acknowledge, audit, backlog::Change, batches, checkpoint::Tidy, deliveries, duplicates, error::StoreError, events,
+    expire, facts, key_uses, lease::Ended, log::Log, revive, runs, schema, space, workspace,
 };
 use crate::{
     event::{Event, EventId, Name, Timestamp},
     failpoint::{self, Step},
     journal::{
         Acknowledged, Acknowledgement, Arrival, AuditEnd, AuditEntry, BatchEnd, Feed, JournalError, Lane, LaneFacts, Revival,
-        Revived, Routed, RunEnd, Settled, Space,
+        Revived, Routed, RunEnd, Settled, Space, Verdict,
     },
 };
 
@@ -112,6 +113,16 @@ impl Work {
         }
     }
 
+    /// Whether somebody relies on it being on disk. What a plugin made has to be there before it is sent, so that no id is ever sent with two
+    /// bodies; what no plugin has touched is made again as it was. What goes to another rule of this hub is an event.
+    fn has_to_be_synced(&self) -> bool {
+        match self {
+            Self::Route(_) => false,
+            Self::Settle(settled) => settled.iter().any(|one| matches!(one.verdict, Verdict::PassedOn(_))),
+            _ => true,
+        }
+    }
+
     /// Before its commit and after it. What was held goes on as what was pending does; what a receiver says settles a delivery as an
     /// attempt's end does.
     fn steps(&self) -> Option<[Step; 2]> {
@@ -150,6 +161,18 @@ impl Work {
     }
 }
 
+/// The events of this work, each with its place, where all of them are new.
+fn appended(work: &mut Work, told: &Told) -> impl Iterator<Item = (u64, Event)> {
+    let events = match work {
+        Work::Append(events) => std::mem::take(events),
+        Work::AppendOnce(arrivals) if arrivals.len() == told.appended.len() => {
+            std::mem::take(arrivals).into_iter().map(|arrival| arrival.event).collect()
+        }
+        _ => Vec::new(),
+    };
+    told.appended.clone().into_iter().zip(events)
+}
+
 /// Work, and who waits for it. Dropped without an answer, it tells them that the journal is closed.
 #[derive(Debug)]
 pub(super) struct Command {
@@ -181,6 +204,8 @@ pub(super) enum Answer {
 pub(super) struct Told {
     /// Ends that were put off, because the state that they rest on was changed.
     pub(super) conflicts: usize,
+    /// Where events were appended, in order.
+    pub(super) appended: Vec<u64>,
     /// The events on record, one for each that was to be stored once.
     pub(super) ids: Vec<EventId>,
     /// What was taken up again.
@@ -230,6 +255,10 @@ pub(super) struct Writing<'t> {
     pub(super) removed: BTreeMap<&'static str, u64>,
     /// There is too little space for new events: what can be left out is.
     pub(super) short: bool,
+    /// How many more deliveries wait than before it.
+    pub(super) waiting: Change,
+    /// Something that is about to follow relies on it being on disk.
+    pub(super) is_relied_on: bool,
 }
 
 impl Writing<'_> {
@@ -284,6 +313,8 @@ struct Stored {
     removed: BTreeMap<&'static str, u64>,
     /// To each command.
     told: Vec<Told>,
+    /// Somebody relies on it, and it was committed without a sync.
+    waits_for_sync: bool,
 }
 
 /// The committing thread's own.
@@ -299,17 +330,35 @@ pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     /// The most events in one transaction.
     pub(super) commit_events_max: usize,
+    /// Whether the connection syncs what it commits.
+    pub(super) syncs: bool,
+    /// What of it is on disk.
+    pub(super) log: Arc<Log>,
 }
 
 impl Committer {
     /// Works until it is told to stop, or nobody is left who could tell it anything.
     pub(super) fn run(mut self) {
-        while let Ok(Order::Write(first)) = self.orders.recv() {
-            let (commands, stop) = self.gather(first);
-            self.commit(commands);
-            if stop {
-                break;
+        loop {
+            match self.next() {
+                Ok(Order::Write(first)) => {
+                    let (commands, stop) = self.gather(first);
+                    self.commit(commands);
+                    if stop {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.catch_up(),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+    }
+
+    /// The next order; a time-out where the log has to be seen to first.
+    fn next(&self) -> Result<Order, RecvTimeoutError> {
+        match self.log.due_in() {
+            Some(wait) => self.orders.recv_timeout(wait),
+            None => Ok(self.orders.recv()?),
         }
     }
 
@@ -337,7 +386,11 @@ impl Committer {
     /// disk is full, all but new events.
     fn commit(&mut self, commands: Vec<Command>) {
         match self.store(&commands) {
-            Ok(stored) => self.answer(commands, stored),
+            Ok(stored) => {
+                let sure =
+                    self.make_sure(&stored).map_err(|error| self.note_failure("be sure of what it committed", &commands, error));
+                self.answer(commands, stored, sure);
+            }
             Err(error) if commands.len() > 1 => {
                 let full = error.is_full();
                 // Where there is no space new events give way: what is behind the journal frees it.
@@ -358,7 +411,17 @@ impl Committer {
     fn store(&mut self, commands: &[Command]) -> Result<Stored, StoreError> {
         let started = Instant::now();
         let now = (self.shared.clock)();
+        if commands.iter().any(|command| matches!(command.work, Work::Revive(_))) {
+            self.shared.recent.clear();
+        }
+        let is_synced = commands.iter().any(|command| command.work.has_to_be_synced());
+        if self.syncs != is_synced {
+            schema::sync_commits(&self.connection, is_synced)?;
+            self.syncs = is_synced;
+        }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Within the transaction: nobody else resets the log meanwhile.
+        self.log.make_certain()?;
         let mut writing = Writing {
             sql: &transaction,
             now,
@@ -367,6 +430,8 @@ impl Committer {
             told: Told::default(),
             removed: BTreeMap::new(),
             short: matches!(self.shared.watch.space(), Space::Full(_)),
+            waiting: Change::default(),
+            is_relied_on: false,
         };
         failpoint::reach(Step::TransactionBegun);
         let mut told = Vec::with_capacity(commands.len());
@@ -374,12 +439,14 @@ impl Committer {
             command.work.apply(&mut writing)?;
             told.push(std::mem::take(&mut writing.told));
         }
-        let Writing { marks, ended, removed, .. } = writing;
+        let Writing { marks, ended, removed, waiting, is_relied_on, .. } = writing;
+        waiting.store(&transaction)?;
         let steps = || commands.iter().filter_map(|command| command.work.steps());
         steps().for_each(|[filled, _]| failpoint::reach(filled));
         let filled = Instant::now();
-        transaction.commit()?;
-        let synced = filled.elapsed();
+        transaction.commit().map_err(StoreError::from).inspect_err(|error| self.log.commit_failed(error))?;
+        self.log.committed(is_synced);
+        let synced = is_synced.then(|| filled.elapsed());
         steps().for_each(|[_, committed]| failpoint::reach(committed));
         let events = commands.iter().filter_map(|command| match &command.work {
             Work::Append(events) => Some(events.len()),
@@ -388,12 +455,42 @@ impl Committer {
         });
         self.shared.metrics.committed(events.sum(), started.elapsed(), synced);
         *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(Stored { ended, marks, removed, told })
+        let waits_for_sync = is_relied_on && !is_synced;
+        Ok(Stored { ended, marks, removed, told, waits_for_sync })
     }
 
-    /// Leases end before the lanes are marked, so that who is woken finds the work free.
-    fn answer(&self, commands: Vec<Command>, stored: Stored) {
-        let Stored { ended, marks, removed, told } = stored;
+    /// That nobody is told of what a power cut could take.
+    fn make_sure(&mut self, stored: &Stored) -> Result<(), StoreError> {
+        if stored.waits_for_sync {
+            self.log.sync()?;
+        }
+        // A checkpoint's sync may have failed meanwhile.
+        self.end_doubt()
+    }
+
+    /// Syncs what was committed without a sync and has waited long enough for one that comes along.
+    fn catch_up(&mut self) {
+        match self.end_doubt().and_then(|()| self.log.sync()) {
+            Ok(()) => *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = None,
+            Err(error) => drop(self.note_failure("sync its log", &[], error)),
+        }
+    }
+
+    fn end_doubt(&mut self) -> Result<(), StoreError> {
+        if self.log.is_in_doubt() {
+            // Nobody else resets the log meanwhile.
+            let _alone = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            self.log.make_certain()?;
+        }
+        Ok(())
+    }
+
+    /// Leases end before the lanes are marked, so that who is woken finds the work free. What is stored goes on also where it is not sure: who
+    /// is told so, and asks again, finds it done.
+    fn answer(&self, mut commands: Vec<Command>, stored: Stored, sure: Result<(), JournalError>) {
+        let Stored { ended, marks, removed, told, .. } = stored;
+        let appended = commands.iter_mut().zip(&told).flat_map(|(command, told)| appended(&mut command.work, told));
+        self.shared.recent.put(appended);
         self.shared.held.end(ended);
         marks.tell(&self.shared.feed);
         self.shared.metrics.removed(removed);
@@ -407,7 +504,7 @@ impl Committer {
                 self.shared.metrics.given_back_bytes.inc_by(told.amount);
                 self.shared.watch.shortened();
             }
-            command.answer.tell(Ok(told));
+            command.answer.tell(sure.clone().map(|()| told));
         }
         // Full: it is awake already.
         let _ = self.tidy.try_send(Tidy::Grown);
@@ -415,13 +512,18 @@ impl Committer {
 
     /// What could not be stored stays leased to who asked: they try again, and the lease covers those who are lost.
     fn refuse(&self, commands: Vec<Command>, error: StoreError) {
-        tracing::error!(%error, calls = commands.len(), "the journal could not commit");
+        let error = self.note_failure("commit", &commands, error);
+        for command in commands {
+            command.answer.tell(Err(error.clone()));
+        }
+    }
+
+    fn note_failure(&self, what: &str, commands: &[Command], error: StoreError) -> JournalError {
+        tracing::error!(%error, calls = commands.len(), "the journal could not {what}");
         self.shared.metrics.failures.inc();
         let error = JournalError::from(error);
         let failed = Some(((self.shared.clock)(), error.clone()));
         *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-        for command in commands {
-            command.answer.tell(Err(error.clone()));
-        }
+        error
     }
 }

@@ -11,6 +11,7 @@ use super::{
     lease::{Bodies, Leases, Terms, Waiting},
     order,
     outcome::Source,
+    recent::Recent,
     wire::{self, Columns, Whole},
 };
 use crate::{
@@ -39,9 +40,12 @@ pub(super) fn insert(writing: &mut Writing<'_>, source: &Source<'_>, new: &NewDe
         new.message.body.as_deref(),
         new.order_key,
     ])?;
+    if inserted == 0 {
+        return Ok(());
+    }
     let lane = Lane { workspace: source.workspace.clone(), name: new.destination.clone() };
+    writing.waiting.planned(&lane);
     match &new.order_key {
-        _ if inserted == 0 => {}
         Some(key) => order::line_up(writing, &lane, key)?,
         None => drop(writing.marks.deliveries.insert(lane)),
     }
@@ -145,9 +149,16 @@ fn update(writing: &mut Writing<'_>, settled: &Settled, attempts: u32) -> Result
                last_status = coalesce(?7, last_status), received_at = ?8 WHERE seq = ?1 RETURNING order_key";
     let values = params![Whole(settled.seq), state, attempts, due_at, settled_at, failure, status, received_at];
     let key: Option<String> = writing.sql.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+    if state != DeliveryState::Waiting {
+        writing.waiting.settled(&settled.lane);
+    }
     match key {
         _ if state == DeliveryState::Waiting => drop(writing.marks.deliveries.insert(settled.lane.clone())),
-        Some(key) => order::line_up(writing, &settled.lane, &key)?,
+        Some(key) => {
+            // What comes after it must not be delivered before a repeat of it.
+            writing.is_relied_on = true;
+            order::line_up(writing, &settled.lane, &key)?;
+        }
         None => {}
     }
     Ok(())
@@ -164,7 +175,12 @@ impl Bodies for Delivery {
 }
 
 /// Hands out deliveries of one destination.
-pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: &Terms) -> Result<Claim<Delivery>, StoreError> {
+pub(super) fn claim(
+    sql: &Connection,
+    (leases, recent): (&Leases<u64>, &Recent),
+    lane: &Lane,
+    terms: &Terms,
+) -> Result<Claim<Delivery>, StoreError> {
     let waiting = Waiting {
         sql: WAITING,
         params: params![lane.workspace, lane.name],
@@ -173,15 +189,15 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, lane: &Lane, terms: 
             Ok((columns.whole()?, columns.take()?))
         },
     };
-    let mut shelf = Shelf::default();
+    let mut shelf = Shelf::beside(recent);
     leases.claim(sql, terms, &waiting, |view, &seq| read(view, &mut shelf, &lane.workspace, seq))
 }
 
 /// One delivery with the very bytes to send.
-pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
+pub(super) fn read(view: &Connection, shelf: &mut Shelf<'_>, workspace: &Name, seq: u64) -> Result<Delivery, StoreError> {
     let sql = "SELECT d.event, b.id, b.opened_at, d.id, d.destination, d.rule, d.attempts, d.attempts - d.attempts_before, \
                coalesce(d.retried_at, d.created_at), d.received_at, d.failure, \
-               coalesce(b.hops, (SELECT hops FROM events WHERE seq = d.event), 0), d.message, d.body \
+               b.hops, d.message, d.body \
                FROM deliveries d LEFT JOIN batches b ON b.seq = d.batch WHERE d.seq = ?1";
     let mut statement = view.prepare_cached(sql)?;
     Ok(statement.query_row([Whole(seq)], |row| {
@@ -196,11 +212,11 @@ pub(super) fn read(view: &Connection, shelf: &mut Shelf, workspace: &Name, seq: 
         let created_at = columns.take()?;
         let (received_at, failure) = (columns.take::<Option<Timestamp>>()?, columns.take()?);
         let received = received_at.map(|at| Received { at, refused: failure });
-        let hops = columns.take()?;
+        let hops_of_batch = columns.take::<Option<u32>>()?;
         let message = columns.message()?;
-        let origin = match event {
-            Some(Whole(seq)) => Origin::Event(shelf.event_of(view, seq, &message)?),
-            None => of_batch(batch)?,
+        let (origin, hops) = match event {
+            Some(Whole(seq)) => (Origin::Event(shelf.event_of(view, seq, &message)?), shelf.hops_of(view, seq)?),
+            None => (of_batch(batch)?, hops_of_batch.unwrap_or_default()),
         };
         let body = bytes_to_send(&origin, &message);
         Ok(Delivery { seq, id, lane, rule, attempt, number, created_at, received, hops, origin, message, body })

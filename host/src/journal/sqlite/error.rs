@@ -43,6 +43,9 @@ pub(super) enum StoreError {
         /// Which.
         path: PathBuf,
     },
+    /// Nothing is copied from it.
+    #[error("a sync of the journal's log failed, and it has not been written once more yet")]
+    InDoubt,
     /// Somebody else is at the copy's file.
     #[error("the copy of the journal is locked by another program")]
     CopyLocked,
@@ -67,6 +70,12 @@ impl StoreError {
     /// Whether it was a listing that was stopped at its time limit: nothing else is ever interrupted.
     fn is_too_slow(&self) -> bool {
         matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
+    }
+
+    /// Whether it was a sync that failed: then the system may hold for written what is not.
+    pub(super) fn is_of_sync(&self) -> bool {
+        let syncs = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+        matches!(self, Self::Sql(error) if error.sqlite_extended_error_code().is_some_and(|code| syncs.contains(&code)))
     }
 
     /// Whether it would have worked with more space. SQLite tells of a full disk in two ways: one for its files, and one for the

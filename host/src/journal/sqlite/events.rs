@@ -9,6 +9,7 @@ use super::{
     commit::Writing,
     error::StoreError,
     lease::{Bodies, Leases, Terms, Waiting},
+    recent::Recent,
     wire::{self, Columns, Json, Whole},
 };
 use crate::{
@@ -51,6 +52,7 @@ fn insert(writing: &mut Writing<'_>, events: &[Event], hops: u32) -> Result<(), 
             &event.body[..],
             hops,
         ])?;
+        writing.told.appended.push(u64::try_from(writing.sql.last_insert_rowid()).unwrap_or_default());
     }
     writing.marks.events |= !events.is_empty();
     Ok(())
@@ -70,13 +72,20 @@ impl Bodies for Unrouted {
 }
 
 /// Hands out events that are not routed.
-pub(super) fn claim(sql: &Connection, leases: &Leases<u64>, terms: &Terms) -> Result<Vec<Unrouted>, StoreError> {
+pub(super) fn claim(
+    sql: &Connection,
+    (leases, recent): (&Leases<u64>, &Recent),
+    terms: &Terms,
+) -> Result<Vec<Unrouted>, StoreError> {
     let waiting = Waiting {
         sql: "SELECT seq FROM events WHERE routed = 0 ORDER BY seq",
         params: &[],
         key: &|row| Ok((Columns::of(row).whole()?, Timestamp(0))),
     };
     let claim: Claim<Unrouted> = leases.claim(sql, terms, &waiting, |view, &seq| {
+        if let Some(event) = recent.get(seq) {
+            return Ok(Unrouted { seq, generation: 0, only_rules: None, event });
+        }
         let sql = format!("SELECT e.generation, e.only_rules, {COLUMNS}, e.body FROM events e WHERE e.seq = ?1");
         Ok(view.prepare_cached(&sql)?.query_row([Whole(seq)], |row| {
             let mut columns = Columns::of(row);
@@ -115,14 +124,23 @@ pub(super) fn read_whole(columns: &mut Columns<'_>) -> rusqlite::Result<Event> {
 /// The events of one claim: several messages of one event share it. Those with their bodies and those without stand apart, so that
 /// none is found without its body by who needs it.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Shelf<'r> {
+    recent: Option<&'r Recent>,
     whole: HashMap<u64, Arc<Event>>,
     bare: HashMap<u64, Arc<Event>>,
 }
 
-impl Shelf {
+impl<'r> Shelf<'r> {
+    /// What was appended a moment ago need not be read.
+    pub(super) fn beside(recent: &'r Recent) -> Self {
+        Self { recent: Some(recent), ..Self::default() }
+    }
+
     /// The event at this place in the journal, with its body.
     pub(super) fn event(&mut self, view: &Connection, seq: u64) -> rusqlite::Result<Arc<Event>> {
+        if let Some(event) = self.recent.and_then(|recent| recent.get(seq)) {
+            return Ok(event);
+        }
         if let Some(event) = self.whole.get(&seq) {
             return Ok(Arc::clone(event));
         }
@@ -131,10 +149,21 @@ impl Shelf {
         Ok(Arc::clone(self.whole.entry(seq).or_insert(Arc::new(event))))
     }
 
+    /// Through how many rules of this hub what became this event went: through none, where it was appended by itself.
+    pub(super) fn hops_of(&self, view: &Connection, seq: u64) -> rusqlite::Result<u32> {
+        if self.recent.is_some_and(|recent| recent.get(seq).is_some()) {
+            return Ok(0);
+        }
+        view.prepare_cached("SELECT hops FROM events WHERE seq = ?1")?.query_row([Whole(seq)], |row| row.get(0))
+    }
+
     /// The event that this message came from: without its body where the message has its own, since then nothing reads it.
     pub(super) fn event_of(&mut self, view: &Connection, seq: u64, message: &Message) -> rusqlite::Result<Arc<Event>> {
         if message.body.is_none() {
             return self.event(view, seq);
+        }
+        if let Some(event) = self.recent.and_then(|recent| recent.get(seq)) {
+            return Ok(event);
         }
         if let Some(event) = self.bare.get(&seq) {
             return Ok(Arc::clone(event));

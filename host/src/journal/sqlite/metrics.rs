@@ -129,12 +129,14 @@ impl Metrics {
         }
     }
 
-    /// A transaction was committed.
+    /// A transaction was committed, and took so long to be synced if it was.
     #[expect(clippy::cast_precision_loss, reason = "a transaction has thousands of events at most")]
-    pub(super) fn committed(&self, events: usize, took: Duration, synced: Duration) {
+    pub(super) fn committed(&self, events: usize, took: Duration, synced: Option<Duration>) {
         self.commits.inc();
         self.commit_seconds.observe(took.as_secs_f64());
-        self.sync_seconds.observe(synced.as_secs_f64());
+        if let Some(synced) = synced {
+            self.sync_seconds.observe(synced.as_secs_f64());
+        }
         if events > 0 {
             self.commit_events.observe(events as f64);
         }

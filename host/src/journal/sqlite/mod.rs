@@ -8,6 +8,8 @@
 //! - `audit` is who changed what;
 //! - `lease` hands work out, `query` lists what is on record (`conditions`, `span`), `tail` follows it;
 //! - `given_up` marks dead letters, `dead` lists them, `revive` takes them up again;
+//! - `recent` has in memory what was appended last;
+//! - `log` knows what of the log is on disk;
 //! - after a restart `leftover` sees to the log, and `resume` finds the work again;
 //! - `backlog` counts what waits, for the metrics;
 //! - `expire` removes what is no longer kept, `space` says whether there is enough of it;
@@ -36,12 +38,14 @@ mod inspect;
 mod key_uses;
 mod lease;
 mod leftover;
+mod log;
 mod metrics;
 mod options;
 mod order;
 mod outcome;
 mod query;
 mod reader;
+mod recent;
 mod resume;
 mod revive;
 mod runs;
@@ -79,6 +83,7 @@ use self::{
     folder::Folder,
     lease::{Held, Terms},
     metrics::Metrics,
+    recent::Recent,
     space::Watch,
     threads::{Queues, Threads},
 };
@@ -99,8 +104,8 @@ use crate::event::{BatchId, Clock, Event, EventId, MessageId, Name, RunId, Times
 /// Where the folder cannot be used, is used by another process, or was written by a newer program.
 pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<Arc<dyn Journal>, JournalError> {
     let (metrics, watch, backlog) = (Metrics::new(registry), Watch::new(options), Backlog::register(registry));
-    let failed = Mutex::default();
-    let shared = Shared { feed: Feed::default(), held: Held::default(), clock, metrics, watch, backlog, failed };
+    let (recent, failed) = (Recent::default(), Mutex::default());
+    let shared = Shared { feed: Feed::default(), held: Held::default(), recent, clock, metrics, watch, backlog, failed };
     Ok(Arc::new(SqliteJournal::start(options, shared)?))
 }
 
@@ -108,6 +113,7 @@ pub fn open(options: &Options, clock: Clock, registry: &mut Registry) -> Result<
 struct Shared {
     feed: Feed,
     held: Held,
+    recent: Recent,
     clock: Clock,
     metrics: Metrics,
     watch: Watch,
@@ -228,7 +234,7 @@ impl Journal for SqliteJournal {
 
     fn claim_events(&self, max: usize) -> Pending<Vec<Unrouted>> {
         let (shared, terms) = (Arc::clone(&self.shared), self.terms(None, (self.shared.clock)(), max));
-        self.claim(move |sql| events::claim(sql, &shared.held.events, &terms))
+        self.claim(move |sql| events::claim(sql, (&shared.held.events, &shared.recent), &terms))
     }
 
     fn route(&self, routed: Vec<Routed>) -> Pending<()> {
@@ -237,7 +243,7 @@ impl Journal for SqliteJournal {
 
     fn claim_runs(&self, lane: Lane, now: Timestamp, max: usize) -> Pending<Claim<Run>> {
         let (shared, terms) = (Arc::clone(&self.shared), self.terms(Some(lane.clone()), now, max));
-        self.claim(move |sql| runs::claim(sql, &shared.held.runs, &lane, &terms))
+        self.claim(move |sql| runs::claim(sql, (&shared.held.runs, &shared.recent), &lane, &terms))
     }
 
     fn end_runs(&self, ends: Vec<RunEnd>) -> Pending<usize> {
@@ -259,7 +265,7 @@ impl Journal for SqliteJournal {
             if batches::next_aged(sql, &lane)?.is_some_and(|due| due <= now) {
                 send(&queues, &shared, Work::CloseBatches { lane: lane.clone(), due: now, max }, Answer::Done).wait()?;
             }
-            Ok::<_, JournalError>(batches::claim(sql, &shared.held.batches, &lane, &terms)?)
+            Ok::<_, JournalError>(batches::claim(sql, (&shared.held.batches, &shared.recent), &lane, &terms)?)
         })
     }
 
@@ -270,7 +276,7 @@ impl Journal for SqliteJournal {
     fn claim_deliveries(&self, lane: Lane, now: Timestamp, lease: Timestamp, max: usize) -> Pending<Claim<Delivery>> {
         let shared = Arc::clone(&self.shared);
         let terms = Terms { until: lease, ..self.terms(Some(lane.clone()), now, max) };
-        self.claim(move |sql| deliveries::claim(sql, &shared.held.deliveries, &lane, &terms))
+        self.claim(move |sql| deliveries::claim(sql, (&shared.held.deliveries, &shared.recent), &lane, &terms))
     }
 
     fn settle(&self, settled: Vec<Settled>) -> Pending<()> {

@@ -11,6 +11,7 @@ use super::{
     lease::{Bodies, Leases, RunKey, Terms, Waiting},
     order::{self, Holder},
     outcome::{Ending, Source, SourceOf},
+    recent::Recent,
     state,
     wire::{self, Columns, Whole},
 };
@@ -150,7 +151,12 @@ impl Bodies for Run {
 }
 
 /// Hands out pending runs of one rule.
-pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, terms: &Terms) -> Result<Claim<Run>, StoreError> {
+pub(super) fn claim(
+    sql: &Connection,
+    (leases, recent): (&Leases<RunKey>, &Recent),
+    lane: &Lane,
+    terms: &Terms,
+) -> Result<Claim<Run>, StoreError> {
     let waiting = Waiting {
         sql: "SELECT event, generation, due_at FROM runs WHERE workspace = ?1 AND rule = ?2 AND state = 0 ORDER BY due_at, seq",
         params: params![lane.workspace, lane.name],
@@ -160,11 +166,11 @@ pub(super) fn claim(sql: &Connection, leases: &Leases<RunKey>, lane: &Lane, term
             Ok((key, columns.take()?))
         },
     };
-    let mut shelf = Shelf::default();
+    let mut shelf = Shelf::beside(recent);
     leases.claim(sql, terms, &waiting, |view, (seq, generation, _)| read(view, &mut shelf, lane, *seq, *generation))
 }
 
-fn read(view: &Connection, shelf: &mut Shelf, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
+fn read(view: &Connection, shelf: &mut Shelf<'_>, lane: &Lane, seq: u64, generation: u32) -> Result<Run, StoreError> {
     let event = shelf.event(view, seq)?;
     let id = RunId::of(&lane.workspace, event.id, generation, &lane.name);
     let sql = "SELECT revision, attempts - attempts_before, conflicts, coalesce(retried_at, created_at), failure FROM runs WHERE workspace = ?1 AND event = ?2 AND generation = ?3 AND rule = ?4";

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use super::{Options, backlog, error::StoreError, space::hard_bytes_max};
 
@@ -304,6 +304,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     connection.execute_batch(LISTED)?;
     connection.execute_batch(DEAD)?;
     connection.execute_batch(backlog::COUNTED)?;
+    plan_once(&connection)?;
     Ok(connection)
 }
 
@@ -321,9 +322,35 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a connection that cannot write, for statements that are the same again and again.
+pub(super) fn open_claimer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open_reader(path)?;
+    plan_once(&connection)?;
+    Ok(connection)
+}
+
+/// Whether commits of this connection are synced from now on. Where they are not, the log is still in order: a power cut loses the last of
+/// them, and none before one that it keeps.
+pub(super) fn sync_commits(connection: &Connection, sync: bool) -> Result<(), StoreError> {
+    Ok(connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?)
+}
+
+/// The log stays where it is when this connection, the last one, is closed: the next start sees to it.
+pub(super) fn keep_log(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}
+
+/// Statements of this connection are planned once, whatever is bound to them. Else SQLite plans those that a partial index might serve anew for each
+/// value, which costs more than to run them. Listings want that: which index serves them best depends on what is asked for.
+fn plan_once(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 fn settle_in(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    sync_commits(connection, true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(())

@@ -18,6 +18,7 @@ use super::{
     commit::{Committer, Order},
     error::StoreError,
     folder::Folder,
+    log::Log,
     reader::{self, Errand},
     schema,
 };
@@ -58,18 +59,22 @@ impl Threads {
         let (claims, claim) = sync_channel(options.read_queue_max.max(1));
         let (listings, listing) = sync_channel(options.read_queue_max.max(1));
         let path = folder.file();
-        let tidier = start_tidier(&path, notices, options, shared)?;
+        let log = Arc::new(Log::certain(folder.log()));
+        let tidier = start_tidier(&path, notices, options, (shared, &log))?;
         let committer = Committer {
             connection: writer,
             orders: order,
             tidy: tidy.clone(),
             shared: Arc::clone(shared),
             commit_events_max: options.commit_events_max,
+            syncs: true,
+            log: Arc::clone(&log),
         };
         let committer = Builder::new().name("journal-commit".to_owned()).spawn(move || committer.run())?;
-        let claimers = start_readers("journal-claim", &path, options.claimers, claim, None)?;
-        let limit = Some(Duration::from_millis(options.listing_ms_max));
-        let readers = start_readers("journal-read", &path, options.readers, listing, limit)?;
+        let to_claim = || schema::open_claimer(&path);
+        let claimers = start_readers("journal-claim", to_claim, options.claimers, claim, None)?;
+        let (limit, to_list) = (Some(Duration::from_millis(options.listing_ms_max)), || schema::open_reader(&path));
+        let readers = start_readers("journal-read", to_list, options.readers, listing, limit)?;
         Ok((Self { committer, claimers, readers, tidier, tidy, _folder: folder }, Queues { orders, claims, listings }))
     }
 
@@ -93,14 +98,14 @@ impl Threads {
 
 fn start_readers(
     name: &str,
-    path: &Path,
+    connect: impl Fn() -> Result<Connection, StoreError>,
     threads: usize,
     errands: Receiver<Errand>,
     limit: Option<Duration>,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let errands = Arc::new(Mutex::new(errands));
     let start = |number| {
-        let (connection, errands) = (schema::open_reader(path)?, Arc::clone(&errands));
+        let (connection, errands) = (connect()?, Arc::clone(&errands));
         let run = move || reader::run(connection, &errands, limit);
         Ok(Builder::new().name(format!("{name}-{number}")).spawn(run)?)
     };
@@ -111,9 +116,10 @@ fn start_tidier(
     path: &Path,
     notices: Receiver<Tidy>,
     options: &Options,
-    shared: &Arc<Shared>,
+    (shared, log): (&Arc<Shared>, &Arc<Log>),
 ) -> Result<JoinHandle<()>, StoreError> {
     let connection = schema::open_tidier(path)?;
-    let tidier = Tidier { connection, notices, shared: Arc::clone(shared), checkpoint_pages: options.checkpoint_pages.max(1) };
+    let (shared, log, checkpoint_pages) = (Arc::clone(shared), Arc::clone(log), options.checkpoint_pages.max(1));
+    let tidier = Tidier { connection, notices, shared, log, checkpoint_pages };
     Ok(Builder::new().name("journal-tidy".to_owned()).spawn(move || tidier.run())?)
 }

@@ -16,8 +16,11 @@ use crate::journal::{
         backlog::Backlog,
         checkpoint::{Tidier, Tidy},
         commit::{Answer, Committer, Order, Work},
+        error::StoreError,
         lease::Held,
+        log::Log,
         metrics::Metrics,
+        recent::Recent,
         schema, send,
         space::Watch,
         threads::Queues,
@@ -150,10 +153,45 @@ fn the_log_is_measured_copied_and_emptied_at_the_end() {
     tell.send(Tidy::Grown).expect("has room");
     tell.send(Tidy::Stop).expect("has room");
     let connection = schema::open_tidier(&desk.folder.path().join("journal.db")).expect("opens");
-    let shared = Arc::clone(&desk.committer.shared);
-    Tidier { connection, notices, shared, checkpoint_pages: 1 }.run();
+    let (shared, log) = (Arc::clone(&desk.committer.shared), Arc::clone(&desk.committer.log));
+    Tidier { connection, notices, shared, log, checkpoint_pages: 1 }.run();
     assert!(desk.committer.shared.metrics.log_pages.get() > 0);
     assert_eq!(bytes(), 0);
+}
+
+#[test]
+fn nothing_is_copied_from_a_log_in_doubt_and_the_next_commit_ends_the_doubt() {
+    let desk = Desk::new(500);
+    let (log, shared) = (Arc::clone(&desk.committer.log), Arc::clone(&desk.committer.shared));
+    log.committed(false);
+    let failed = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC), None);
+    log.commit_failed(&StoreError::Sql(failed));
+    let connection = schema::open_tidier(&desk.folder.path().join("journal.db")).expect("opens");
+    let (_tell, notices) = sync_channel(1);
+    let tidier = Tidier { connection, notices, shared, log: Arc::clone(&log), checkpoint_pages: 1 };
+    assert!(matches!(tidier.checkpoint("PASSIVE"), Err(StoreError::InDoubt)));
+    let stored = desk.write(Work::Append(vec![event(b"x")]));
+    desk.run();
+    done(stored);
+    assert!(!log.is_in_doubt());
+    tidier.checkpoint("PASSIVE").expect("it is copied again");
+}
+
+#[test]
+fn what_nobody_relies_on_is_committed_without_a_sync() {
+    let desk = Desk::new(500);
+    let log = Arc::clone(&desk.committer.log);
+    let routed = || Work::Route(vec![Routed { seq: 9, generation: 0, revision: 1, runs: Vec::new() }]);
+    let alone = desk.write(routed());
+    desk.run();
+    done(alone);
+    assert!(log.due_in().is_some());
+    let desk = Desk::new(500);
+    let log = Arc::clone(&desk.committer.log);
+    let all = [desk.write(routed()), desk.write(Work::Append(vec![event(b"x")]))];
+    desk.run();
+    all.into_iter().for_each(done);
+    assert_eq!(log.due_in(), None, "synced with what somebody relies on");
 }
 
 #[test]
@@ -244,6 +282,7 @@ impl Desk {
         let shared = Arc::new(Shared {
             feed: Feed::default(),
             held: Held::default(),
+            recent: Recent::default(),
             clock: Arc::new(|| START),
             metrics: Metrics::new(&mut Registry::default()),
             watch: Watch::new(&options),
@@ -251,8 +290,9 @@ impl Desk {
             failed: Mutex::default(),
         });
         let ((orders, waiting), (tidy, notices)) = (sync_channel(QUEUE_MAX), sync_channel(1));
+        let log = Arc::new(Log::certain(folder.path().join("journal.db-wal")));
         let ((claims, _), (listings, _)) = (sync_channel(1), sync_channel(1));
-        let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max };
+        let committer = Committer { connection, orders: waiting, tidy, shared, commit_events_max, syncs: true, log };
         Self { queues: Queues { orders, claims, listings }, committer, _notices: notices, folder }
     }
 

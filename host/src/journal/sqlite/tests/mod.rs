@@ -35,7 +35,7 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use super::{Options, open};
+use super::{Options, open, schema};
 use crate::{
     event::{Attribute, Clock, Event, EventId, Header, Message, MessageId, Name, RunId, Timestamp},
     journal::{Delivery, Journal, Lane, Lanes, NewDelivery, NewRun, Origin, Outcome, Pending, Routed, Unrouted},
@@ -43,6 +43,18 @@ use crate::{
 
 /// Where the clock stands at first.
 const START: Timestamp = Timestamp(1_790_000_000_000);
+
+/// What waits is counted right.
+fn assert_counted(folder: &TempDir) {
+    let view = schema::open_reader(&folder.path().join("journal.db")).expect("opens");
+    let told = |sql| {
+        let mut select = view.prepare(sql).expect("is SQL");
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+        rows.collect::<Result<Vec<(String, String, u64)>, _>>().expect("rows")
+    };
+    let waiting = told("SELECT workspace, destination, count(*) FROM deliveries WHERE state = 0 GROUP BY 1, 2 ORDER BY 1, 2");
+    assert_eq!(told("SELECT workspace, destination, waiting FROM lane_depths ORDER BY 1, 2"), waiting);
+}
 
 /// A journal, and what is around it.
 struct World {
@@ -62,6 +74,7 @@ impl World {
         let Self { journal, folder, clock } = self;
         done(journal.close());
         drop(journal);
+        assert_counted(&folder);
         Self { journal: open_at(&folder, &clock), folder, clock }
     }
 
