@@ -50,7 +50,7 @@ pub(super) struct Tidier {
 }
 
 /// The log's size, and how much of it is copied.
-struct Size {
+pub(super) struct Size {
     pages: u32,
     copied: u32,
 }

@@ -261,7 +261,13 @@ pub(super) struct Writing<'t> {
     pub(super) is_relied_on: bool,
 }
 
-impl Writing<'_> {
+impl<'t> Writing<'t> {
+    /// Nothing has been stored.
+    pub(super) fn begin(sql: &'t Transaction<'t>, now: Timestamp, short: bool) -> Self {
+        let (marks, ended, told, removed) = (Marks::default(), Ended::default(), Told::default(), BTreeMap::new());
+        Self { sql, now, marks, ended, told, removed, short, waiting: Change::default(), is_relied_on: false }
+    }
+
     /// Counts rows that were removed.
     pub(super) fn removed(&mut self, what: &'static str, rows: u64) {
         self.told.amount += rows;
@@ -422,17 +428,7 @@ impl Committer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Within the transaction: nobody else resets the log meanwhile.
         self.log.make_certain()?;
-        let mut writing = Writing {
-            sql: &transaction,
-            now,
-            marks: Marks::default(),
-            ended: Ended::default(),
-            told: Told::default(),
-            removed: BTreeMap::new(),
-            short: matches!(self.shared.watch.space(), Space::Full(_)),
-            waiting: Change::default(),
-            is_relied_on: false,
-        };
+        let mut writing = Writing::begin(&transaction, now, matches!(self.shared.watch.space(), Space::Full(_)));
         failpoint::reach(Step::TransactionBegun);
         let mut told = Vec::with_capacity(commands.len());
         for command in commands {

@@ -49,8 +49,8 @@ fn assert_counted(folder: &TempDir) {
     let view = schema::open_reader(&folder.path().join("journal.db")).expect("opens");
     let told = |sql| {
         let mut select = view.prepare(sql).expect("is SQL");
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
-        rows.collect::<Result<Vec<(String, String, u64)>, _>>().expect("rows")
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?))).expect("rows");
+        rows.collect::<Result<Vec<(String, String, i64)>, _>>().expect("rows")
     };
     let waiting = told("SELECT workspace, destination, count(*) FROM deliveries WHERE state = 0 GROUP BY 1, 2 ORDER BY 1, 2");
     assert_eq!(told("SELECT workspace, destination, waiting FROM lane_depths ORDER BY 1, 2"), waiting);

@@ -1,11 +1,8 @@
 //! Order by key: what is sent when, over failures, restarts and runs that take their time.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -15,12 +12,7 @@ use crate::{
     event::Failure,
     journal::{
         Batch, BatchEnd, BatchLimits, Join, OrderHold, RunEnd, Settled, StateEnd, Unrouted, Verdict,
-        sqlite::{
-            commit::{Marks, Told, Writing},
-            deliveries::WAITING,
-            lease::Ended,
-            order, schema,
-        },
+        sqlite::{commit::Writing, deliveries::WAITING, order, schema},
     },
 };
 
@@ -258,9 +250,7 @@ fn claim_all(connection: &mut Connection) -> Vec<u64> {
 
 fn line_up(connection: &mut Connection) {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).expect("a transaction");
-    let (marks, ended) = (Marks::default(), Ended::default());
-    let mut writing =
-        Writing { sql: &transaction, now: START, marks, ended, told: Told::default(), removed: BTreeMap::new(), short: false };
+    let mut writing = Writing::begin(&transaction, START, false);
     order::line_up(&mut writing, &lane("d"), "k").expect("in order");
     transaction.commit().expect("committed");
 }

@@ -5,7 +5,7 @@ use crate::{
     event::{Digest, Failure, Stage},
     journal::{
         Attempt, DeliveryState, Feed, Run, RunEnd, RunState, Settled, StateEnd, Verdict,
-        sqlite::{lease, resume},
+        sqlite::{lease, recent::Recent, resume},
     },
 };
 
@@ -186,12 +186,12 @@ fn a_lease_holds_until_it_is_over() {
 
 #[test]
 fn leases_that_are_over_mark_their_lanes() {
-    let (held, feed) = (lease::Held::default(), crate::journal::Feed::default());
+    let (held, feed, recent) = (lease::Held::default(), crate::journal::Feed::default(), Recent::default());
     let world = World::new();
     world.planned("a");
     let view = rusqlite::Connection::open(world.folder.path().join("journal.db")).expect("opens");
     let terms = lease::Terms { lane: Some(lane("d")), now: START, until: START.plus_ms(10), max: 1, bytes_max: 9 };
-    let claim = super::super::deliveries::claim(&view, &held.deliveries, &lane("d"), &terms).expect("claims");
+    let claim = super::super::deliveries::claim(&view, (&held.deliveries, &recent), &lane("d"), &terms).expect("claims");
     assert_eq!(claim.items.len(), 1);
     held.lapse(START.plus_ms(9), &feed);
     assert!(marked(&feed.deliveries).is_empty());
