@@ -100,6 +100,24 @@ async fn a_hanging_destination_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_is_switched_on_gets_what_waits_at_once() {
+    let (host, receiver) = (Host::start().await, Receiver::start().await);
+    let hub = |enabled: bool| {
+        let on = to(&format!("{}/out", receiver.url()));
+        on.replace("[destinations.out]\n", &format!("[destinations.out]\nenabled = {enabled}\n"))
+    };
+    assert_ne!(hub(true), hub(false));
+    host.apply(&hub(false)).await;
+    host.post("open", &[], "{}").await;
+    host.delivery_in_state("all", "waiting").await;
+    assert!(receiver.received("/out").is_empty());
+    host.apply(&hub(true)).await;
+    // Sooner than the minute after which it would be looked at again anyway.
+    receiver.wait_for("/out", 1).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn private_and_special_addresses_are_closed_by_default() {
     let receiver = Receiver::start().await;
     let host = Host::start_with(|config| config.net.allow_networks.clear()).await;

@@ -152,7 +152,7 @@ async fn change(
 ) -> Result<Tagged<Applied>, Problem> {
     let draft = Draft { entries: BTreeMap::from([(key.clone(), document)]), note: noted(call), ..Draft::default() };
     let changed = parts.hub.change_if(&call.workspace, condition, key, draft).await;
-    parts.paces.forget_deleted();
+    parts.paces.applied();
     let (applied, tag) = changed.map_err(|error| hub_problem(&error))?;
     Ok(Tagged { tag, answer: told(applied) })
 }
@@ -222,7 +222,7 @@ pub(super) fn noted(call: &Call) -> Note {
 
 pub(super) async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Result<Json<Applied>, Problem> {
     let applied = parts.hub.apply(workspace, draft).await;
-    parts.paces.forget_deleted();
+    parts.paces.applied();
     Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 

@@ -115,7 +115,7 @@ async fn roll_back(
     call.needs(Scope::Plugins)?;
     let note = note(Origin::Rollback, query.message, &call)?;
     let applied = parts.hub.roll_back_to(&call.workspace, revision, query.expect, note).await;
-    parts.paces.forget_deleted();
+    parts.paces.applied();
     Ok(told(applied.map_err(|error| hub_problem(&error))?))
 }
 

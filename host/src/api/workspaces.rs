@@ -97,7 +97,7 @@ async fn remove(
     Checked(query): Checked<DeleteQuery>,
 ) -> Result<Json<WorkspaceDeleted>, Problem> {
     let applied = parts.hub.delete_workspace(&name, query.force).await.map_err(|error| tenancy_problem(&error))?;
-    parts.paces.forget_deleted();
+    parts.paces.applied();
     if let Err(error) = forget(&parts.journal, &name).await {
         // It is tried again before the name is given again.
         tracing::warn!(%error, workspace = %name, "what the plugins of a deleted workspace remember could not be removed");

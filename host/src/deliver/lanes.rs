@@ -47,7 +47,10 @@ impl Work for Deliveries {
         }
         match self.book.load().onwards.get(lane) {
             Some(onward) if onward.enabled() => Places::UpTo(ONWARD_PLACES),
-            Some(_) => Places::NotFor { ms: onward::DISABLED_AGAIN_MS },
+            Some(_) => {
+                self.paces.note_off(lane);
+                Places::NotFor { ms: onward::DISABLED_AGAIN_MS }
+            }
             None => self.paces.places(lane),
         }
     }

@@ -1,7 +1,7 @@
 //! The paces of all destinations, in memory; what has to outlive a restart is told to the journal before anything else comes of it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -29,6 +29,8 @@ pub struct Paces {
     metrics: Metrics,
     /// Of destinations that are in the book, and of those deleted since their last delivery.
     lanes: Mutex<HashMap<Lane, Pace>>,
+    /// Found switched off since the last apply.
+    off: Mutex<HashSet<Lane>>,
 }
 
 /// How a destination does at present.
@@ -61,7 +63,8 @@ impl Paces {
         registry: &mut Registry,
     ) -> Result<Arc<Self>, JournalError> {
         let facts = journal.lane_facts().await?;
-        let paces = Self { journal, book, clock, metrics: Metrics::register(registry), lanes: Mutex::default() };
+        let paces =
+            Self { journal, book, clock, metrics: Metrics::register(registry), lanes: Mutex::default(), off: Mutex::default() };
         for (lane, facts) in facts {
             let pace = Pace::resume(facts);
             paces.metrics.changed(&lane, Look::default(), Look::of(&pace));
@@ -107,12 +110,19 @@ impl Paces {
         Ok(self.status(lane))
     }
 
-    /// Forgets the destinations that are there no more: another of the same name begins anew. To be called after each apply, since a
-    /// destination for which nothing waits is asked for by nobody.
-    pub fn forget_deleted(&self) {
+    /// To be called after each apply. Destinations that were switched off are looked at again at once. Those that are there no more are
+    /// forgotten, since one for which nothing waits is asked for by nobody: another of the same name begins anew.
+    pub fn applied(&self) {
         let book = self.book.load();
         let deleted: Vec<Lane> = self.lock().keys().filter(|lane| !book.destinations.contains_key(lane)).cloned().collect();
         deleted.iter().for_each(|lane| self.forget(lane));
+        let off = std::mem::take(&mut *self.off());
+        self.journal.feed().deliveries.mark(off);
+    }
+
+    /// The lane waits for an apply that switches it on.
+    pub(in crate::deliver) fn note_off(&self, lane: &Lane) {
+        self.off().insert(lane.clone());
     }
 
     /// How many deliveries the lane may have under way.
@@ -125,8 +135,10 @@ impl Paces {
         match places {
             Ok(places) => Places::UpTo(places),
             Err(Pause { why, ms }) => {
-                if why == Why::Rate {
-                    self.metrics.rate_limited(lane);
+                match why {
+                    Why::Rate => self.metrics.rate_limited(lane),
+                    Why::Disabled => self.note_off(lane),
+                    _ => {}
                 }
                 Places::NotFor { ms: ms.max(1) }
             }
@@ -194,6 +206,10 @@ impl Paces {
             // Where this is not stored, the next start does it.
             drop(self.journal.keep_lane_facts(lane.clone(), LaneFacts::default()));
         }
+    }
+
+    fn off(&self) -> MutexGuard<'_, HashSet<Lane>> {
+        self.off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn destination(&self, lane: &Lane) -> Option<Arc<Destination>> {
