@@ -180,8 +180,10 @@ impl Inner {
             return Ok(Rekeyed { main_key, data_key, resealed, revision: before.revision });
         }
         after.revision = self.revisions.highest().map_err(StoreError::FileSystem)?.max(before.revision) + 1;
-        let revision = after.revision;
-        let record = Record::new(revision, before.revision, &Name::default_workspace(), (self.clock)(), &BTreeMap::new());
+        let (revision, recorded_in) = (after.revision, Name::default_workspace());
+        let record = Record::new(revision, before.revision, &recorded_in, (self.clock)(), &BTreeMap::new());
+        // As whoever reads the record finds it.
+        after.newest.insert(recorded_in, revision);
         self.revisions.commit(record.with_joined(Vec::new()), Some(after.whole())).map_err(StoreError::FileSystem)?;
         failpoint::reach(Step::RevisionRecorded);
         if let Err(error) = disk.store.align(revision, &after.documents()) {
