@@ -15,6 +15,7 @@
 //! | `access`, `tenancy` | who calls, and what their key allows; which workspaces and API keys there are |
 //! | `seal`, `rotation` | secrets; a new signing secret in an old one's place |
 //! | `aead`, `main_key`, `data_keys`, `unlock`, `rekey`, `keys` | the cipher; keys that wrap keys, and how they are changed; the admin key |
+//! | `own_key` | the main keys that lie in a data folder, for backups |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
@@ -42,6 +43,7 @@ mod keys;
 mod main_key;
 mod metrics;
 mod open;
+mod own_key;
 mod past;
 mod plan;
 mod rekey;
@@ -63,6 +65,12 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+/// Makes the keys of a data folder, for tests of who carries them.
+#[cfg(test)]
+pub(crate) fn make_keys(folder: &std::path::Path) {
+    unlock::unlock(folder, &MainKeyOptions::default(), true, &mut Vec::new()).expect("made");
+}
+
 pub use access::{Caller, Scope, ScopeError};
 pub use condition::{Condition, Tags};
 pub use data_keys::DataKeysError;
@@ -77,6 +85,7 @@ pub use keys::KeysError;
 pub use main_key::{MainKeyError, MainKeyOptions, MainKeySource};
 pub use metrics::register;
 pub use open::{Opened, Options};
+pub use own_key::{OwnKey, check_own_key, data_keys_file, own_keys, wrapped_by};
 pub use past::{Drift, Drifted, Revision, RevisionPage};
 pub use plan::{Missing, Plan, Planned};
 pub use rekey::{RekeyError, Rekeyed};
