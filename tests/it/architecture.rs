@@ -81,7 +81,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("wit_component", &["plugin/"]),
     (
         "rustix",
-        &["cli/core_dumps.rs", "cli/descriptors.rs", "failpoint.rs", "journal/space.rs", "plugin/aot/", "plugin/workers.rs"],
+        &[
+            "cli/backup/target.rs",
+            "cli/core_dumps.rs",
+            "cli/descriptors.rs",
+            "failpoint.rs",
+            "journal/space.rs",
+            "plugin/aot/",
+            "plugin/workers.rs",
+        ],
     ),
     ("rusqlite", &["journal/sqlite/"]),
     ("sled", &["hub/store.rs"]),

@@ -1,10 +1,11 @@
 //! The audit log: every change leaves one entry, whatever happens right after it, and nothing else does.
 
-use std::process::Command;
+use std::{process::Command, sync::Arc};
 
 use reqwest::Method;
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::{Value, json};
+use sluicebox::event::Timestamp;
 use sluicebox_tests::{Api, Host, HostProcess, eventually, guests, process};
 use tempfile::TempDir;
 
@@ -320,5 +321,24 @@ async fn a_call_that_no_route_takes_is_not_on_record() {
     assert_eq!(items().await, before, "anybody with a key could fill the log with these");
     assert_eq!(host.delete("/v1/sources/none").await.status, 404);
     assert_eq!(items().await, before + 1, "and a change that is refused is");
+    host.stop().await;
+}
+
+/// A key that asks for what is not there again and again does not fill the log, and hides no change.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_calls_of_one_key_have_one_entry_together_beyond_so_many() {
+    let host = Host::start_with(|config| config.clock = Arc::new(|| Timestamp(1_800_000_000_000))).await;
+    for n in 0..130 {
+        assert_eq!(host.delete(&format!("/v1/sources/none-{n}")).await.status, 404);
+    }
+    assert_eq!(host.put("/v1/sources/shop", &json!({ "verify": { "scheme": "none" } })).await.status, 200);
+    assert_eq!(entries(&host, "action=sources.delete").await.len(), 100);
+    let summary = entries(&host, "action=calls.refused").await;
+    assert_eq!(summary.len(), 1, "{summary:?}");
+    let told = json!([summary[0]["times"], summary[0]["outcome"], summary[0]["key"], summary[0]["name"], summary[0]["kind"]]);
+    assert_eq!(told, json!([30, "refused", "admin", null, "calls"]));
+    let done = entries(&host, "outcome=done").await;
+    assert_eq!((done.len(), &done[0]["action"]), (1, &json!("sources.put")), "what changes anything has its own");
+    assert_eq!(host.metric("sluicebox_audit_summed_total").await, 30);
     host.stop().await;
 }

@@ -242,3 +242,58 @@ async fn one_at_a_time_and_not_at_the_cost_of_the_reserve() {
     assert_eq!(host.metric("sluicebox_backup_under_way").await, 0);
     host.stop().await;
 }
+
+/// The one of a folder that is not what the archive is under opens nothing, and is not packed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_main_key_that_is_not_the_archives_is_not_packed() {
+    let folder = TempDir::new().expect("a folder");
+    let (data, archive, fresh) = (folder.path().join("data"), folder.path().join("a.tar"), folder.path().join("fresh"));
+    let host = HostProcess::start(&data).await;
+    host.apply(OPEN_SOURCE).await;
+    host.stop().await;
+    // The host has its key from elsewhere from now on, and an old one lies in the folder.
+    let (key, old) = (folder.path().join("key"), folder.path().join("old"));
+    fs::copy(data.join("main.key"), &old).expect("copied");
+    fs::write(&key, "00112233445566778899aabbccddeeff".repeat(2)).expect("a key");
+    let arguments = ["--main-key-file", text(&key), "--old-main-key-file", text(&old)];
+    let host = HostProcess::try_start(&data, &arguments, &[]).await.expect("it starts");
+    let running = ["backup", text(&archive), "--with-keys", "--url", host.url(), "--data", text(&data)];
+    let said = fails(&running);
+    assert!(
+        said.contains("nothing was backed up") && said.contains("--main-key-file") && said.contains("main.key has the id"),
+        "{said}"
+    );
+    host.stop().await;
+    let stopped = ["backup", text(&archive), "--with-keys", "--stopped", "--data", text(&data)];
+    assert!(fails(&stopped).contains("nothing was backed up"));
+    assert!(!archive.exists() && fs::read_dir(folder.path()).expect("a folder").count() == 4, "nothing is left");
+    // A change that was cut off after the data keys were put under the key that waits.
+    fs::copy(&key, data.join("main.key.next")).expect("copied");
+    works(&stopped);
+    works(&["restore", text(&archive), "--data", text(&fresh)]);
+    assert_eq!(fs::read(fresh.join("main.key")).expect("there"), fs::read(&key).expect("there"));
+    HostProcess::start(&fresh).await.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_there_is_written_to_or_followed() {
+    let folder = TempDir::new().expect("a folder");
+    let (data, archive, victim) = (folder.path().join("data"), folder.path().join("a.tar"), folder.path().join("victim"));
+    HostProcess::start(&data).await.stop().await;
+    let backup = ["backup", text(&archive), "--stopped", "--data", text(&data)];
+    fs::write(&victim, "precious").expect("written");
+    let unfinished = folder.path().join("a.tar.unfinished");
+    std::os::unix::fs::symlink(&victim, &unfinished).expect("a link");
+    let said = fails(&backup);
+    assert!(said.contains("a.tar.unfinished is there already"), "{said}");
+    fs::remove_file(&unfinished).expect("removed");
+    // A link that leads nowhere yet is not taken for a free name.
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &archive).expect("a link");
+    let said = fails(&backup);
+    assert!(said.contains("is not overwritten"), "{said}");
+    assert!(!folder.path().join("nowhere").exists());
+    fs::remove_file(&archive).expect("removed");
+    works(&backup);
+    assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
+    assert!(!unfinished.exists() && fs::metadata(&archive).expect("there").permissions().mode() & 0o777 == 0o600);
+}

@@ -8,7 +8,12 @@ use std::sync::{
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sluicebox::event::Timestamp;
-use sluicebox_tests::Host;
+use sluicebox_tests::{Host, PATIENCE};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 fn open() -> Value {
     json!({ "verify": { "scheme": "none" } })
@@ -92,6 +97,35 @@ fn holds(folder: &std::path::Path, wanted: &[u8]) -> bool {
         }
         std::fs::read(&path).is_ok_and(|bytes| bytes.windows(wanted.len()).any(|window| window == wanted))
     })
+}
+
+/// What is compared with the first call is read to no more than the call takes without a key.
+#[tokio::test]
+async fn a_body_with_a_key_is_read_no_further_than_the_call_takes_it() {
+    const TAKEN_BYTES: usize = 2 << 20;
+    let host = Host::start().await;
+    let address = host.url().strip_prefix("http://").expect("an address").to_owned();
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {}\r\nidempotency-key: k\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n",
+        host.key(),
+        TAKEN_BYTES + 1
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // The chunk is whole, and the body has no end.
+    stream.write_all(&vec![b' '; TAKEN_BYTES + 1]).await.expect("sent");
+    stream.write_all(b"\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&answer).contains("2097152") {
+            assert_ne!(stream.read_buf(&mut answer).await.expect("an answer"), 0, "{}", String::from_utf8_lossy(&answer));
+        }
+    };
+    timeout(PATIENCE, read).await.expect("an answer before the end of the body");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("problem:bad-body"), "{answer}");
+    host.stop().await;
 }
 
 #[tokio::test]

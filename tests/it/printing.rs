@@ -103,6 +103,20 @@ async fn what_a_host_answers_may_be_left_unread() {
     );
     assert!(lost.status.code() == Some(1) && String::from_utf8_lossy(&lost.stderr).contains("keys rotate"), "{lost:?}");
 
+    fs::write(folder.path().join("out.toml"), "[destinations.out]\nurl = \"https://example.com/\"\n").expect("a file");
+    for arguments in [&["apply", "out.toml"][..], &["rotate-secret", "out"], &["rotate-secret", "out", "--json"]] {
+        let words = with_host(arguments);
+        let lost = run(folder.path(), &words.iter().map(String::as_str).collect::<Vec<_>>(), |command| {
+            command.stdout(closed());
+        });
+        let said = String::from_utf8_lossy(&lost.stderr);
+        let told = said.contains("nobody took the secret of out") && said.contains("sluicebox rotate-secret out");
+        assert!(lost.status.code() == Some(1) && told, "{arguments:?}: {said}");
+    }
+    // Where none was made, what is left unsaid is no mistake.
+    let words = with_host(&["apply", "out.toml"]);
+    assert_eq!(ends_alike(folder.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()), 0);
+
     // What has no end by itself ends with its reader.
     let mut listen = Command::new(process::binary());
     listen.args(with_host(&["listen", "open"])).current_dir(folder.path()).stdout(closed());

@@ -40,7 +40,8 @@ async fn twins(data: &Path, receiver: &Receiver) {
     let opened = Hub::open(&options, plugins, config::system_clock()).await.expect("opened");
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
     opened.hub.create_workspace(&operator, &name("acme"), WorkspaceChange::default()).await.expect("made");
-    let (digest, _) = opened.hub.put_component(guests::component("remember").into()).await.expect("a plugin");
+    let (digest, _) =
+        opened.hub.put_component(&Name::default_workspace(), guests::component("remember").into()).await.expect("a plugin");
     for workspace in WORKSPACES {
         let at = |path: &str| format!("{}/{workspace}/{path}", receiver.url());
         let hub = format!(
@@ -204,6 +205,23 @@ async fn quotas_bound_entries_keys_and_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quota_bounds_the_components_of_a_workspace() {
+    let host = Host::start().await;
+    let quotas = json!({ "components_max": 1 });
+    assert_eq!(host.put("/v1/workspaces/default", &json!({ "quotas": quotas })).await.status, 200);
+    let component = guests::component("redact");
+    host.upload(component.clone()).await.expect("the first");
+    // Other bytes that are the same plugin: an empty custom section more.
+    let other = [component.clone(), vec![0, 2, 1, b'x']].concat();
+    let refused = host.upload(other.clone()).await.expect_err("one too many");
+    assert_eq!((refused.status, &refused.json["type"]), (409, &json!("urn:sluicebox:problem:quota-reached")));
+    assert!(refused.json["detail"].as_str().is_some_and(|detail| detail.contains("`components_max`")), "{}", refused.json);
+    assert_eq!(host.put_component("/v1/plugins/redact", other).await.status, 409);
+    host.upload(component).await.expect("the same again");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_keeps_workspaces() {
     let (host, folder) = (Host::start().await, TempDir::new().expect("a folder"));
     let call = |arguments: &[&str]| {
@@ -219,10 +237,11 @@ async fn the_command_line_keeps_workspaces() {
         told
     };
     works(&["workspaces", "create", "acme", "--description", "a tenant", "--rules-max", "100"]);
-    works(&["workspaces", "set", "acme", "--keys-max", "3"]);
+    works(&["workspaces", "set", "acme", "--keys-max", "3", "--components-max", "7"]);
     let shown: Value = serde_json::from_str(&works(&["workspaces", "show", "acme"])).expect("JSON");
-    let expected = (&json!("a tenant"), &json!(100), &json!(3));
-    assert_eq!((&shown["description"], &shown["quotas"]["rules_max"], &shown["quotas"]["keys_max"]), expected);
+    let expected = (&json!("a tenant"), &json!(100), &json!(3), &json!(7));
+    let quotas = &shown["quotas"];
+    assert_eq!((&shown["description"], &quotas["rules_max"], &quotas["keys_max"], &quotas["components_max"]), expected);
     works(&["workspaces", "set", "acme", "--rules-max", "none"]);
     let listed = works(&["workspaces", "list"]);
     assert!(listed.contains("acme") && listed.contains("0/3") && !listed.contains("/100"), "{listed}");

@@ -57,7 +57,12 @@ pub(super) async fn authorize(
             let answered_for = HeaderValue::from_str(call.workspace.as_str());
             // Without a route there is nothing to do twice or to put on record.
             if access.is_some() {
+                let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+                let body_max = table.body_max(path, request.method());
                 request.extensions_mut().insert(call);
+                if let Some(body_max) = body_max {
+                    request.extensions_mut().insert(body_max);
+                }
             }
             let mut response = match taken {
                 Some(Err(too_many)) => guards.allowance.refusal(too_many).into_response(),

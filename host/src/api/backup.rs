@@ -27,6 +27,8 @@ const PIECES_AHEAD: usize = 4;
 /// When who came while one was under way may come again.
 const RETRY_AFTER_SECS: u64 = 60;
 
+/// The id of the main key that opens the secrets in it, for who puts that key beside it.
+pub const BACKUP_MAIN_KEY: HeaderName = HeaderName::from_static("sluicebox-backup-main-key");
 /// About how many bytes come, for who shows how far it is.
 pub const BACKUP_BYTES: HeaderName = HeaderName::from_static("sluicebox-backup-bytes");
 
@@ -35,7 +37,7 @@ pub(super) fn routes() -> Routes {
         .named("makeBackup", "Back everything up")
         .told(
             "A tar archive of one moment, made while it is sent; its last entry tells that it is whole. The main key is not in it. \
-             `Sluicebox-Backup-Bytes` tells about how long it will be.",
+             `Sluicebox-Backup-Bytes` tells about how long it will be, `Sluicebox-Backup-Main-Key` the id of the main key that opens its secrets.",
         )
         .answers_text(200, "The archive.", "application/x-tar")
         .refuses(&["backup-under-way", "storage-full", "storage-unavailable"]);
@@ -45,6 +47,7 @@ pub(super) fn routes() -> Routes {
 async fn backup(State(parts): State<Parts>) -> Result<Response, Problem> {
     let begun = parts.backups.begin().await.map_err(|error| problem(&error))?;
     let bytes = begun.bytes();
+    let main_key = begun.main_key().map_err(|error| problem(&error))?;
     let (pieces, taken) = mpsc::channel::<Result<Bytes, io::Error>>(PIECES_AHEAD);
     tokio::task::spawn_blocking(move || {
         let sending = Sending(pieces.clone());
@@ -58,6 +61,7 @@ async fn backup(State(parts): State<Parts>) -> Result<Response, Problem> {
         (header::CONTENT_TYPE, "application/x-tar".to_owned()),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"sluicebox.tar\"".to_owned()),
         (BACKUP_BYTES, bytes.to_string()),
+        (BACKUP_MAIN_KEY, main_key),
     ];
     Ok((headers, Body::from_stream(ReceiverStream::new(taken))).into_response())
 }
@@ -84,7 +88,7 @@ fn problem(error: &BackupError) -> Problem {
         }
         BackupError::NoSpace { .. } => "storage-full",
         BackupError::Journal(error) => return store_problem(error),
-        BackupError::Io(_) => "storage-unavailable",
+        BackupError::DataKeys(_) | BackupError::Io(_) => "storage-unavailable",
     };
     tracing::error!(error = error as &dyn std::error::Error, "a backup could not be begun");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, error.to_string()).retry_after(RETRY_AFTER_SECS)

@@ -57,7 +57,7 @@ pub(super) fn routes() -> Routes {
     let components = post("/v1/components", Scope::Plugins, store)
         .named("storeComponent", "Store a component's bytes, for documents to name by digest")
         .body_bytes_max(COMPONENT_BYTES_MAX)
-        .refuses(&["compiling", "component-refused", "not-compiled", "storage-unavailable"]);
+        .refuses(&["compiling", "component-refused", "limit-reached", "not-compiled", "quota-reached", "storage-unavailable"]);
     let put_plugin = put("/v1/plugins/{name}", Scope::Plugins, put_plugin)
         .told(
             "Sent as application/wasm, the body is the component of a new version; else it is the document. The `breaker` that is shown of \
@@ -209,8 +209,12 @@ async fn remove<K: Running>(
     change(&parts, &call, &condition, (K::KIND, name), None).await
 }
 
-async fn store(State(parts): State<Parts>, _: Workspace, Component(bytes): Component) -> Result<Json<ComponentStored>, Problem> {
-    let (digest, exports) = to_its_end(async move { parts.hub.put_component(bytes).await }).await?;
+async fn store(
+    State(parts): State<Parts>,
+    Workspace(workspace): Workspace,
+    Component(bytes): Component,
+) -> Result<Json<ComponentStored>, Problem> {
+    let (digest, exports) = to_its_end(async move { parts.hub.put_component(&workspace, bytes).await }).await?;
     let exports = exports.names().into_iter().map(str::to_owned).collect();
     Ok(Json(ComponentStored { digest: digest.to_string(), exports }))
 }

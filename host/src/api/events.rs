@@ -45,6 +45,7 @@ const NONE_STORED: &str = "Of several events none is stored; `events` has why no
 
 fn publishing() -> Route {
     post("/v1/events", Scope::Ingest, publish)
+        .publishes()
         .named("publishEvents", "Publish events")
         .told("One event, an array of them, or CloudEvents in any mode, told by the content type; see docs/api.md.")
         .with(describe_contents::<Publish>(PUBLISHED_AS))

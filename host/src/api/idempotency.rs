@@ -5,14 +5,15 @@
 //! an `idempotency_key` of their own.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 use sha2::{Digest as _, Sha256};
@@ -26,9 +27,18 @@ pub(super) const KEY_CHARS_MAX: usize = 255;
 /// The largest answer that is kept, in bytes; a repeat of a call with a larger one is done again.
 pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// How much is kept; beyond it the oldest answers are forgotten.
+/// How much is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// Of one workspace; beyond it the oldest of its answers are forgotten.
+    pub(super) of_workspace: Bound,
+    /// Of all together; beyond it the oldest of the workspace that has most are, so that nobody pushes out those of others who have less.
+    pub(super) of_host: Bound,
+}
+
+/// A count, and the memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
     pub(super) answers_max: usize,
     pub(super) bytes_max: usize,
 }
@@ -90,11 +100,29 @@ enum Entry {
     Done { fingerprint: Fingerprint, kept: Arc<Kept> },
 }
 
+/// When a call was done, and a number that tells those of one time apart.
+type Place = (Timestamp, u64);
+
+/// What is kept of one workspace.
+#[derive(Default)]
+struct Share {
+    by_age: BTreeSet<Place>,
+    bytes: usize,
+}
+
+impl Share {
+    fn is_beyond(&self, bound: &Bound) -> bool {
+        self.by_age.len() > bound.answers_max || self.bytes > bound.bytes_max
+    }
+}
+
 struct Calls {
     bounds: Bounds,
     by_key: HashMap<CallKey, Entry>,
-    /// Those that are done, by age and a number that tells those of one time apart.
-    by_age: BTreeMap<(Timestamp, u64), CallKey>,
+    /// Those that are done, by age.
+    by_age: BTreeMap<Place, CallKey>,
+    /// The same of each workspace that has any.
+    shares: HashMap<Name, Share>,
     answers_bytes: usize,
     done: u64,
     metrics: Metrics,
@@ -106,6 +134,13 @@ struct Metrics {
     kept: Gauge,
     kept_bytes: Gauge,
     repeated: Counter,
+    forgotten: Family<Forgotten, Counter>,
+}
+
+/// The bound that an answer was forgotten for before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Forgotten {
+    bound: &'static str,
 }
 
 /// The calls that are remembered.
@@ -132,7 +167,7 @@ impl Idempotency {
     /// None yet.
     pub(super) fn new(bounds: Bounds, registry: &mut Registry) -> Self {
         let metrics = Metrics::default();
-        let Metrics { kept, kept_bytes, repeated } = metrics.clone();
+        let Metrics { kept, kept_bytes, repeated, forgotten } = metrics.clone();
         registry.register("sluicebox_api_answers_kept", "Answers kept for repeats of calls with an Idempotency-Key", kept);
         registry.register("sluicebox_api_answers_kept_bytes", "The bytes of memory of these answers", kept_bytes);
         registry.register(
@@ -140,8 +175,10 @@ impl Idempotency {
             "Calls that were not done again, since their Idempotency-Key was known",
             repeated,
         );
-        let (by_key, by_age) = Default::default();
-        Self { calls: Arc::new(Mutex::new(Calls { bounds, by_key, by_age, answers_bytes: 0, done: 0, metrics })) }
+        let what = "Answers forgotten before their time, by whose bound: workspace or host";
+        registry.register("sluicebox_api_answers_forgotten", what, forgotten);
+        let (by_key, by_age, shares) = Default::default();
+        Self { calls: Arc::new(Mutex::new(Calls { bounds, by_key, by_age, shares, answers_bytes: 0, done: 0, metrics })) }
     }
 
     /// Whether this call is to be done.
@@ -175,11 +212,12 @@ impl Ticket {
         calls.done += 1;
         calls.answers_bytes += kept.bytes();
         calls.by_age.insert(place, self.key.clone());
+        let share = calls.shares.entry(self.key.workspace.clone()).or_default();
+        share.bytes += kept.bytes();
+        share.by_age.insert(place);
         let entry = Entry::Done { fingerprint: self.fingerprint, kept: Arc::new(kept) };
         calls.by_key.insert(self.key.clone(), entry);
-        while calls.by_age.len() > calls.bounds.answers_max || calls.answers_bytes > calls.bounds.bytes_max {
-            calls.forget_oldest();
-        }
+        calls.keep_within(&self.key.workspace);
         calls.tell();
     }
 }
@@ -194,10 +232,38 @@ impl Drop for Ticket {
 
 impl Calls {
     fn forget_before(&mut self, now: Timestamp) {
-        while self.by_age.first_key_value().is_some_and(|((at, _), _)| at.0.saturating_add(KEPT_MS) <= now.0) {
-            self.forget_oldest();
+        while let Some((&place, _)) = self.by_age.first_key_value().filter(|((at, _), _)| at.0.saturating_add(KEPT_MS) <= now.0) {
+            self.forget(place);
         }
         self.tell();
+    }
+
+    /// One more was kept of this workspace.
+    fn keep_within(&mut self, workspace: &Name) {
+        let Bounds { of_workspace, of_host } = self.bounds;
+        while let Some(oldest) = self.shares.get(workspace).filter(|share| share.is_beyond(&of_workspace)).and_then(oldest) {
+            self.forget_for("workspace", oldest);
+        }
+        while let Some(oldest) = self.most(&of_host).and_then(oldest) {
+            self.forget_for("host", oldest);
+        }
+    }
+
+    /// Where there is more than the host keeps: the workspace that has most of what there is too much of.
+    fn most(&self, of_host: &Bound) -> Option<&Share> {
+        let shares = self.shares.values();
+        if self.by_age.len() > of_host.answers_max {
+            shares.max_by_key(|share| share.by_age.len())
+        } else if self.answers_bytes > of_host.bytes_max {
+            shares.max_by_key(|share| share.bytes)
+        } else {
+            None
+        }
+    }
+
+    fn forget_for(&mut self, bound: &'static str, place: Place) {
+        self.metrics.forgotten.get_or_create(&Forgotten { bound }).inc();
+        self.forget(place);
     }
 
     fn tell(&self) {
@@ -205,12 +271,25 @@ impl Calls {
         self.metrics.kept_bytes.set(i64::try_from(self.answers_bytes).unwrap_or(i64::MAX));
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((_, key)) = self.by_age.pop_first() else { return };
-        if let Some(Entry::Done { kept, .. }) = self.by_key.remove(&key) {
-            self.answers_bytes -= kept.bytes();
+    fn forget(&mut self, place: Place) {
+        let Some(key) = self.by_age.remove(&place) else { return };
+        let bytes = match self.by_key.remove(&key) {
+            Some(Entry::Done { kept, .. }) => kept.bytes(),
+            Some(Entry::UnderWay(_)) | None => 0,
+        };
+        self.answers_bytes -= bytes;
+        if let Some(share) = self.shares.get_mut(&key.workspace) {
+            share.by_age.remove(&place);
+            share.bytes -= bytes;
+            if share.by_age.is_empty() {
+                self.shares.remove(&key.workspace);
+            }
         }
     }
+}
+
+fn oldest(share: &Share) -> Option<Place> {
+    share.by_age.first().copied()
 }
 
 #[cfg(test)]
@@ -218,7 +297,8 @@ mod tests {
     use super::*;
 
     fn some(answers_max: usize) -> Idempotency {
-        Idempotency::new(Bounds { answers_max, bytes_max: 32 << 20 }, &mut Registry::default())
+        let bound = Bound { answers_max, bytes_max: 32 << 20 };
+        Idempotency::new(Bounds { of_workspace: bound, of_host: bound }, &mut Registry::default())
     }
 
     fn key(text: &str) -> CallKey {
@@ -275,5 +355,59 @@ mod tests {
         assert!(matches!(few.begin(key("0"), Fingerprint::of(&[b"a"]), Timestamp(0)), Turn::First(_)), "the oldest is forgotten");
         let calls = idempotency.lock();
         assert_eq!((calls.by_key.len(), calls.by_age.len(), calls.answers_bytes), (32, 32, 32 << 20));
+    }
+
+    /// Does a call of a workspace; the answer has so many bytes.
+    fn done_in(idempotency: &Idempotency, workspace: &str, number: u64, bytes: usize) {
+        let key = in_workspace(workspace, number);
+        let Turn::First(ticket) = idempotency.begin(key, Fingerprint::of(&[b"a"]), Timestamp(number)) else {
+            panic!("not the first")
+        };
+        ticket.done(Kept { body: Bytes::from(vec![0; bytes]), ..kept(b"") }, Timestamp(number));
+    }
+
+    fn in_workspace(workspace: &str, number: u64) -> CallKey {
+        CallKey { workspace: workspace.parse().expect("a name"), ..key(&number.to_string()) }
+    }
+
+    fn is_kept(idempotency: &Idempotency, workspace: &str, number: u64) -> bool {
+        idempotency.lock().by_key.contains_key(&in_workspace(workspace, number))
+    }
+
+    #[test]
+    fn a_workspace_has_its_share_and_pushes_out_only_its_own() {
+        let bound = |answers_max, bytes_max| Bound { answers_max, bytes_max };
+        let bounds = Bounds { of_workspace: bound(10, 1_000), of_host: bound(1_000, 1 << 20) };
+        let idempotency = Idempotency::new(bounds, &mut Registry::default());
+        done_in(&idempotency, "quiet", 0, 10);
+        for number in 0..50 {
+            done_in(&idempotency, "many", number, 0);
+            done_in(&idempotency, "large", number, 400);
+        }
+        assert!(is_kept(&idempotency, "quiet", 0));
+        assert!(!is_kept(&idempotency, "many", 39) && is_kept(&idempotency, "many", 40));
+        assert!(!is_kept(&idempotency, "large", 47) && is_kept(&idempotency, "large", 48));
+        let calls = idempotency.lock();
+        assert_eq!((calls.by_key.len(), calls.answers_bytes), (1 + 10 + 2, 810));
+        assert_eq!(calls.metrics.forgotten.get_or_create(&Forgotten { bound: "workspace" }).get(), 40 + 48);
+    }
+
+    #[test]
+    fn where_the_host_is_full_who_has_most_loses_first() {
+        let bound = |answers_max, bytes_max| Bound { answers_max, bytes_max };
+        let bounds = Bounds { of_workspace: bound(100, 1 << 20), of_host: bound(20, 1 << 20) };
+        let idempotency = Idempotency::new(bounds, &mut Registry::default());
+        done_in(&idempotency, "quiet", 0, 10);
+        for number in 1..200 {
+            done_in(&idempotency, "greedy", number, 10);
+        }
+        assert!(is_kept(&idempotency, "quiet", 0), "the oldest of all, and of who has least");
+        let calls = idempotency.lock();
+        assert_eq!((calls.by_age.len(), calls.shares.len()), (20, 2));
+        drop(calls);
+        // All of it ends in its time, and nothing of anybody is left.
+        drop(first(&idempotency, "later", KEPT_MS + 1_000));
+        let calls = idempotency.lock();
+        assert!(calls.by_age.is_empty() && calls.shares.is_empty() && calls.answers_bytes == 0);
     }
 }

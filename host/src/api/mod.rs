@@ -54,7 +54,7 @@ mod workspaces;
 
 pub use apart::for_senders;
 pub use audit::Audit;
-pub use backup::BACKUP_BYTES;
+pub use backup::{BACKUP_BYTES, BACKUP_MAIN_KEY};
 pub use explain::Explain;
 pub use guards::Guards;
 pub use last_use::keep_last_use;

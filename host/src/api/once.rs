@@ -15,7 +15,7 @@ use super::{
     Parts,
     access::Call,
     idempotency::{ANSWER_BYTES_MAX, CallKey, Fingerprint, KEY_CHARS_MAX, Kept, Ticket, Turn},
-    openapi::{header_parameters, note_refusals},
+    openapi::{BodyMax, header_parameters, note_refusals},
 };
 use crate::ingest::Problem;
 
@@ -23,8 +23,6 @@ use crate::ingest::Problem;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is that of the first call.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The largest body of a call with a key, in bytes: that of a component.
-const BODY_BYTES_MAX: usize = 64 << 20;
 
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -42,7 +40,7 @@ pub(super) fn is_write(method: &Method) -> bool {
 /// Describes that an operation may have a key.
 pub(super) fn describe(operation: &mut Operation) {
     header_parameters::<Headers>(operation);
-    note_refusals(operation, &["bad-parameter", "idempotency-key-reused", "idempotency-under-way"]);
+    note_refusals(operation, &["bad-body", "bad-parameter", "idempotency-key-reused", "idempotency-under-way"]);
 }
 
 /// Does writes with a key once.
@@ -65,8 +63,9 @@ enum Judged {
 
 async fn judged(parts: &Parts, call: &Call, key: &HeaderValue, request: Request) -> Result<Judged, Problem> {
     let key = text(key).ok_or_else(bad_key)?.to_owned();
+    let bytes_max = body_bytes_max(parts, &request);
     let (head, body) = request.into_parts();
-    let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| unread())?;
+    let body = to_bytes(body, bytes_max).await.map_err(|_| unread(bytes_max))?;
     let key = CallKey { caller: call.caller.key.clone(), workspace: call.workspace.clone(), key };
     match parts.guards.idempotency.begin(key, fingerprint(&head, &body), (parts.clock)()) {
         Turn::First(ticket) => Ok(Judged::First(Box::new(Request::from_parts(head, Body::from(body))), ticket)),
@@ -83,6 +82,15 @@ async fn judged(parts: &Parts, call: &Call, key: &HeaderValue, request: Request)
             let detail = "another call was made with this Idempotency-Key; a key is for one call and its repeats";
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail))
         }
+    }
+}
+
+/// What the route takes also without a key: more is not read to compare it.
+fn body_bytes_max(parts: &Parts, request: &Request) -> usize {
+    match request.extensions().get::<BodyMax>() {
+        Some(BodyMax::Bytes(bytes)) => *bytes,
+        Some(BodyMax::Published) => parts.publisher.body_bytes_max(),
+        None => 0,
     }
 }
 
@@ -140,7 +148,7 @@ fn bad_key() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
 }
 
-fn unread() -> Problem {
-    let detail = format!("the body could not be read, or is larger than {BODY_BYTES_MAX} bytes, which no call takes");
+fn unread(bytes_max: usize) -> Problem {
+    let detail = format!("the body could not be read, or is larger than {bytes_max} bytes, the most that this call takes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "bad-body", detail)
 }

@@ -19,6 +19,10 @@ pub struct Options {
     pub answers_kept_max: usize,
     /// What these answers may be together, in bytes of memory.
     pub answers_kept_bytes_max: usize,
+    /// Of these answers those of one workspace.
+    pub workspace_answers_kept_max: usize,
+    /// What those of one workspace may be together, in bytes of memory.
+    pub workspace_answers_kept_bytes_max: usize,
 }
 
 impl Default for Options {
@@ -32,6 +36,8 @@ impl Default for Options {
             wrong_keys_burst_max: 50,
             answers_kept_max: 10_000,
             answers_kept_bytes_max: 32 << 20,
+            workspace_answers_kept_max: 5_000,
+            workspace_answers_kept_bytes_max: 16 << 20,
         }
     }
 }

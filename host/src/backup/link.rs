@@ -33,7 +33,7 @@ impl Work {
     pub(super) fn link(data: &Path) -> io::Result<Self> {
         Self::remove(data)?;
         let folder = data.join(WORK);
-        private_folder(&folder)?;
+        new_folder(&folder)?;
         let mut work = Self { folder, files: Vec::new(), bytes: 0 };
         let found = found(data)?;
         for (number, file) in found.into_iter().enumerate() {
@@ -120,6 +120,11 @@ fn entries(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     }
     entries.sort();
     Ok(entries)
+}
+
+/// One that was not there, so that it is nobody else's, and what is put into it neither.
+pub(super) fn new_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(folder)
 }
 
 pub(super) fn private_folder(folder: &Path) -> io::Result<()> {

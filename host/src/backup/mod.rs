@@ -9,10 +9,12 @@
 //! | `choose` | which files of a data folder belong to a backup; pure |
 //! | `link` | the files as of the moment, in a folder to work in |
 //! | `manifest`, `pack` | the list of what an archive holds; writing one |
-//! | `stopped` | the same of a folder that no host runs on, and the keys |
+//! | `stopped` | the same of a folder that no host runs on |
+//! | `keys` | the keys of a data folder, as a further part of an archive |
 //! | `restore` | an archive made a folder again |
 
 mod choose;
+mod keys;
 mod link;
 mod manifest;
 mod metrics;
@@ -20,9 +22,10 @@ mod pack;
 mod restore;
 mod stopped;
 
+pub use keys::{ArchivesKey, KeyError, Keys};
 pub use manifest::Manifest;
 pub use restore::{RestoreError, Restored, refuse_unfinished, restore};
-pub use stopped::{Stopped, keys};
+pub use stopped::Stopped;
 
 use std::{
     io::{self, Write},
@@ -37,7 +40,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::{link::Work, metrics::Metrics, pack::Packer};
 use crate::{
     event::Clock,
-    hub::Hub,
+    hub::{self, DataKeysError, Hub},
     journal::{self, DiskProbe, Frozen, Journal, JournalError},
 };
 
@@ -85,6 +88,9 @@ pub enum BackupError {
     /// The journal did not serve.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Which main key the archive is under was not found out.
+    #[error(transparent)]
+    DataKeys(#[from] DataKeysError),
     /// The disk, or whoever takes the archive, did not.
     #[error("a file of the backup: {0}")]
     Io(#[from] io::Error),
@@ -184,6 +190,16 @@ impl Begun {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.work.bytes() + self.journal.bytes()
+    }
+
+    /// The id of the main key that opens the secrets in it: that of this moment, whatever the keys are changed to while it is sent.
+    ///
+    /// # Errors
+    /// Where the data keys are not among the files, or are damaged.
+    pub fn main_key(&self) -> Result<String, BackupError> {
+        let data_keys = hub::data_keys_file(&self.space.options.data);
+        let linked = self.work.files().iter().find(|file| self.space.options.data.join(&file.name) == data_keys);
+        Ok(hub::wrapped_by(linked.map_or(&data_keys, |file| &file.path))?)
     }
 
     /// Writes the archive. Blocks.

@@ -61,8 +61,13 @@ impl<W: Write> Packer<W> {
     pub(super) fn add(&mut self, name: &str, path: &Path) -> io::Result<()> {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
+        self.add_from(name, file, bytes)
+    }
+
+    /// Adds a file that is so long.
+    pub(super) fn add_from(&mut self, name: &str, from: impl Read, bytes: u64) -> io::Result<()> {
         // One that grows must not run into the next, and one that shrinks is an error of the archive's.
-        let mut hashed = Hashed { from: file.take(bytes), hash: Sha256::new() };
+        let mut hashed = Hashed { from: from.take(bytes), hash: Sha256::new() };
         self.archive.append_data(&mut self.header(bytes), name, &mut hashed)?;
         if hashed.from.limit() > 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} became shorter while it was read")));

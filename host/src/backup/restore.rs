@@ -18,6 +18,7 @@ use super::{
     link::private_folder,
     manifest::{self, FORMAT, Manifest, ManifestFile},
 };
+use crate::hub::{self, StoreError};
 
 /// Files of one archive; a host keeps at most 100,000 records and some thousand others.
 const FILES_MAX: usize = 1_000_000;
@@ -25,6 +26,8 @@ const FILES_MAX: usize = 1_000_000;
 const DEPTH_MAX: usize = 9;
 /// The list of so many files.
 const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+/// The longest path of a file, in bytes: nine names of a file system, far more than any that a host makes.
+const PATH_BYTES_MAX: u64 = 4 << 10;
 /// Read and written at once.
 const PIECE_BYTES: usize = 128 << 10;
 
@@ -56,6 +59,9 @@ pub enum RestoreError {
         /// Which.
         path: String,
     },
+    /// The main key is not that of the rest.
+    #[error("main.key of the archive does not open its secrets: {0}")]
+    OtherKey(#[source] StoreError),
     /// A restore that was interrupted.
     #[error("{} was not restored to its end: remove it, and restore once more", .0.display())]
     Unfinished(PathBuf),
@@ -141,9 +147,21 @@ impl Unpacking {
         // An archive may have a second part, with the keys.
         archive.set_ignore_zeros(true);
         let unread = || RestoreError::when("the archive");
-        for entry in archive.entries().map_err(unread())? {
+        let mut long_path = None;
+        // As they lie there: a long name is an entry before that of its file, which else would be read to its end, however long it is.
+        for entry in archive.entries().map_err(unread())?.raw(true) {
             let mut entry = entry.map_err(unread())?;
-            let path = entry.path().map_err(unread())?.into_owned();
+            if entry.header().entry_type() == EntryType::GNULongName {
+                if long_path.is_some() {
+                    return Err(RestoreError::Foreign("two long names for one file".to_owned()));
+                }
+                long_path = Some(long_name(&mut entry)?);
+                continue;
+            }
+            let path = match long_path.take() {
+                Some(path) => path,
+                None => entry.path().map_err(unread())?.into_owned(),
+            };
             let name = within(&path).ok_or_else(|| RestoreError::Foreign(format!("the path {}", path.display())))?;
             if name != manifest::NAME && !is_of_a_backup(&name) {
                 return Err(RestoreError::Foreign(format!("{name}, which is no part of a backup")));
@@ -223,6 +241,7 @@ impl Unpacking {
         if !self.listed.contains(JOURNAL) {
             return Err(RestoreError::NotWhole(format!("{JOURNAL} is missing")));
         }
+        hub::check_own_key(&self.into).map_err(RestoreError::OtherKey)?;
         let mut folders: BTreeSet<PathBuf> = BTreeSet::from([self.into.clone()]);
         for name in &self.listed {
             let path = self.into.join(name);
@@ -252,6 +271,20 @@ impl Unpacking {
         }
         fs::remove_file(self.into.join(UNFINISHED))
     }
+}
+
+/// The name of the file behind it, which is too long for the file's own header.
+fn long_name(entry: &mut impl Read) -> Result<PathBuf, RestoreError> {
+    let mut text = Vec::new();
+    entry.take(PATH_BYTES_MAX + 1).read_to_end(&mut text).map_err(RestoreError::when("the archive, at a long name"))?;
+    if text.len() as u64 > PATH_BYTES_MAX {
+        return Err(RestoreError::Foreign(format!("a path of more than {PATH_BYTES_MAX} bytes")));
+    }
+    if text.last() == Some(&0) {
+        text.pop();
+    }
+    let told = |_| RestoreError::Foreign("a path that is not UTF-8".to_owned());
+    String::from_utf8(text).map(PathBuf::from).map_err(told)
 }
 
 fn sync(folder: &Path) -> Result<(), RestoreError> {

@@ -1,19 +1,20 @@
-//! A backup of a data folder that no host runs on, and of the keys that lie in one.
+//! A backup of a data folder that no host runs on.
 
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
     BackupError, JOURNAL,
-    choose::{KEYS, WORK},
+    choose::WORK,
     link::{self, Chosen},
     pack::Packer,
 };
 use crate::{
     event::Timestamp,
+    hub,
     journal::{self, Frozen},
 };
 
@@ -21,16 +22,37 @@ use crate::{
 pub struct Stopped {
     files: Vec<Chosen>,
     journal: Box<dyn Frozen>,
-    copy: std::path::PathBuf,
+    data: PathBuf,
+    scratch: Scratch,
     _lock: File,
 }
 
+/// A folder for the copy of the journal, which nobody else can look or put anything into. Removed with this.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn within(folder: &Path) -> io::Result<Self> {
+        let scratch = folder.join(format!(".sluicebox-{WORK}-{}", std::process::id()));
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("the folder {}: {error}", scratch.display()));
+        link::new_folder(&scratch).map_err(told)?;
+        Ok(Self(scratch))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "what was put together for a backup was not removed");
+        }
+    }
+}
+
 impl Stopped {
-    /// Locks a data folder. The journal is copied beside the archive, into `scratch`, so that a full disk is no hindrance.
+    /// Locks a data folder. The journal is copied beside the archive, into a folder within `beside`, so that a full disk is no hindrance.
     ///
     /// # Errors
     /// Where a host runs on it, it is no data folder, or the disk fails.
-    pub fn lock(data: &Path, scratch: &Path) -> Result<Self, BackupError> {
+    pub fn lock(data: &Path, beside: &Path) -> Result<Self, BackupError> {
         let lock = File::options().write(true).open(data.join("hub.lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -41,8 +63,15 @@ impl Stopped {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let journal = journal::freeze_stopped(&journal::Options::in_folder(data.join("journal")))?;
-        let copy = scratch.join(format!(".sluicebox-{WORK}-{}.journal", std::process::id()));
-        Ok(Self { files: link::found(data)?, journal, copy, _lock: lock })
+        Ok(Self { files: link::found(data)?, journal, data: data.to_owned(), scratch: Scratch::within(beside)?, _lock: lock })
+    }
+
+    /// The id of the main key that opens the secrets in it.
+    ///
+    /// # Errors
+    /// Where there are no data keys, or they are damaged.
+    pub fn main_key(&self) -> Result<String, BackupError> {
+        Ok(hub::wrapped_by(&hub::data_keys_file(&self.data))?)
     }
 
     /// About how many bytes the archive will have.
@@ -57,32 +86,13 @@ impl Stopped {
     /// # Errors
     /// Where the disk or `to` fails.
     pub fn write(self, to: impl Write, now: Timestamp) -> Result<(), BackupError> {
-        let Self { files, journal, copy, _lock } = self;
+        let Self { files, journal, scratch, _lock, .. } = self;
         let mut packer = Packer::new(to, now);
-        let packed = journal.copy_to(&copy, &mut || Ok(())).map_err(BackupError::from).and_then(|()| {
-            files.iter().try_for_each(|file| packer.add(&file.name, &file.path))?;
-            Ok(packer.add(JOURNAL, &copy)?)
-        });
-        match fs::remove_file(&copy) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => packed?,
-        }
+        let copy = scratch.0.join("journal.db");
+        journal.copy_to(&copy, &mut || Ok(()))?;
+        files.iter().try_for_each(|file| packer.add(&file.name, &file.path))?;
+        packer.add(JOURNAL, &copy)?;
         packer.finish()?;
         Ok(())
     }
-}
-
-/// Writes the keys of a data folder as a further part of an archive: whoever has it opens every secret.
-///
-/// # Errors
-/// Where there is no main key, or the disk or `to` fails.
-pub fn keys(data: &Path, to: impl Write, now: Timestamp) -> io::Result<()> {
-    let mut packer = Packer::new(to, now);
-    for name in KEYS {
-        let path = data.join(name);
-        if name == KEYS[0] || path.exists() {
-            packer.add(name, &path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        }
-    }
-    packer.finish().map(drop)
 }

@@ -2,12 +2,18 @@
 //!
 //! What is applied is what was checked: the host tells first what would change, and then does it only if nobody changed anything meanwhile.
 
+use anyhow::bail;
+
 use super::{
     Hub,
     client::Client,
     hub_file::{Files, HubFiles},
+    out,
 };
-use crate::api::{Applied, PlanTold};
+use crate::{
+    api::{Applied, PlanTold},
+    event::Name,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -52,10 +58,13 @@ fn warn_of_drift(plan: &PlanTold) {
 }
 
 /// Prints what was done, and each secret that was made, this once.
+///
+/// # Errors
+/// A secret was made, and nobody took it.
 pub(super) fn tell(applied: &Applied, json: bool) -> anyhow::Result<()> {
     if json {
         outln!("{}", serde_json::to_string_pretty(applied)?);
-        return Ok(());
+        return secrets_were_taken(applied);
     }
     for change in &applied.changes {
         outln!("{change}");
@@ -63,7 +72,19 @@ pub(super) fn tell(applied: &Applied, json: bool) -> anyhow::Result<()> {
     for (destination, secret) in &applied.generated_secrets {
         outln!("secret of destination {destination}, shown this once: {secret}");
     }
+    secrets_were_taken(applied)?;
     let nothing = if applied.changes.is_empty() { ", nothing to change" } else { "" };
     outln!("revision {}{nothing}", applied.revision);
     Ok(())
+}
+
+/// What is left unsaid where nobody reads is no mistake, but for what is never said again.
+fn secrets_were_taken(applied: &Applied) -> anyhow::Result<()> {
+    let destinations: Vec<&str> = applied.generated_secrets.keys().map(Name::as_str).collect();
+    let Some(first) = destinations.first().filter(|_| !out::is_read()) else { return Ok(()) };
+    let (revision, of) = (applied.revision, destinations.join(", "));
+    bail!(
+        "revision {revision} is applied, but nobody took the secret of {of}, which is shown this once: `sluicebox rotate-secret {first}` makes \
+         another"
+    )
 }

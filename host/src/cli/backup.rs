@@ -1,9 +1,10 @@
 //! `sluicebox backup` and `sluicebox restore`: all that a host keeps, to a safe place and back.
 
+mod target;
+
 use std::{
     fs::{self, File},
-    io::{self, BufReader, BufWriter, IsTerminal as _, Read, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -11,17 +12,19 @@ use anyhow::{Context as _, bail, ensure};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
+use self::target::Target;
 use super::{Hub, client::Client, place::Place, progress::Progress};
 use crate::{
-    api::BACKUP_BYTES,
-    backup::{self, Stopped},
+    api::{BACKUP_BYTES, BACKUP_MAIN_KEY},
+    backup::{self, ArchivesKey, Keys, Stopped},
     config::system_clock,
 };
 
 /// Written at once.
 const PIECE_BYTES: usize = 256 << 10;
-/// Where an archive lies until it is whole.
-const UNFINISHED: &str = "unfinished";
+
+/// Said where the key is not found that an archive is under.
+const NOTHING_WITHOUT_KEYS: &str = "nothing was backed up, --with-keys";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -54,10 +57,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if with_keys && !stopped {
         belongs_together(&hub).await?;
     }
+    // Before the moment that the archive is of.
+    let keys = with_keys.then(|| Keys::read(&hub.data_folder())).transpose().context("--with-keys")?;
     let mut target = Target::open(&file)?;
-    let bytes = if stopped { of_stopped(&hub.data_folder(), &mut target) } else { of_running(&hub, &mut target).await }?;
-    if with_keys {
-        backup::keys(&hub.data_folder(), &mut target.to, system_clock()()).context("--with-keys")?;
+    let (bytes, key) =
+        if stopped { of_stopped(&hub.data_folder(), keys, &mut target)? } else { of_running(&hub, keys, &mut target).await? };
+    if let Some(key) = key {
+        key.write(&mut target.to, system_clock()()).context("--with-keys")?;
     }
     target.finish()?;
     if hub.json {
@@ -85,84 +91,37 @@ async fn belongs_together(hub: &Hub) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Taken from the host as it comes.
-async fn of_running(hub: &Hub, target: &mut Target) -> anyhow::Result<u64> {
+/// Taken from the host as it comes; the main key that it is under, where there are keys to find it among.
+async fn of_running(hub: &Hub, keys: Option<Keys>, target: &mut Target) -> anyhow::Result<(u64, Option<ArchivesKey>)> {
     let mut answer = Client::new(hub)?.open("/v1/backup", &[], HeaderMap::new()).await?;
-    let told = answer.headers().get(BACKUP_BYTES).and_then(|value| value.to_str().ok()?.parse().ok());
-    let (progress, mut bytes) = (Progress::of_bytes(told), 0);
+    let told = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let key = match keys {
+        Some(keys) => {
+            let wanted = told(BACKUP_MAIN_KEY).context("the host does not tell which main key the archive is under")?;
+            Some(keys.main_key(wanted).context(NOTHING_WITHOUT_KEYS)?)
+        }
+        None => None,
+    };
+    let progress = Progress::of_bytes(told(BACKUP_BYTES).and_then(|bytes| bytes.parse().ok()));
+    let mut bytes = 0;
     while let Some(piece) = answer.chunk().await.context("the host stopped sending: see its log; this is no backup")? {
         target.to.write_all(&piece).with_context(|| target.name())?;
         bytes += piece.len() as u64;
         progress.at(bytes);
     }
-    Ok(bytes)
+    Ok((bytes, key))
 }
 
-fn of_stopped(data: &Path, target: &mut Target) -> anyhow::Result<u64> {
-    let scratch = target.folder();
-    let stopped = Stopped::lock(data, &scratch).with_context(|| format!("{}", data.display()))?;
+fn of_stopped(data: &Path, keys: Option<Keys>, target: &mut Target) -> anyhow::Result<(u64, Option<ArchivesKey>)> {
+    let beside = target.folder();
+    let stopped = Stopped::lock(data, &beside).with_context(|| format!("{}", data.display()))?;
+    let key = match keys {
+        Some(keys) => Some(keys.main_key(&stopped.main_key()?).context(NOTHING_WITHOUT_KEYS)?),
+        None => None,
+    };
     let bytes = stopped.bytes();
     stopped.write(Progress::of_bytes(Some(bytes)).counted(&mut target.to), system_clock()())?;
-    Ok(bytes)
-}
-
-/// Where the archive goes: a file that has its name only when it is whole and on disk.
-struct Target {
-    to: BufWriter<Box<dyn Write>>,
-    file: Option<(PathBuf, File)>,
-}
-
-impl Target {
-    fn open(file: &Path) -> anyhow::Result<Self> {
-        if file == Path::new("-") {
-            ensure!(
-                !io::stdout().is_terminal(),
-                "the archive is no text: send it somewhere, as in `sluicebox backup - > sluicebox.tar`"
-            );
-            return Ok(Self { to: BufWriter::with_capacity(PIECE_BYTES, Box::new(io::stdout())), file: None });
-        }
-        ensure!(!file.exists(), "{} is there already, and is not overwritten", file.display());
-        let beside = beside(file);
-        let open = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside);
-        let to = open.with_context(|| format!("{}", beside.display()))?;
-        let same = to.try_clone().with_context(|| format!("{}", beside.display()))?;
-        Ok(Self { to: BufWriter::with_capacity(PIECE_BYTES, Box::new(to)), file: Some((file.to_owned(), same)) })
-    }
-
-    fn name(&self) -> String {
-        self.file.as_ref().map_or_else(|| "standard output".to_owned(), |(file, _)| beside(file).display().to_string())
-    }
-
-    /// Where there is room for what an archive is made of.
-    fn folder(&self) -> PathBuf {
-        let folder = self.file.as_ref().and_then(|(file, _)| file.parent()).filter(|folder| *folder != Path::new(""));
-        folder.map_or_else(|| if self.file.is_some() { PathBuf::from(".") } else { std::env::temp_dir() }, Path::to_owned)
-    }
-
-    fn finish(mut self) -> anyhow::Result<()> {
-        self.to.flush().with_context(|| self.name())?;
-        if let Some((name, file)) = &self.file {
-            let done = file.sync_all().and_then(|()| fs::rename(beside(name), name));
-            done.with_context(|| format!("{}", name.display()))?;
-        }
-        self.file = None;
-        Ok(())
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some((name, _)) = self.file.take() {
-            // It is none: whoever finds it must not take it for one.
-            let _ = fs::remove_file(beside(&name));
-        }
-    }
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{UNFINISHED}"));
-    name.into()
+    Ok((bytes, key))
 }
 
 pub(super) fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {

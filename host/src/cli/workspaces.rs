@@ -67,6 +67,9 @@ struct Quotas {
     /// Rules it may have, or `none`.
     #[arg(long, value_name = "COUNT")]
     rules_max: Option<Quota>,
+    /// Components of plugins that may be kept for it, or `none`.
+    #[arg(long, value_name = "COUNT")]
+    components_max: Option<Quota>,
     /// API keys it may have, or `none`.
     #[arg(long, value_name = "COUNT")]
     keys_max: Option<Quota>,
@@ -98,6 +101,7 @@ impl Quotas {
             (self.destinations_max, &mut quotas.destinations_max),
             (self.plugins_max, &mut quotas.plugins_max),
             (self.rules_max, &mut quotas.rules_max),
+            (self.components_max, &mut quotas.components_max),
             (self.keys_max, &mut quotas.keys_max),
             (self.events_per_second_max, &mut quotas.events_per_second_max),
         ];
@@ -214,6 +218,7 @@ mod tests {
             destinations_max: None,
             plugins_max: None,
             rules_max: Some(Quota(None)),
+            components_max: None,
             keys_max: None,
             events_per_second_max: Some(Quota(Some(5))),
         };

@@ -282,6 +282,10 @@ impl journal::Journal for Journal {
         absent()
     }
 
+    fn audit_sum(&self, _: u64, _: u64) -> Pending<()> {
+        absent()
+    }
+
     fn audit_end(&self, _: u64, _: journal::AuditEnd) -> Pending<()> {
         absent()
     }

@@ -27,7 +27,7 @@ use crate::{
 pub(super) const FILES_MAX: usize = 4096;
 
 /// An upload that nothing names is kept at least for this long: an apply uploads components before it names them.
-const UNNAMED_AGE_MIN: Duration = Duration::from_secs(3600);
+pub(super) const UNNAMED_AGE_MIN: Duration = Duration::from_secs(3600);
 
 /// The folder that holds them.
 #[derive(Clone)]

@@ -84,12 +84,17 @@ pub(super) struct DataKeys {
 impl Stored {
     /// `None`: there is no such file.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, DataKeysError> {
-        let path = file(folder);
-        let text = match fs::read(&path) {
+        Self::read_file(&file(folder))
+    }
+
+    /// The same of a file that is one, wherever it lies.
+    pub(super) fn read_file(path: &Path) -> Result<Option<Self>, DataKeysError> {
+        let text = match fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(FileSystemError::when("read", &path)(error).into()),
+            Err(error) => return Err(FileSystemError::when("read", path)(error).into()),
         };
+        let path = path.to_owned();
         match serde_json::from_slice::<Self>(&text) {
             Ok(stored) if stored.format > FORMAT => {
                 let found = format!("or of a newer version: its format is {}, and {FORMAT} is known here", stored.format);
@@ -177,6 +182,17 @@ impl DataKeys {
         Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
+    /// The main key that wraps them.
+    pub(super) fn main(&self) -> MainKey {
+        self.held.load().main.clone()
+    }
+
+    /// Writes the file once more. A write that failed may be on disk all the same, now or after a power cut: once this has gone well, what is
+    /// there is what is in use.
+    pub(super) fn rewrite(&self) -> Result<(), FileSystemError> {
+        self.commit(Held::clone(&self.held.load()))
+    }
+
     /// Wraps all by another main key.
     pub(super) fn rewrap(&self, main: MainKey) -> Result<(), FileSystemError> {
         self.commit(Held { main, ..Held::clone(&self.held.load()) })
@@ -223,7 +239,8 @@ impl DataKeys {
     }
 }
 
-fn file(folder: &Path) -> PathBuf {
+/// Where a folder has them.
+pub(super) fn file(folder: &Path) -> PathBuf {
     folder.join("data-keys.json")
 }
 

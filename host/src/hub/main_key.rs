@@ -153,9 +153,14 @@ impl MainKey {
         &self.key
     }
 
+    /// As it stands in a file.
+    pub(super) fn text(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(hex::encode(self.key.bytes()).into_bytes())
+    }
+
     /// Puts it into a file that only the owner reads.
     pub(super) fn write(&self, path: &Path) -> Result<(), FileSystemError> {
-        durable::write(path, Zeroizing::new(hex::encode(self.key.bytes())).as_bytes(), durable::PRIVATE)
+        durable::write(path, &self.text(), durable::PRIVATE)
     }
 
     /// The key in a file; `None`: there is no such file.

@@ -15,7 +15,9 @@
 //! | `access`, `tenancy` | who calls, and what their key allows; which workspaces and API keys there are |
 //! | `seal`, `rotation` | secrets; a new signing secret in an old one's place |
 //! | `aead`, `main_key`, `data_keys`, `unlock`, `rekey`, `keys` | the cipher; keys that wrap keys, and how they are changed; the admin key |
+//! | `own_key` | the main keys that lie in a data folder, for backups |
 //! | `durable`, `revision`, `store`, `component` | files; records, which are the commit; the database, which follows; components' bytes |
+//! | `uploads` | whose components there are, for the quota of a workspace |
 //! | `version` | plugins' versions: uploaded, compiled, activated, rolled back, collected |
 //! | `snapshot`, `shared_map`, `compaction` | what the host reads; what of it an apply shares with the one before; joining pieces of the rules' index |
 //! | `history`, `health` | rules as they were; how plugins do |
@@ -42,6 +44,7 @@ mod keys;
 mod main_key;
 mod metrics;
 mod open;
+mod own_key;
 mod past;
 mod plan;
 mod rekey;
@@ -57,11 +60,18 @@ mod store;
 mod strict;
 mod tenancy;
 mod unlock;
+mod uploads;
 mod version;
 mod wording;
 
 #[cfg(test)]
 mod tests;
+
+/// Makes the keys of a data folder, for tests of who carries them.
+#[cfg(test)]
+pub(crate) fn make_keys(folder: &std::path::Path) {
+    unlock::unlock(folder, &MainKeyOptions::default(), true, &mut Vec::new()).expect("made");
+}
 
 pub use access::{Caller, Scope, ScopeError};
 pub use condition::{Condition, Tags};
@@ -77,6 +87,7 @@ pub use keys::KeysError;
 pub use main_key::{MainKeyError, MainKeyOptions, MainKeySource};
 pub use metrics::register;
 pub use open::{Opened, Options};
+pub use own_key::{OwnKey, check_own_key, data_keys_file, own_keys, wrapped_by};
 pub use past::{Drift, Drifted, Revision, RevisionPage};
 pub use plan::{Missing, Plan, Planned};
 pub use rekey::{RekeyError, Rekeyed};
@@ -113,6 +124,9 @@ use crate::{
 };
 use entry::Entry;
 
+/// The quota of a workspace's components, as it is told.
+const COMPONENTS_MAX: &str = "components_max";
+
 /// The control plane of one data folder.
 pub struct Hub {
     inner: Arc<Inner>,
@@ -141,6 +155,8 @@ struct Inner {
     former: history::Former,
     versions: version::Versions,
     versioning: version::Versioning,
+    /// Who uploaded what lately.
+    uploads: uploads::Uploads,
     /// Uploads that wait to be compiled.
     builds: version::Queue,
     /// Held while segments of an index are joined.
@@ -370,24 +386,35 @@ impl Hub {
         self.inner.seal.keys.derived(purpose)
     }
 
-    /// Keeps a component, so that plugins can name its digest, and compiles it. One that is no plugin is not kept.
+    /// Keeps a component, so that plugins of the workspace can name its digest, and compiles it. One that is no plugin is not kept.
     ///
     /// # Errors
-    /// [`HubError::Refused`] with what its author should mend, [`HubError::Conflict`] at the limit, [`HubError::Store`] where the
-    /// disk failed.
-    pub async fn put_component(&self, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
+    /// [`HubError::NoWorkspace`], [`HubError::Refused`] with what its author should mend, [`HubError::Quota`] at the workspace's limit and
+    /// [`HubError::Conflict`] at the host's, [`HubError::Store`] where the disk failed.
+    pub async fn put_component(&self, workspace: &Name, bytes: Bytes) -> Result<(Digest, plugin::Exports), HubError> {
+        let components_max = self.check_workspace(workspace)?.components_max;
+        let digest = Digest::of(&bytes);
+        let full = HubError::Conflict { what: "components", max: component::FILES_MAX };
+        let over = |max| HubError::Quota { workspace: workspace.clone(), quota: COMPONENTS_MAX, max };
+        // Before it is compiled, which is dear; and once more in its turn.
+        if let Some(max) = components_max.filter(|_| !self.inner.may_upload(workspace, &digest, components_max)) {
+            return Err(over(max));
+        }
         let catalogue = &self.inner.catalogue;
-        let (digest, exports) = catalogue.plugins.load(&Digest::of(&bytes).to_string(), bytes.clone()).await?;
+        let (digest, exports) = catalogue.plugins.load(&digest.to_string(), bytes.clone()).await?;
+        let uploader = workspace.clone();
         let put = self.with_versions(move |inner| {
-            let kept = inner.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || inner.named());
+            let may = inner.may_upload(&uploader, &digest, components_max);
+            let kept = if may { inner.keep(&uploader, &digest, &bytes) } else { Ok(false) };
             if !matches!(kept, Ok(true)) {
                 inner.release();
             }
-            kept
+            kept.map(|kept| (may, kept))
         });
-        match put.await? {
-            true => Ok((digest, exports)),
-            false => Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
+        match (put.await?, components_max) {
+            ((_, true), _) => Ok((digest, exports)),
+            ((false, _), Some(max)) => Err(over(max)),
+            _ => Err(full),
         }
     }
 
@@ -407,6 +434,15 @@ impl Inner {
     /// again when it is.
     fn release(&self) {
         self.catalogue.unload_except(|| self.state.load().digests().chain(self.former.digests()).collect());
+    }
+
+    /// Keeps an upload of a workspace. False: there is no room for it on the host.
+    fn keep(&self, workspace: &Name, digest: &Digest, bytes: &Bytes) -> Result<bool, revision::RecordsError> {
+        let kept = self.catalogue.components.put(digest, bytes, component::FILES_MAX, || self.named())?;
+        if kept {
+            self.uploads.note(workspace, *digest, (self.clock)());
+        }
+        Ok(kept)
     }
 
     /// The components that any kept record or version names. Reads all records.

@@ -31,6 +31,7 @@ use super::{
     store::Store,
     tenancy::{self, Tenancy},
     unlock::unlock,
+    uploads::Uploads,
     version::{Queue, Versioning, Versions},
 };
 use crate::{
@@ -100,6 +101,7 @@ impl Hub {
             former: Former::default(),
             versions: loaded.versions,
             versioning: options.versioning.clone(),
+            uploads: Uploads::default(),
             builds: Queue::default(),
             compacting: Mutex::default(),
             clock,

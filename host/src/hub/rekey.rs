@@ -16,7 +16,7 @@ use super::{
     revision::Record,
     seal::{self, SealError},
     snapshot::{Item, State},
-    unlock::put_under_own,
+    unlock::change_own,
 };
 use crate::{
     event::{Name, Secret},
@@ -85,8 +85,13 @@ impl Hub {
                 return Err(RekeyError::Same { id: new.id().to_owned() }.into());
             }
             inner.room_for_a_data_key()?;
-            let renew = |main| inner.seal.keys.renew(Some(main));
-            let renewed = if inner.main_key.is_ours() { put_under_own(&inner.folder, new, renew) } else { renew(new) };
+            let keys = &inner.seal.keys;
+            let renew = |main| keys.renew(Some(main));
+            let renewed = match inner.main_key.is_ours() {
+                true => change_own(&inner.folder, keys, new, renew),
+                // So that the data keys are under one of two keys, the one in use or this one, and never under a third that failed before.
+                false => keys.rewrite().and_then(|()| renew(new)),
+            };
             renewed.map_err(StoreError::FileSystem)?;
             tracing::info!(main_key = inner.seal.keys.main_key(), "the data keys are under another main key");
             inner.reseal()
@@ -175,8 +180,10 @@ impl Inner {
             return Ok(Rekeyed { main_key, data_key, resealed, revision: before.revision });
         }
         after.revision = self.revisions.highest().map_err(StoreError::FileSystem)?.max(before.revision) + 1;
-        let revision = after.revision;
-        let record = Record::new(revision, before.revision, &Name::default_workspace(), (self.clock)(), &BTreeMap::new());
+        let (revision, recorded_in) = (after.revision, Name::default_workspace());
+        let record = Record::new(revision, before.revision, &recorded_in, (self.clock)(), &BTreeMap::new());
+        // As whoever reads the record finds it.
+        after.newest.insert(recorded_in, revision);
         self.revisions.commit(record.with_joined(Vec::new()), Some(after.whole())).map_err(StoreError::FileSystem)?;
         failpoint::reach(Step::RevisionRecorded);
         if let Err(error) = disk.store.align(revision, &after.documents()) {

@@ -3,6 +3,9 @@
 //!
 //! A main key of the folder's own is changed in three steps: the new one is written to `main.key.next`, the data keys are wrapped by it, and it
 //! is renamed to `main.key`. Whatever is cut off, one of the two files holds the key that `data-keys.json` names.
+//!
+//! That holds only where nothing is left of a change before. One that failed may have put the data keys under its `main.key.next`, although
+//! whoever asked was told that it failed: so before that file is written or removed, what is in use is written anew (`settle`).
 
 use std::{fs, path::Path};
 
@@ -52,16 +55,22 @@ pub(super) fn unlock(
     let keys = stored.unwrapped(folder, fitting.key)?;
     match fitting.role {
         Role::Given => {
-            remove_next(folder)?;
+            if options.source.is_ours() && next_file(folder).exists() {
+                settle(folder, &keys)?;
+            }
             if let Some(old) = &options.old {
                 notes.push(format!("the old main key in {old} is not needed any more: take it away"));
             }
         }
-        Role::Next => durable::put_in_place(&next_file(folder), &own_file(folder))?,
+        Role::Next => settle(folder, &keys)?,
         Role::Old => {
             match candidates.into_iter().find(|candidate| candidate.role == Role::Given) {
                 Some(given) => keys.rewrap(given.key)?,
-                None => put_under_own(folder, MainKey::made().map_err(made_in(folder))?, |main| keys.rewrap(main))?,
+                None => {
+                    keys.rewrite()?;
+                    remove_next(folder)?;
+                    put_under_own(folder, MainKey::made().map_err(made_in(folder))?, |main| keys.rewrap(main))?;
+                }
             }
             notes.push(format!(
                 "the data keys were put under the main key in {} (its id is {}); the old one is not needed any more: take it away",
@@ -73,8 +82,28 @@ pub(super) fn unlock(
     Ok(keys)
 }
 
-/// Changes the folder's own main key; `wrap` is the step in the middle.
-pub(super) fn put_under_own<T>(
+/// Changes the folder's own main key for another; `wrap` is the step in the middle.
+pub(super) fn change_own<T>(
+    folder: &Path,
+    keys: &DataKeys,
+    new: MainKey,
+    wrap: impl FnOnce(MainKey) -> Result<T, FileSystemError>,
+) -> Result<T, FileSystemError> {
+    settle(folder, keys)?;
+    put_under_own(folder, new, wrap)
+}
+
+/// Ends what an earlier change of the folder's own main key has left, on disk or only in the file system's memory: the data keys are under the
+/// key in use, then `main.key` is that key, and only then `main.key.next` goes. Each of the two is written anew, since a sync that failed says
+/// nothing of what is on disk, and one that goes well later does not either.
+fn settle(folder: &Path, keys: &DataKeys) -> Result<(), FileSystemError> {
+    keys.rewrite()?;
+    keys.main().write(&own_file(folder))?;
+    remove_next(folder)
+}
+
+/// The three steps. Nothing of an earlier change may be left.
+fn put_under_own<T>(
     folder: &Path,
     new: MainKey,
     wrap: impl FnOnce(MainKey) -> Result<T, FileSystemError>,
@@ -125,7 +154,7 @@ fn candidates(
     Ok(found)
 }
 
-/// One that the data keys were never put under.
+/// One that the data keys are not under, which is certain.
 fn remove_next(folder: &Path) -> Result<(), FileSystemError> {
     let next = next_file(folder);
     if !next.exists() {
@@ -193,6 +222,56 @@ mod tests {
             opens(folder.path(), &keys);
             opens(folder.path(), &keys);
         }
+    }
+
+    /// What a change leaves that failed at the sync after the data keys were renamed: they are under the new key, and the host goes on under the
+    /// old one.
+    fn wrapped_but_refused(folder: &Path) {
+        let new = MainKey::made().expect("made");
+        new.write(&next_file(folder)).expect("written");
+        let stored = Stored::read(folder).expect("read").expect("there");
+        let old = MainKey::read(&own_file(folder), &mut Vec::new()).expect("read").expect("there");
+        stored.unwrapped(folder, old).expect("opened").rewrap(new).expect("wrapped");
+    }
+
+    fn refused<T>(folder: &Path) -> Result<T, FileSystemError> {
+        Err(FileSystemError::when("write", &folder.join("data-keys.json"))(std::io::Error::other("the disk failed")))
+    }
+
+    #[test]
+    fn a_change_after_one_that_failed_never_takes_the_only_key_away() {
+        let (folder, keys) = own();
+        wrapped_but_refused(folder.path());
+        let again = change_own(folder.path(), &keys, MainKey::made().expect("made"), |_| refused::<()>(folder.path()));
+        assert!(again.is_err());
+        opens(folder.path(), &keys);
+    }
+
+    #[test]
+    fn a_key_that_was_not_put_in_place_is_not_lost_by_the_next_change() {
+        let (folder, keys) = own();
+        let new = MainKey::made().expect("made");
+        new.write(&next_file(folder.path())).expect("written");
+        // The data keys are under it, in memory too, and then the disk failed.
+        keys.rewrap(new).expect("wrapped");
+        let again = change_own(folder.path(), &keys, MainKey::made().expect("made"), |_| refused::<()>(folder.path()));
+        assert!(again.is_err());
+        opens(folder.path(), &keys);
+    }
+
+    #[test]
+    fn a_disk_that_fails_again_before_anything_is_settled_changes_nothing() {
+        let (folder, keys) = own();
+        wrapped_but_refused(folder.path());
+        let next = fs::read(next_file(folder.path())).expect("read");
+        // A folder in the place of the file: no rename succeeds.
+        fs::remove_file(own_file(folder.path())).expect("removed");
+        fs::create_dir(own_file(folder.path())).expect("a folder");
+        let wrap = |_| -> Result<(), FileSystemError> { panic!("nothing is wrapped before the rest is settled") };
+        assert!(change_own(folder.path(), &keys, MainKey::made().expect("made"), wrap).is_err());
+        assert_eq!(fs::read(next_file(folder.path())).expect("still there"), next);
+        let stored = Stored::read(folder.path()).expect("read").expect("there");
+        assert_eq!(stored.main_key, keys.main_key(), "and what is in use is what the data keys are under");
     }
 
     #[test]

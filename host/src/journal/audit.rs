@@ -34,6 +34,13 @@ pub struct AuditEntry {
     pub end: Option<AuditEnd>,
 }
 
+impl AuditEntry {
+    /// What an entry is called that stands for refused calls of several actions.
+    pub const SUMMARY_ACTION: &str = "calls.refused";
+    /// Its kind.
+    pub const SUMMARY_KIND: &str = "calls";
+}
+
 /// How a change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditEnd {

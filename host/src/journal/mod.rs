@@ -177,6 +177,10 @@ pub trait Journal: Send + Sync + 'static {
     /// The audit log: says how what the entry at this place tells of ended.
     fn audit_end(&self, seq: u64, end: AuditEnd) -> Pending<()>;
 
+    /// The audit log: takes the entry at this place out, which is of a call that was refused, and has the one at `summary` stand for it too. An
+    /// entry that is its own summary begins to be one.
+    fn audit_sum(&self, seq: u64, summary: u64) -> Pending<()>;
+
     /// The audit log, newest first; where the filter says after which, oldest first.
     fn audit_log(&self, filter: AuditFilter) -> Pending<Page<AuditRecord>>;
 

@@ -98,7 +98,7 @@ fn open_at(folder: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_
     let open = || number(system!(SYS_openat, folder, path, flags, mode));
     let Some(Named { mut changing, path: name }) = watch::of_path(text(path)) else { return open() };
     let made = flags & libc::O_CREAT != 0 && status_at(text(path)).is_none();
-    if made && changing.fails(Kind::Create, 0, &name) {
+    if made && changing.fails_at(Kind::Create, &name) {
         return FAILED;
     }
     let file = open();
@@ -119,7 +119,7 @@ fn open_at(folder: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_
 /// A write of these parts at `at`, or where the file stands.
 fn changed(file: c_int, at: Option<off_t>, parts: &[iovec], write: impl FnOnce() -> i64) -> ssize_t {
     let Some(mut watched) = watch::of_descriptor(file) else { return wide(write()) };
-    if watched.changing.fails(Kind::Write, watched.file, &[]) {
+    if watched.fails(Kind::Write) {
         return wide(FAILED.into());
     }
     // SAFETY: both only ask.
@@ -142,7 +142,7 @@ fn changed(file: c_int, at: Option<off_t>, parts: &[iovec], write: impl FnOnce()
 
 fn resized(file: c_int, resize: impl FnOnce() -> i64) -> c_int {
     let Some(mut watched) = watch::of_descriptor(file) else { return number(resize()) };
-    if watched.changing.fails(Kind::Resize, watched.file, &[]) {
+    if watched.fails(Kind::Resize) {
         return FAILED;
     }
     let done = number(resize());
@@ -154,7 +154,7 @@ fn resized(file: c_int, resize: impl FnOnce() -> i64) -> c_int {
 
 fn synced(file: c_int, kind: Kind, sync: impl FnOnce() -> i64) -> c_int {
     let Some(mut watched) = watch::of_descriptor(file) else { return number(sync()) };
-    if watched.changing.fails(kind, watched.file, &[]) {
+    if watched.fails(kind) {
         return FAILED;
     }
     watched.changing.log(kind, watched.file, 0, &[]);
@@ -163,7 +163,7 @@ fn synced(file: c_int, kind: Kind, sync: impl FnOnce() -> i64) -> c_int {
 
 fn renamed(from: *const c_char, to: *const c_char, rename: impl FnOnce() -> i64) -> c_int {
     let Some(Named { mut changing, path: before }) = watch::of_path(text(from)) else { return number(rename()) };
-    if changing.fails(Kind::Rename, 0, &before) {
+    if changing.fails_at(Kind::Rename, &before) {
         return FAILED;
     }
     let replaced = status_at(text(to));
@@ -180,7 +180,7 @@ fn renamed(from: *const c_char, to: *const c_char, rename: impl FnOnce() -> i64)
 
 fn removed(path: *const c_char, remove: impl FnOnce() -> i64) -> c_int {
     let Some(Named { mut changing, path: name }) = watch::of_path(text(path)) else { return number(remove()) };
-    if changing.fails(Kind::Remove, 0, &name) {
+    if changing.fails_at(Kind::Remove, &name) {
         return FAILED;
     }
     let there = status_at(text(path));
@@ -194,7 +194,7 @@ fn removed(path: *const c_char, remove: impl FnOnce() -> i64) -> c_int {
 
 fn made(path: *const c_char, make: impl FnOnce() -> i64) -> c_int {
     let Some(Named { mut changing, path: name }) = watch::of_path(text(path)) else { return number(make()) };
-    if status_at(text(path)).is_none() && changing.fails(Kind::Folder, 0, &name) {
+    if status_at(text(path)).is_none() && changing.fails_at(Kind::Folder, &name) {
         return FAILED;
     }
     let done = number(make());

@@ -15,6 +15,9 @@ use crate::{
     record::{HEAD_BYTES, Head, Kind},
 };
 
+/// The longest path that the system gives.
+const PATH_BYTES_MAX: usize = 4096;
+
 /// What the environment says; `None`: nothing is recorded.
 static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
 
@@ -36,6 +39,7 @@ pub(crate) struct Changing {
 pub(crate) struct Watched {
     pub(crate) changing: MutexGuard<'static, Changing>,
     pub(crate) file: u64,
+    descriptor: RawFd,
 }
 
 /// A name in the folder, and the right to change it.
@@ -54,7 +58,7 @@ pub(crate) fn of_descriptor(file: RawFd) -> Option<Watched> {
     }
     let changing = watch.lock();
     let known = changing.known.contains(&(status.st_dev, status.st_ino));
-    known.then_some(Watched { changing, file: status.st_ino })
+    known.then_some(Watched { changing, file: status.st_ino, descriptor: file })
 }
 
 /// The folder's name behind a path; paths that are not absolute are nobody's.
@@ -69,6 +73,14 @@ pub(crate) fn below(path: &CStr) -> Vec<u8> {
     watch().and_then(|watch| watch.below(path)).unwrap_or_default()
 }
 
+impl Watched {
+    /// As [`Changing::fails`], of the file behind the descriptor.
+    pub(crate) fn fails(&mut self, kind: Kind) -> bool {
+        let (file, descriptor) = (self.file, self.descriptor);
+        self.changing.fails(kind, file, &[], || path_of(descriptor))
+    }
+}
+
 impl Changing {
     /// Makes a file known that was opened or made; gives what it is known by.
     pub(crate) fn know(&mut self, status: &libc::stat) -> u64 {
@@ -81,10 +93,14 @@ impl Changing {
         self.known.remove(&(status.st_dev, status.st_ino));
     }
 
-    /// Whether the change fails; that it does is logged, and told to who asked for it.
-    pub(crate) fn fails(&mut self, kind: Kind, file: u64, path: &[u8]) -> bool {
-        let Some(error) = self.faults.as_mut().and_then(Faults::next) else { return false };
-        self.log(Kind::Failed, file, kind as u64, path);
+    /// Whether the change of a name fails; that it does is logged, and told to who asked for it.
+    pub(crate) fn fails_at(&mut self, kind: Kind, path: &[u8]) -> bool {
+        self.fails(kind, 0, path, || path.to_vec())
+    }
+
+    fn fails(&mut self, kind: Kind, file: u64, logged: &[u8], path: impl FnOnce() -> Vec<u8>) -> bool {
+        let Some(error) = self.faults.as_mut().and_then(|faults| faults.next(path)) else { return false };
+        self.log(Kind::Failed, file, kind as u64, logged);
         // SAFETY: the thread's own.
         unsafe { *libc::__errno_location() = error };
         true
@@ -134,6 +150,16 @@ impl Watch {
 
 fn watch() -> Option<&'static Watch> {
     WATCH.get_or_init(Watch::from_environment).as_ref()
+}
+
+/// The path below the folder of an open file, as it is called now.
+fn path_of(file: RawFd) -> Vec<u8> {
+    let Ok(link) = CString::new(format!("/proc/self/fd/{file}")) else { return Vec::new() };
+    let mut path = [0_u8; PATH_BYTES_MAX];
+    // SAFETY: the buffer has that many bytes.
+    let length = unsafe { libc::readlink(link.as_ptr(), path.as_mut_ptr().cast(), path.len()) };
+    let path = &path[..usize::try_from(length).unwrap_or(0)];
+    CString::new(path).map(|path| below(&path)).unwrap_or_default()
 }
 
 /// What a descriptor stands for.

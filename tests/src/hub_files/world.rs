@@ -48,7 +48,7 @@ impl World {
         let other = [redact.clone(), vec![0, 2, 1, b'x']].concat();
         let mut digests = Vec::new();
         for component in [redact, other, guests::component("sample")] {
-            digests.push(hub.put_component(component.into()).await?.0);
+            digests.push(hub.put_component(&workspace(), component.into()).await?.0);
         }
         let components = Components { redact: digests[0], other_redact: digests[1], sample: digests[2] };
         Ok(Self { folder, hub, components })

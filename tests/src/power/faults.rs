@@ -32,7 +32,9 @@ use super::{
 use crate::{Answer, Api, PATIENCE, guests, soak::chance::Chance};
 
 /// `EIO` and `ENOSPC`, as Linux numbers them everywhere.
-const ERRORS: [(&str, u64); 2] = [("EIO", 5), ("ENOSPC", 28)];
+pub(super) const ERRORS: [(&str, u64); 2] = [("EIO", 5), ("ENOSPC", 28)];
+/// Before the paths that are aimed at.
+const NUMBERS_BYTES: u64 = 5 * 8;
 /// Events that are sent at once while the disk fails.
 const EVENTS: usize = 4;
 /// Changes that a round of work makes at least: the disk fails at each of them once.
@@ -68,12 +70,12 @@ pub struct FaultTally {
 
 /// A failure of the disk.
 #[derive(Clone, Copy, Debug)]
-struct Fault {
+pub(super) struct Fault {
     /// Which of the changes to come, from 1.
-    nth: u64,
-    error: (&'static str, u64),
+    pub(super) nth: u64,
+    pub(super) error: (&'static str, u64),
     /// It and all after it, until the disk is well.
-    lasting: bool,
+    pub(super) lasting: bool,
 }
 
 /// Each change of the plan with each error, once and lasting.
@@ -106,13 +108,13 @@ pub async fn faults(plan: FaultPlan) -> anyhow::Result<FaultTally> {
     Ok(tally)
 }
 
-fn told(fault: Fault) -> String {
+pub(super) fn told(fault: Fault) -> String {
     let Fault { nth, error: (error, _), lasting } = fault;
     format!("{error} at change {nth}{}", if lasting { " and all after it" } else { "" })
 }
 
 /// The folder is kept where something is wrong.
-async fn within_folder(work: impl AsyncFnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(super) async fn within_folder(work: impl AsyncFnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     match work(folder.path()).await {
         Ok(()) => Ok(()),
@@ -121,15 +123,15 @@ async fn within_folder(work: impl AsyncFnOnce(&Path) -> anyhow::Result<()>) -> a
 }
 
 /// The disk of a recorded host, and the power to let it fail.
-struct Failing {
-    place: Place,
+pub(super) struct Failing {
+    pub(super) place: Place,
     numbers: File,
     log: Log,
     followed: Followed,
 }
 
 impl Failing {
-    fn new(folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
         let place = Place::new(folder)?;
         let numbers = File::options().read(true).write(true).open(&place.faults)?;
         let (log, followed) = (Log::create(&place.log)?, Followed::new(place.data.metadata()?.ino()));
@@ -137,33 +139,38 @@ impl Failing {
     }
 
     /// How many changes the running host has made.
-    fn passed(&self) -> anyhow::Result<u64> {
+    pub(super) fn passed(&self) -> anyhow::Result<u64> {
         let mut passed = [0; 8];
         self.numbers.read_exact_at(&mut passed, 24)?;
         Ok(u64::from_le_bytes(passed))
     }
 
     /// Lets a change to come fail. Of a host that is not started yet there were none.
-    fn fail(&self, fault: Fault, passed: u64) -> anyhow::Result<()> {
+    pub(super) fn fail(&self, fault: Fault, passed: u64) -> anyhow::Result<()> {
         let from = passed + fault.nth;
         let until = if fault.lasting { u64::MAX } else { from + 1 };
         self.set([from, until, fault.error.1])
     }
 
-    fn be_well(&self) -> anyhow::Result<()> {
+    pub(super) fn be_well(&self) -> anyhow::Result<()> {
         self.set([0; 3])
+    }
+
+    /// From now on only changes of what begins like one of these is counted, and fails; `.` is the data folder itself.
+    pub(super) fn aim(&self, at: &[&str]) -> anyhow::Result<()> {
+        Ok(self.numbers.write_all_at(format!("{}\0", at.join("\0")).as_bytes(), NUMBERS_BYTES)?)
     }
 
     fn set(&self, numbers: [u64; 3]) -> anyhow::Result<()> {
         Ok(self.numbers.write_all_at(&numbers.map(u64::to_le_bytes).concat(), 0)?)
     }
 
-    fn marker(&self) -> anyhow::Result<Marker> {
+    pub(super) fn marker(&self) -> anyhow::Result<Marker> {
         self.log.marker()
     }
 
     /// Follows the log to its end, and counts what failed.
-    fn follow(&mut self, tally: &mut FaultTally) -> anyhow::Result<u64> {
+    pub(super) fn follow(&mut self, tally: &mut FaultTally) -> anyhow::Result<u64> {
         let records = self.log.take()?;
         let mut failed = 0;
         for record in &records {
@@ -193,8 +200,19 @@ impl Failing {
     }
 
     /// The power is cut, and only what was synced is left.
-    async fn check(&self, checker: &Checker, folder: &Path, chance: &mut Chance) -> anyhow::Result<()> {
-        let cut = self.followed.cut(chance, Keep::Nothing);
+    pub(super) async fn check(&self, checker: &Checker, folder: &Path, chance: &mut Chance) -> anyhow::Result<()> {
+        self.check_cut(checker, folder, chance, Keep::Nothing).await
+    }
+
+    /// The power is cut, and so much of what was not synced is left.
+    pub(super) async fn check_cut(
+        &self,
+        checker: &Checker,
+        folder: &Path,
+        chance: &mut Chance,
+        keep: Keep,
+    ) -> anyhow::Result<()> {
+        let cut = self.followed.cut(chance, keep);
         let at = folder.join("cut");
         folder::lay(&cut.image, &at)?;
         checker.stores(&at, &cut.acknowledged).await.context("after a power cut")?;
@@ -288,7 +306,7 @@ async fn life(
     host.kill()
 }
 
-async fn upload(host: &Api) -> anyhow::Result<String> {
+pub(super) async fn upload(host: &Api) -> anyhow::Result<String> {
     host.upload(guests::component("remember")).await.map_err(|answer| anyhow::anyhow!("{answer:?}"))
 }
 
@@ -338,7 +356,7 @@ async fn post(host: &Api, kind: &str, body: &str) -> anyhow::Result<Answer> {
 }
 
 /// The server says that it cannot store now, and when to come again.
-fn is_refusal(answer: &Answer) -> anyhow::Result<()> {
+pub(super) fn is_refusal(answer: &Answer) -> anyhow::Result<()> {
     let kind = answer.json["type"].as_str().unwrap_or_default();
     let known =
         ["storage-full", "storage-unavailable", "storage-slow", "audit-unavailable"].iter().any(|known| kind.ends_with(known));
@@ -347,7 +365,7 @@ fn is_refusal(answer: &Answer) -> anyhow::Result<()> {
 }
 
 /// The disk is well, and so is the host, at once: it takes a hub and an event, and delivers. Gives the number of the hub.
-async fn is_well(host: &Api, marker: &Marker, number: u64, digest: &str, checker: &Checker) -> anyhow::Result<u64> {
+pub(super) async fn is_well(host: &Api, marker: &Marker, number: u64, digest: &str, checker: &Checker) -> anyhow::Result<u64> {
     let number = number + 1;
     let answer = host.try_replace(&story::hub(number, digest, checker.sink.url())).await;
     ensure!(answer.status == 200, "the disk is well, and a hub is refused: {}", answer.json);

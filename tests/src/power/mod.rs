@@ -5,10 +5,12 @@
 //!   acknowledged ([`check`]), and a host has to go on with it.
 //! - [`faults`]: the recorder refuses a write or a sync: nothing is acknowledged that is not stored, the refusal is told, and when the disk
 //!   is well again so is the host.
+//! - [`aimed`]: it refuses at chosen files only: at each change of a revision's record, and twice in a row while the main key is changed.
 //!
 //! Images are known by their seed and place in the log of one story; the story itself is not the same twice, since hosts have threads. So
 //! what is wrong is kept in `target/power/`: the image, the log, and what the host said.
 
+mod aimed;
 mod check;
 mod cut;
 mod cuts;
@@ -23,6 +25,7 @@ mod sink;
 mod story;
 mod tail;
 
+pub use aimed::{records, rekeys};
 pub use cuts::{Plan, Tally, images};
 pub use faults::{FaultPlan, FaultTally, faults};
 

@@ -5,6 +5,7 @@
 mod action;
 mod log;
 mod refusals;
+mod summary;
 
 pub(super) use log::routes;
 
@@ -28,12 +29,13 @@ use prometheus_client::{
 use self::{
     action::{Action, cut},
     refusals::Refusals,
+    summary::Summaries,
 };
 pub(super) use action::is_on_record;
 
 use super::{Parts, access::Call};
 use crate::{
-    event::Clock,
+    event::{Clock, Name},
     hub::Caller,
     ingest::{Peer, Problem},
     journal::{AuditEnd, AuditEntry, AuditOutcome, Journal, JournalError},
@@ -53,6 +55,7 @@ pub struct Audit {
     journal: Arc<dyn Journal>,
     clock: Clock,
     refusals: Mutex<Refusals>,
+    summaries: Mutex<Summaries>,
     metrics: Metrics,
 }
 
@@ -60,6 +63,7 @@ pub struct Audit {
 struct Metrics {
     entries: Family<Outcome, Counter>,
     refusals: Counter,
+    summed: Counter,
     failures: Counter,
 }
 
@@ -86,9 +90,11 @@ impl Audit {
         registry.register("sluicebox_audit_entries", "Changes in the audit log, by how they ended", entries);
         let (refusals, what) = (metrics.refusals.clone(), "Calls refused for their key, those included that have no entry");
         registry.register("sluicebox_audit_refusals", what, refusals);
+        let (summed, what) = (metrics.summed.clone(), "Refused calls without an entry of their own: one stands for several");
+        registry.register("sluicebox_audit_summed", what, summed);
         let (failures, what) = (metrics.failures.clone(), "Entries, or ends of entries, that could not be written");
         registry.register("sluicebox_audit_failures", what, failures);
-        Arc::new(Self { journal, clock, refusals: Mutex::default(), metrics })
+        Arc::new(Self { journal, clock, refusals: Mutex::default(), summaries: Mutex::default(), metrics })
     }
 
     /// Writes down what the host does by itself. Nobody waits for an answer, so a failure is only told.
@@ -152,6 +158,23 @@ impl Audit {
         }
     }
 
+    /// Writes down how the call ended whose entry is at this place. One of many that were refused is counted with the others.
+    async fn ended(&self, seq: u64, end: AuditEnd, key: &str, workspace: Option<&Name>) -> Result<(), JournalError> {
+        let summary = match end.outcome {
+            AuditOutcome::Refused => {
+                let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+                summaries.refused(key, workspace, seq, (self.clock)())
+            }
+            _ => None,
+        };
+        if let Some(summary) = summary {
+            self.metrics.summed.inc();
+            return self.journal.audit_sum(seq, summary).await;
+        }
+        self.metrics.entries.get_or_create(&Outcome { outcome: word_of(end.outcome) }).inc();
+        self.journal.audit_end(seq, end).await
+    }
+
     fn failed(&self, error: &JournalError, action: &str) {
         self.metrics.failures.inc();
         tracing::error!(error = error as &dyn std::error::Error, action, "the audit log could not be written");
@@ -170,9 +193,10 @@ pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next
     let audit = Arc::clone(&parts.audit);
     let revision = move || parts.hub.newest_revision();
     let Action { action, kind, name, of_host } = action_of(&head);
+    let (key, workspace) = (caller.key, (!of_host).then_some(workspace));
     let entry = AuditEntry {
-        workspace: (!of_host).then_some(workspace),
-        key: Some(caller.key),
+        workspace: workspace.clone(),
+        key: Some(key.clone()),
         action: action.clone(),
         kind,
         name,
@@ -200,8 +224,7 @@ pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next
         });
         let status = response.status();
         let end = AuditEnd { outcome: outcome_of(status), status: Some(status.as_u16()), revision_after: Some(revision()) };
-        audit.metrics.entries.get_or_create(&Outcome { outcome: word_of(end.outcome) }).inc();
-        if let Err(error) = audit.journal.audit_end(seq, end).await {
+        if let Err(error) = audit.ended(seq, end, &key, workspace.as_ref()).await {
             audit.failed(&error, &action);
         }
         response

@@ -12,7 +12,7 @@ pub(super) use answer::Json;
 pub(super) use input::{
     Checked, Component, DOCUMENT_BYTES_MAX, Document, DocumentOrComponent, Path, Wishes, describe_contents, header_parameters,
 };
-pub(super) use route::{Access, Route, delete, get, patch, post, put};
+pub(super) use route::{Access, BodyMax, Route, delete, get, patch, post, put};
 pub(super) use schema::{note_refusals, object as schema_object};
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub(super) struct Routes {
 /// Who may call what. What is not in it is not there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccessTable {
-    by_path: BTreeMap<String, Vec<(Method, Access)>>,
+    by_path: BTreeMap<String, Vec<(Method, Access, BodyMax)>>,
 }
 
 impl Routes {
@@ -69,7 +69,7 @@ impl Routes {
         let mut access = AccessTable::default();
         let router = self.routes.into_iter().fold(Router::new(), |router, (_, route)| {
             let router = router.route(&route.path, route.router);
-            access.by_path.entry(route.path).or_default().push((route.method, route.access));
+            access.by_path.entry(route.path).or_default().push((route.method, route.access, route.body_max));
             router
         });
         (router, access)
@@ -109,13 +109,21 @@ fn described(api: ApiRouter<Parts>, definitions: &mut Map<String, Value>, tag: &
 impl AccessTable {
     /// Who may call this; `None`: nobody declared it. `HEAD` is answered where `GET` is.
     pub(super) fn of(&self, path: &str, method: &Method) -> Option<Access> {
+        self.row(path, method).map(|(_, access, _)| *access)
+    }
+
+    /// How large the body of such a call may be.
+    pub(super) fn body_max(&self, path: &str, method: &Method) -> Option<BodyMax> {
+        self.row(path, method).map(|(_, _, body_max)| *body_max)
+    }
+
+    fn row(&self, path: &str, method: &Method) -> Option<&(Method, Access, BodyMax)> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        let methods = self.by_path.get(path)?;
-        methods.iter().find(|(other, _)| other == method).map(|(_, access)| *access)
+        self.by_path.get(path)?.iter().find(|(other, ..)| other == method)
     }
 
     /// Whether anybody may call one of the methods of this path, and so be told which there are.
     pub(super) fn is_open(&self, path: &str) -> bool {
-        self.by_path.get(path).is_some_and(|methods| methods.iter().any(|(_, access)| *access == Access::Open))
+        self.by_path.get(path).is_some_and(|methods| methods.iter().any(|(_, access, _)| *access == Access::Open))
     }
 }

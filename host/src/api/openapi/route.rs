@@ -35,6 +35,18 @@ impl From<Scope> for Access {
     }
 }
 
+/// How large the body of a call may be, where it is read before its handler is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum BodyMax {
+    /// So many bytes.
+    Bytes(usize),
+    /// As the setting says what may be published at once.
+    Published,
+}
+
+/// That of most calls, which is axum's own for what its extractors read.
+const BODY_BYTES_MAX: usize = 2 << 20;
+
 /// A change of an operation's description.
 type Edit = Box<dyn FnOnce(&mut Operation)>;
 
@@ -46,6 +58,7 @@ pub(in crate::api) struct Route {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) access: Access,
+    pub(super) body_max: BodyMax,
     pub(super) router: MethodRouter<Parts>,
     /// The same with what its types tell of it.
     pub(super) described: Box<dyn FnOnce() -> ApiMethodRouter<Parts>>,
@@ -64,8 +77,8 @@ macro_rules! methods {
         {
             let router = routing::$name(handler.clone());
             let described = Box::new(|| aide::axum::routing::$name(handler));
-            let (path, access) = (path.to_owned(), access.into());
-            Route { method: Method::$method, path, access, router, described, edits: Vec::new() }
+            let (path, access, body_max) = (path.to_owned(), access.into(), BodyMax::Bytes(BODY_BYTES_MAX));
+            Route { method: Method::$method, path, access, body_max, router, described, edits: Vec::new() }
         }
     )* };
 }
@@ -126,7 +139,13 @@ impl Route {
     /// With a bound on its body that is not the usual one.
     pub(in crate::api) fn body_bytes_max(mut self, bytes: usize) -> Self {
         self.router = self.router.layer(DefaultBodyLimit::max(bytes));
+        self.body_max = BodyMax::Bytes(bytes);
         self
+    }
+
+    /// With the bound of what is published; its handler keeps to it by itself.
+    pub(in crate::api) fn publishes(self) -> Self {
+        Self { body_max: BodyMax::Published, ..self }
     }
 
     /// With any other change of its description.

@@ -55,10 +55,51 @@ fn an_archive_becomes_a_folder_that_only_its_owner_reads() {
 
 #[test]
 fn a_second_part_brings_the_keys() {
-    let both = [good(), packed(&[("main.key", "m"), ("admin.key", "a")])].concat();
+    let (main, data_keys) = keys();
+    let first = packed(&[("revisions/1.json", "one"), ("data-keys.json", &data_keys), (JOURNAL, "pages")]);
+    let both = [first, packed(&[("main.key", &main), ("admin.key", "a")])].concat();
     let (folder, done) = tried(&both);
     assert!(done.expect("restored").keys_missing.is_empty());
-    assert_eq!(fs::read_to_string(folder.path().join("data/main.key")).expect("there"), "m");
+    assert_eq!(fs::read_to_string(folder.path().join("data/main.key")).expect("there"), main);
+}
+
+/// A main key, and the data keys that it opens.
+fn keys() -> (String, String) {
+    let folder = TempDir::new().expect("a folder");
+    crate::hub::make_keys(folder.path());
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("there");
+    (read("main.key"), read("data-keys.json"))
+}
+
+#[test]
+fn a_main_key_that_opens_nothing_is_refused() {
+    let ((main, data_keys), (_, others)) = (keys(), keys());
+    let under = |data_keys: &str| packed(&[("data-keys.json", data_keys), (JOURNAL, "pages"), ("main.key", &main)]);
+    tried(&under(&data_keys)).1.expect("restored");
+    refused(&under(&others), "main.key of the archive does not open its secrets");
+    // Of the right id, and yet another.
+    let id = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON")["main_key"].as_str().map(str::to_owned);
+    let forged = others.replace(&id(&others).expect("an id"), &id(&data_keys).expect("an id"));
+    refused(&under(&forged), "does not open");
+}
+
+#[test]
+fn a_long_name_is_read_and_an_endless_one_is_refused() {
+    let long = format!("versions/{}/{}.json", "w".repeat(64), "p".repeat(64));
+    let (folder, done) = tried(&packed(&[(&long, "one"), (JOURNAL, "pages")]));
+    assert_eq!(done.expect("restored").files, 2);
+    assert_eq!(fs::read_to_string(folder.path().join("data").join(&long)).expect("there"), "one");
+
+    // So long that memory would not hold it; of its bytes there are few, and no more than that is read of them.
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::GNULongName);
+    header.set_size(1 << 40);
+    header.set_path("././@LongLink").expect("a path");
+    header.set_cksum();
+    refused(&[header.as_bytes().as_slice(), &vec![b'a'; 1 << 16]].concat(), "a path of more than 4096 bytes");
+    for kind in [EntryType::XHeader, EntryType::XGlobalHeader, EntryType::GNULongLink] {
+        refused(&archive_of(|_| {}, "pax", kind), "is no file");
+    }
 }
 
 #[test]

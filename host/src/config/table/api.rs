@@ -15,8 +15,13 @@ pub(super) const SETTINGS: &[Setting] = settings! { "api":
     wrong_keys_per_second_max: number(COUNT, 1..) => config.api.wrong_keys_per_second_max;
     /// Wrong keys that one address may present at once after a pause.
     wrong_keys_burst_max: number(COUNT, 1..) => config.api.wrong_keys_burst_max;
-    /// Answers of calls with an Idempotency-Key that are kept in memory for repeats, for up to a day; beyond it the oldest are forgotten.
+    /// Answers of calls with an Idempotency-Key that are kept in memory for repeats, for up to a day; beyond it the oldest of the
+    /// workspace that has most are forgotten.
     answers_kept_max: number(COUNT) => config.api.answers_kept_max;
     /// What these answers may be together.
     answers_kept_bytes_max: number(BYTES) => config.api.answers_kept_bytes_max;
+    /// Of these answers those of one workspace; beyond it its oldest are forgotten.
+    workspace_answers_kept_max: number(COUNT) => config.api.workspace_answers_kept_max;
+    /// What those of one workspace may be together.
+    workspace_answers_kept_bytes_max: number(BYTES) => config.api.workspace_answers_kept_bytes_max;
 };

@@ -29,6 +29,8 @@ pub struct Quotas {
     pub plugins_max: Option<u32>,
     /// Rules, a count.
     pub rules_max: Option<u32>,
+    /// Components of plugins, a count: of its versions and documents, and what was uploaded in the last hour and is named by nothing yet.
+    pub components_max: Option<u32>,
     /// API keys, a count.
     pub keys_max: Option<u32>,
     /// Events in a second, of all sources together, those that are published by the API too: 1 to 10000. As many may come at once.

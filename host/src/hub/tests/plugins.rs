@@ -21,7 +21,7 @@ fn filtered_rule() -> (Kind, &'static str, Value) {
 impl World {
     async fn with_a_plugin() -> (Self, Digest) {
         let world = Self::new().await;
-        let (digest, exports) = world.hub.put_component(component("1")).await.expect("stored");
+        let (digest, exports) = world.hub.put_component(&Name::default_workspace(), component("1")).await.expect("stored");
         assert!(exports.filter && !exports.transform);
         let draft = put(&[plugin(&digest), destination("https://crm.example"), filtered_rule()]);
         world.apply(draft).await.expect("applied");
@@ -45,7 +45,7 @@ async fn a_component_is_kept_and_compiled_again_after_a_restart() {
 #[tokio::test]
 async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
     let (world, first) = World::with_a_plugin().await;
-    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let (second, _) = world.hub.put_component(&Name::default_workspace(), component("2")).await.expect("stored");
     let applied = world.apply(put(&[plugin(&second)])).await.expect("applied");
     assert_eq!(applied.changes.len(), 1, "the rule itself did not change: {:?}", applied.changes);
     assert_eq!((world.runs(1).await, world.runs(2).await), (Some(first), Some(second)));
@@ -56,7 +56,7 @@ async fn a_new_version_is_joined_with_the_rules_and_the_old_one_remembered() {
 #[tokio::test]
 async fn what_nothing_runs_is_released() {
     let (world, first) = World::with_a_plugin().await;
-    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let (second, _) = world.hub.put_component(&Name::default_workspace(), component("2")).await.expect("stored");
     let loaded = |digest| world.hub.inner.catalogue.plugins.is_loaded(digest);
     world.apply(put(&[plugin(&second)])).await.expect("applied");
     assert!(!loaded(&first) && loaded(&second));
@@ -69,7 +69,7 @@ async fn what_nothing_runs_is_released() {
 #[tokio::test]
 async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
     let (world, first) = World::with_a_plugin().await;
-    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let (second, _) = world.hub.put_component(&Name::default_workspace(), component("2")).await.expect("stored");
     world.apply(put(&[plugin(&second)])).await.expect("applied");
     let world = world.again(|_| ()).await;
     let file = world.folder.path().join("components").join(format!("{}.wasm", hex::encode(first.as_bytes())));
@@ -84,7 +84,7 @@ async fn a_former_rule_waits_for_a_component_that_cannot_be_read() {
 #[tokio::test]
 async fn new_bytes_undo_no_settings_that_came_before_their_turn() {
     let (world, first) = World::with_a_plugin().await;
-    let (second, _) = world.hub.put_component(component("2")).await.expect("stored");
+    let (second, _) = world.hub.put_component(&Name::default_workspace(), component("2")).await.expect("stored");
     let configured = json!({ "digest": first.to_string(), "config": { "fields": ["a"] } });
     let (workspace, redact) = (Name::default_workspace(), name("redact"));
     // The settings take their turn first; the bytes were under way by then.
@@ -115,7 +115,7 @@ async fn a_plugin_that_a_rule_uses_stays() {
 #[tokio::test]
 async fn what_is_no_plugin_is_refused_and_not_kept() {
     let world = World::new().await;
-    let refused = world.hub.put_component(Bytes::from_static(b"not wasm")).await;
+    let refused = world.hub.put_component(&Name::default_workspace(), Bytes::from_static(b"not wasm")).await;
     assert!(matches!(refused, Err(HubError::Refused(_))), "{refused:?}");
     assert_eq!(files(&world.folder.path().join("components")), Vec::<PathBuf>::new());
 }
@@ -169,4 +169,31 @@ async fn a_former_revision_still_has_the_secrets_that_were_granted() {
     world.apply(put(&[plugin(&digest)])).await.expect("taken back");
     assert!(world.revision() > with_grant);
     assert_eq!(world.runs(with_grant).await, Some(digest), "it can be refined again");
+}
+
+/// All of them are kept in one folder, which has room for so many: what one tenant may take of it can be bounded.
+#[tokio::test]
+async fn a_workspace_may_have_so_many_components_and_others_have_their_own() {
+    let world = World::new().await;
+    let (acme, own, redact) = (name("acme"), Name::default_workspace(), name("redact"));
+    let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
+    let quotas = crate::hub::Quotas { components_max: Some(2), ..Default::default() };
+    let change = WorkspaceChange { quotas, ..WorkspaceChange::default() };
+    world.hub.create_workspace(&operator, &acme, change).await.expect("made");
+    let store = async |workspace: &Name, version: &str| world.hub.put_component(workspace, component(version)).await;
+    let is_over = |error: &HubError| matches!(error, HubError::Quota { quota: "components_max", max: 2, .. });
+
+    let (first, _) = store(&acme, "1").await.expect("stored");
+    world.hub.upload_version(&acme, &redact, component("2"), None).await.expect("stored");
+    assert!(is_over(&store(&acme, "3").await.expect_err("refused")));
+    assert!(is_over(&world.hub.upload_version(&acme, &redact, component("3"), None).await.expect_err("refused")));
+    assert!(!world.hub.inner.catalogue.components.has(&Digest::of(&component("3"))), "it is not kept");
+    store(&acme, "1").await.expect("what it has may be sent again");
+    store(&own, "3").await.expect("others are not bounded by it");
+    assert!(is_over(&store(&acme, "3").await.expect_err("it is another's")));
+    world.hub.apply(&acme, put(&[plugin(&first)])).await.expect("a document names what was uploaded");
+    assert!(is_over(&store(&acme, "4").await.expect_err("refused")));
+    // It is no less after a restart, which forgets uploads that nothing names.
+    let world = world.again(|_| ()).await;
+    assert!(is_over(&world.hub.put_component(&acme, component("4")).await.expect_err("refused")));
 }

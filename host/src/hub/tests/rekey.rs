@@ -146,3 +146,22 @@ async fn a_file_with_another_key_is_read_again() {
     hub.close();
     try_open_under(options, &data).await.expect("opened");
 }
+
+#[tokio::test]
+async fn a_restart_after_a_reseal_changes_no_revision() {
+    let world = World::new().await;
+    let (own, other) = (Name::default_workspace(), name("other"));
+    let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
+    world.hub.create_workspace(&operator, &other, WorkspaceChange::default()).await.expect("made");
+    world.apply(put(&[source("s")])).await.expect("applied");
+    world.hub.apply(&other, put(&[source("t")])).await.expect("applied");
+    world.hub.reseal().await.expect("resealed");
+    let told = async |world: &World| {
+        let listed = world.hub.revisions(&own, None, 10).await.expect("listed").items[0].number;
+        (world.hub.revision_of(&own), world.hub.revision_of(&other), listed)
+    };
+    let before = told(&world).await;
+    assert_eq!(before, (3, 2, 3), "it is on record with the default workspace, and is none of the other's");
+    let world = world.again(|_| ()).await;
+    assert_eq!(told(&world).await, before);
+}

@@ -65,7 +65,7 @@ async fn of_several_uploads_the_last_that_is_to_be_active_is() {
 #[tokio::test]
 async fn a_decision_undoes_older_wishes() {
     let world = World::new().await;
-    let (first, _) = world.hub.put_component(component("1")).await.expect("stored");
+    let (first, _) = world.hub.put_component(&Name::default_workspace(), component("1")).await.expect("stored");
     let second = world.interrupted("2", true);
     let place = (Name::default_workspace(), name("redact"));
     world.hub.activate(&place.0, &place.1, first, Note::default()).await.expect("activated");
@@ -97,7 +97,7 @@ async fn in_use_are_the_active_version_the_canary_and_what_rules_pin() {
     let world = World::new().await;
     let mut digests = Vec::new();
     for version in ["active", "canary", "pinned", "unused"] {
-        digests.push(world.hub.put_component(component(version)).await.expect("stored").0);
+        digests.push(world.hub.put_component(&Name::default_workspace(), component(version)).await.expect("stored").0);
     }
     let [active, canary, pinned] = [0, 1, 2].map(|at| digests[at]);
     let document = json!({ "digest": active.to_string(), "canary": { "digest": canary.to_string(), "percent": 5 } });

@@ -10,7 +10,7 @@ use super::{Place, State, Version};
 use crate::{
     event::{Digest, Name, Timestamp},
     hub::{
-        Applied, Draft, Hub, HubError, Inner, Kind, Note, StoreError, component,
+        Applied, COMPONENTS_MAX, Draft, Hub, HubError, Inner, Kind, Note, StoreError, component,
         snapshot::{Part, Workspace},
     },
     plugin::{self, Pin},
@@ -39,7 +39,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::NoWorkspace`], [`HubError::Refused`] with what can be told by reading it, [`HubError::Busy`] where too many wait to be compiled,
-    /// [`HubError::Conflict`] at the limit of components, [`HubError::Store`] where the disk failed; with `activate`, for what is ready
+    /// [`HubError::Quota`] and [`HubError::Conflict`] at the workspace's and the host's limit of components, [`HubError::Store`] where the disk failed; with `activate`, for what is ready
     /// already, as of [`activate`](Self::activate).
     pub async fn upload_version(
         &self,
@@ -48,7 +48,7 @@ impl Hub {
         bytes: Bytes,
         activate: Option<Note>,
     ) -> Result<VersionStatus, HubError> {
-        self.check_workspace(workspace)?;
+        let components_max = self.check_workspace(workspace)?.components_max;
         let (label, unread, plugins) = (plugin.to_string(), bytes.clone(), Arc::clone(&self.inner.catalogue.plugins));
         let read = tokio::task::spawn_blocking(move || plugins.examine(&label, &unread));
         let digest = read.await.map_err(StoreError::Stopped)??;
@@ -56,9 +56,12 @@ impl Hub {
         // What is to be activated is a decision like an apply: it comes after those before it, and is not undone by them.
         let turn = if activate.is_some() { Some(self.inner.turn.clone().lock_owned().await) } else { None };
         let note = activate.clone().unwrap_or_default();
-        let upload = Upload { place: place.clone(), digest, bytes, activate, at: (self.inner.clock)() };
+        let upload = Upload { place: place.clone(), digest, bytes, activate, at: (self.inner.clock)(), components_max };
         let taken = self.with_versions(move |inner| Ok::<_, StoreError>((inner.take(upload)?, turn)));
         match taken.await? {
+            (Taken::OverQuota { max }, _) => {
+                return Err(HubError::Quota { workspace: workspace.clone(), quota: COMPONENTS_MAX, max });
+            }
             (Taken::NoRoom, _) => return Err(HubError::Conflict { what: "components", max: component::FILES_MAX }),
             (Taken::Busy { waiting }, _) => return Err(HubError::Busy { waiting }),
             (Taken::Ready, Some(turn)) => drop(self.activate_in_turn(turn, workspace, plugin, digest, note).await?),
@@ -201,10 +204,14 @@ struct Upload {
     bytes: Bytes,
     activate: Option<Note>,
     at: Timestamp,
+    /// The workspace's quota.
+    components_max: Option<u32>,
 }
 
 /// What became of it.
 enum Taken {
+    /// The workspace has as many components as it may.
+    OverQuota { max: u32 },
     /// There are as many components as may be.
     NoRoom,
     /// So many wait to be compiled.
@@ -217,13 +224,16 @@ enum Taken {
 
 impl Inner {
     /// Keeps an upload. Uploads do this one after the other, so that none passes by the limit beside another.
-    fn take(&self, Upload { place, digest, bytes, activate, at }: Upload) -> Result<Taken, StoreError> {
+    fn take(&self, Upload { place, digest, bytes, activate, at, components_max }: Upload) -> Result<Taken, StoreError> {
         let waiting = self.versioning.uploads_waiting_max;
         let is_new = self.versions.line(&place.0, &place.1).version(&digest).is_none_or(|known| known.state == State::Failed);
         if is_new && self.uploads_waiting() >= waiting {
             return Ok(Taken::Busy { waiting });
         }
-        if !self.catalogue.components.put(&digest, &bytes, component::FILES_MAX, || self.named())? {
+        if let Some(max) = components_max.filter(|_| !self.may_upload(&place.0, &digest, components_max)) {
+            return Ok(Taken::OverQuota { max });
+        }
+        if !self.keep(&place.0, &digest, &bytes)? {
             return Ok(Taken::NoRoom);
         }
         let is_ready = self.versions.change(&place, |line| line.take(digest, bytes.len() as u64, activate, at))?;

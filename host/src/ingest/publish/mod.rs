@@ -49,6 +49,12 @@ impl Publisher {
         answer.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
     }
 
+    /// The largest body of a call, in bytes, as the settings are now.
+    #[must_use]
+    pub fn body_bytes_max(&self) -> usize {
+        self.ingest.options.load().publish_bytes_max
+    }
+
     async fn try_publish(&self, workspace: Name, source: Option<&str>, request: http::Request<Body>) -> Result<Answer, Problem> {
         admission::space(&*self.ingest.parts.journal)?;
         admission::backlog(&self.ingest.appender)?;

@@ -59,6 +59,20 @@ pub(super) fn end(writing: &Writing<'_>, seq: u64, end: AuditEnd) -> Result<(), 
     Ok(())
 }
 
+/// Has one entry stand for another too, which goes; or begin to stand for others.
+pub(super) fn sum(writing: &Writing<'_>, seq: u64, summary: u64) -> Result<(), StoreError> {
+    if seq == summary {
+        let sql =
+            "UPDATE audit SET action = ?2, kind = ?3, name = NULL, outcome = ?4, revision_after = revision_before WHERE seq = ?1";
+        let (action, kind, outcome) = (AuditEntry::SUMMARY_ACTION, AuditEntry::SUMMARY_KIND, AuditOutcome::Refused);
+        writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), action, kind, outcome])?;
+        return Ok(());
+    }
+    writing.sql.prepare_cached("DELETE FROM audit WHERE seq = ?1")?.execute(params![Whole(seq)])?;
+    writing.sql.prepare_cached("UPDATE audit SET times = times + 1 WHERE seq = ?1")?.execute(params![Whole(summary)])?;
+    Ok(())
+}
+
 /// Entries, newest first; where the filter says after which, oldest first.
 pub(super) fn list(view: &Connection, filter: &AuditFilter) -> Result<Page<AuditRecord>, StoreError> {
     let mut listing = Listing::new(SELECT, "audit a", filter.limit);

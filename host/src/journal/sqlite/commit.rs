@@ -91,6 +91,13 @@ pub(super) enum Work {
         /// How.
         end: AuditEnd,
     },
+    /// It was refused, as others before it, and one entry stands for them all.
+    AuditSum {
+        /// The entry's place.
+        seq: u64,
+        /// That of the one.
+        summary: u64,
+    },
 }
 
 impl Work {
@@ -108,7 +115,7 @@ impl Work {
             Self::Remove(removal) => removal.events.len(),
             Self::GiveBack(_) => 1,
             Self::Acknowledge(said) => said.len(),
-            Self::KeepFacts { .. } | Self::Audit(_) | Self::AuditEnd { .. } => 1,
+            Self::KeepFacts { .. } | Self::Audit(_) | Self::AuditEnd { .. } | Self::AuditSum { .. } => 1,
             Self::KeepKeyUses(uses) => uses.len(),
         }
     }
@@ -131,7 +138,8 @@ impl Work {
             Self::Route(_) => Some([Step::RoutesFilled, Step::RoutesCommitted]),
             Self::EndRuns(_) => Some([Step::RunsFilled, Step::RunsCommitted]),
             Self::ReleaseRuns { .. } | Self::Revive(_) | Self::Remove(_) | Self::GiveBack(_) | Self::KeepFacts { .. } => None,
-            Self::KeepKeyUses(_) | Self::ForgetWorkspace { .. } | Self::Audit(_) | Self::AuditEnd { .. } => None,
+            Self::KeepKeyUses(_) | Self::ForgetWorkspace { .. } => None,
+            Self::Audit(_) | Self::AuditEnd { .. } | Self::AuditSum { .. } => None,
             Self::CloseBatches { .. } => Some([Step::ClosingFilled, Step::ClosingCommitted]),
             Self::EndBatches(_) => Some([Step::BatchesFilled, Step::BatchesCommitted]),
             Self::Settle(_) | Self::Acknowledge(_) => Some([Step::SettlementsFilled, Step::SettlementsCommitted]),
@@ -157,6 +165,7 @@ impl Work {
             Self::ForgetWorkspace { workspace, max } => workspace::forget(writing, workspace, *max),
             Self::Audit(entry) => audit::begin(writing, entry),
             Self::AuditEnd { seq, end } => audit::end(writing, *seq, *end),
+            Self::AuditSum { seq, summary } => audit::sum(writing, *seq, *summary),
         }
     }
 }

@@ -376,6 +376,10 @@ impl Journal for SqliteJournal {
         send(&self.queues, &self.shared, Work::Audit(Box::new(entry)), Answer::Amount)
     }
 
+    fn audit_sum(&self, seq: u64, summary: u64) -> Pending<()> {
+        self.write(Work::AuditSum { seq, summary })
+    }
+
     fn audit_end(&self, seq: u64, end: AuditEnd) -> Pending<()> {
         self.write(Work::AuditEnd { seq, end })
     }

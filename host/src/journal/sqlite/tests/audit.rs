@@ -98,3 +98,17 @@ fn entries_go_when_their_time_is_over_and_not_before() {
     assert!(kept(START.plus_ms(2)).is_empty());
     assert!(done(world.journal.audit(entry(None, "last", START))) > next, "no place is given twice");
 }
+
+#[test]
+fn one_entry_stands_for_many_that_were_refused() {
+    let world = World::new();
+    let seqs = [0, 1, 2].map(|n| done(world.journal.audit(entry(Some("default"), &format!("a{n}"), START.plus_ms(n)))));
+    done(world.journal.audit_sum(seqs[1], seqs[1]));
+    done(world.journal.audit_sum(seqs[2], seqs[1]));
+    let world = world.reopen();
+    let all = listed(&world, AuditFilter { workspace: Some(name("default")), ..AuditFilter::default() });
+    assert_eq!(all.iter().map(|record| record.seq).collect::<Vec<_>>(), [seqs[1], seqs[0]], "others are as they were");
+    let AuditEntry { action, kind, name, times, end, .. } = all[0].entry.clone();
+    assert_eq!((&*action, &*kind, name, times), ("calls.refused", "calls", None, 2));
+    assert_eq!(end.map(|end| (end.outcome, end.status)), Some((AuditOutcome::Refused, None)));
+}
