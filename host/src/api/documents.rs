@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     Parts,
-    access::{Call, Workspace},
+    access::{Call, Workspace, scope_missing},
     beside::Running,
     destinations,
     openapi::{
@@ -261,6 +261,8 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
         HubError::Busy { .. } => {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
         }
+        HubError::NotAllowed { kind: Kind::Plugin } => return scope_missing(Scope::Plugins),
+        HubError::NotAllowed { .. } => return scope_missing(Scope::Rules),
         HubError::Rekey(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.kind()),
         HubError::NoComponent { .. } => (StatusCode::NOT_FOUND, "unknown-component"),
         HubError::NoRevision { .. } => (StatusCode::NOT_FOUND, "unknown-revision"),
