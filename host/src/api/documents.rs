@@ -230,10 +230,7 @@ pub(super) async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Res
 pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, HubError>> + Send + 'static,
 ) -> Result<T, Problem> {
-    let done = tokio::spawn(work).await.map_err(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-    })?;
+    let done = tokio::spawn(work).await.map_err(|error| Problem::of_fault(&error))?;
     done.map_err(|error| hub_problem(&error))
 }
 

@@ -13,6 +13,7 @@ use super::{
     documents::hub_problem,
     openapi::{Checked, Document, Json, Path, Routes, delete, get, patch, post},
     query::{bad_query, page_size},
+    rotation::overlap_ms,
     wire::{KeyChange, KeyShown, KeyTold, KeysTold, NewKey},
 };
 use crate::{
@@ -20,10 +21,6 @@ use crate::{
     hub::{ADMIN_KEY, Scope, TenancyError, named_key},
     ingest::Problem,
 };
-
-/// How long the secret before stays good beside the new one, unless told otherwise: a day.
-const OVERLAP_MS_DEFAULT: u64 = 24 * 60 * 60 * 1000;
-const OVERLAP_MS_MAX: u64 = 30 * OVERLAP_MS_DEFAULT;
 
 pub(super) fn routes() -> Routes {
     Routes::tagged("Keys")
@@ -141,11 +138,7 @@ async fn rotate(
         }
         parts.hub.rotate_admin_key(&call.caller).await
     } else {
-        let overlap_ms = query.overlap.map_or(OVERLAP_MS_DEFAULT, |overlap| overlap.ms);
-        if overlap_ms > OVERLAP_MS_MAX {
-            return Err(bad_query("overlap: at most 30d"));
-        }
-        parts.hub.rotate_key(&call.caller, &id, overlap_ms).await
+        parts.hub.rotate_key(&call.caller, &id, overlap_ms(query.overlap, "")?).await
     };
     Ok(Json(rotated.map_err(|error| tenancy_problem(&error))?.into()))
 }

@@ -128,10 +128,7 @@ async fn to_its_end<T: Send + 'static, F>(queues: Arc<Queues>, work: impl FnOnce
 where
     F: Future<Output = Result<T, QueueError>> + Send + 'static,
 {
-    let done = tokio::spawn(work(queues)).await.map_err(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-    })?;
+    let done = tokio::spawn(work(queues)).await.map_err(|error| Problem::of_fault(&error))?;
     done.map_err(|error| problem(&error))
 }
 

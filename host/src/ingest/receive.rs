@@ -147,10 +147,7 @@ async fn receive_named(
 /// Requests under way are finished even where the sender goes away, because the event may be on disk already: so a task.
 async fn answered(ingest: Arc<Ingest>, workspace: String, source: String, request: http::Request<Body>) -> Response {
     let task = tokio::spawn(async move { ingest.receive(&workspace, &source, request).await }).await;
-    task.unwrap_or_else(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again").into_response()
-    })
+    task.unwrap_or_else(|error| Problem::of_fault(&error).into_response())
 }
 
 impl Ingest {

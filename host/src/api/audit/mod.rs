@@ -174,7 +174,7 @@ pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next
     let audit = Arc::clone(&parts.audit);
     let Action { action, kind, name, of_host } = action_of(&head);
     let of_host = of_host || (kind == "keys" && name.as_ref().is_some_and(|id| parts.hub.is_key_of_host(id)));
-    let revision = move || parts.hub.newest_revision();
+    let revision = move || parts.hub.revision_in_force();
     let entry = AuditEntry {
         workspace: (!of_host).then_some(workspace),
         key: Some(caller.key),
@@ -200,11 +200,7 @@ pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next
     // On a task of its own: whoever asked may go away, and what is begun ends on record all the same.
     let done = tokio::spawn(async move {
         let answered = tokio::spawn(next.run(request)).await;
-        let response = answered.unwrap_or_else(|error| {
-            tracing::error!(%error, "a request could not be handled");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-                .into_response()
-        });
+        let response = answered.unwrap_or_else(|error| Problem::of_fault(&error).into_response());
         let status = response.status();
         let (changes_nothing, of_host) = remark.read();
         let outcome = match outcome_of(status) {

@@ -214,6 +214,12 @@ mod tests {
     }
 
     #[test]
+    fn headers_of_a_trace_are_known_by_their_whole_names() {
+        assert!(is_traceparent("traceparent") && is_traceparent("ce-traceparent") && !is_traceparent("x-my-traceparent"));
+        assert!(is_of_trace("ce-tracestate") && !is_of_trace("my-tracestate"));
+    }
+
+    #[test]
     fn a_trace_is_the_senders_and_passed_on_as_it_came() {
         let trace = Trace::of_event(&event(&[("tracestate", "a=1"), ("traceparent", SENT), ("tracestate", "b=2")]), as_told);
         assert_eq!(trace.sender, Some(SpanId([0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7])));
