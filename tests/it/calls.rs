@@ -179,6 +179,10 @@ async fn a_hub_file_is_applied_only_to_the_revision_that_was_seen() {
     assert_ne!(header(&second, "etag"), tag);
     assert_eq!(problem(apply(&tag, "c").await).await, (412, "revision-changed".to_owned()));
     assert_eq!(host.get("/v1/sources/c").await.status, 404);
+    let doubly =
+        keyed(&host, Method::POST, "/v1/apply?expect=2").header("if-match", &tag).json(&json!({ "sources": { "c": open() } }));
+    let (status, kind) = problem(answered(doubly).await).await;
+    assert_eq!((status, &*kind), (400, "bad-parameter"), "the query says 2 and the header 1");
     assert_eq!(problem(apply("\"x\"", "c").await).await, (400, "bad-parameter".to_owned()));
     host.stop().await;
 }

@@ -56,7 +56,9 @@ async fn a_host_that_is_well_and_one_that_is_not() {
     let receiver =
         sluicebox_tests::Receiver::answering(|_| axum::response::IntoResponse::into_response(http::StatusCode::GONE)).await;
     let out = crate::story::destination("out", &format!("{}/out", receiver.url()));
-    host.apply(&format!("{}{out}[rules.all]\ndestinations = [\"out\"]\n", crate::story::OPEN_SOURCE)).await;
+    // More than a page of others are before it.
+    let others: String = (0..50).map(|n| format!("[destinations.d{n:02}]\nkind = \"pull\"\n")).collect();
+    host.apply(&format!("{}{others}{out}[rules.all]\ndestinations = [\"out\"]\n", crate::story::OPEN_SOURCE)).await;
     host.post("open", &[], "{}").await;
     host.delivery_in_state("all", "dead").await;
     found(&["--url", &url, "--data", at], &["dead-letters", "destination-disabled", "unverified"]);

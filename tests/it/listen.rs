@@ -174,6 +174,60 @@ async fn there_are_so_many_streams_and_one_that_ends_makes_room() {
     host.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_workspace_leaves_streams_for_others() {
+    let host = Host::start_with(|config| config.api.workspace_event_streams_max = 1).await;
+    let _own = Stream::open(&host, "").await;
+    let refused = host.request(Method::GET, STREAM).bearer_auth(host.key()).send().await.expect("an answer");
+    assert_eq!(refused.status(), 503);
+    let problem: Value = refused.json().await.expect("a problem");
+    assert!(problem["detail"].as_str().expect("a detail").contains("--workspace-event-streams-max"), "{problem}");
+    let (_, key) = tenant(&host, "acme").await;
+    Stream::open(&host.with_key(&key), "").await;
+    host.stop().await;
+}
+
+/// A key of the workspace that is made with it.
+async fn tenant(host: &Host, workspace: &str) -> (String, String) {
+    assert_eq!(host.send("/v1/workspaces", &json!({ "name": workspace })).await.status, 201);
+    let call = |method: Method, path: &str, body: Value| {
+        host.request(method, path).bearer_auth(host.key()).header("sluicebox-workspace", workspace).json(&body).send()
+    };
+    let source = json!({ "verify": { "scheme": "none" } });
+    assert_eq!(call(Method::PUT, "/v1/sources/open", source).await.expect("an answer").status(), 200);
+    let made = call(Method::POST, "/v1/keys", json!({ "name": "reader", "scopes": ["read"] })).await.expect("an answer");
+    let made: Value = made.json().await.expect("a key");
+    (made["key"]["id"].as_str().expect("an id").to_owned(), made["secret"].as_str().expect("a secret").to_owned())
+}
+
+/// What was begun with a key ends with it: by then the name of its workspace may be somebody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_key_and_with_its_workspace() {
+    let host = Host::start().await;
+    for (workspace, end) in [("acme", "/v1/keys/"), ("bank", "/v1/workspaces/bank?force=true")] {
+        let (id, key) = tenant(&host, workspace).await;
+        let theirs = host.with_key(&key);
+        let mut stream = Stream::open(&theirs, "").await;
+        let post = async || {
+            let sent = host.request(Method::POST, &format!("/w/{workspace}/in/open")).body("{}").send().await;
+            sent.expect("an answer").status().as_u16()
+        };
+        assert_eq!(post().await, 202);
+        assert!(stream.next().await.expect("an event").1.is_object());
+        let path = if end.ends_with('/') { format!("{end}{id}") } else { end.to_owned() };
+        assert_eq!(host.delete(&path).await.status, 200, "{path}");
+        // What wakes it; an event of another workspace does so too.
+        if post().await == 404 {
+            host.apply(OPEN_SOURCE).await;
+            host.post("open", &[], "{}").await;
+        }
+        assert!(stream.next().await.is_none(), "the event is not told, and the stream has ended: {path}");
+    }
+    let refused = "sluicebox_event_streams_ended_total{reason=\"refused\"} 2";
+    eventually("both told", async || host.metrics().await.contains(refused).then_some(())).await;
+    host.stop().await;
+}
+
 /// Who reads nothing costs no more than what is on its way to it, holds up nobody, and is cut off in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_reads_nothing_holds_up_nobody_and_is_cut_off() {

@@ -1,5 +1,6 @@
 //! The tests of the whole. `cargo xtask test` builds what they need.
 
+mod alerts;
 mod architecture;
 mod audit;
 mod auth;

@@ -145,7 +145,7 @@ fn rules(alerts: &Value) -> Vec<Value> {
     groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect()
 }
 
-fn alert_queries() -> Vec<(String, String)> {
+pub(crate) fn alert_queries() -> Vec<(String, String)> {
     let text = |rule: &Value, key: &str| rule[key].as_str().expect("a text").to_owned();
     rules(&alerts()).iter().map(|rule| (text(rule, "alert"), text(rule, "expr"))).collect()
 }

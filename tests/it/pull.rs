@@ -141,6 +141,21 @@ async fn who_goes_away_while_waiting_is_given_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_waits_is_given_nothing_when_its_key_has_ended() {
+    let host = host("").await;
+    let made = host.send("/v1/keys", &json!({ "name": "consumer", "scopes": ["pull"] })).await.json;
+    let theirs = host.with_key(made["secret"].as_str().expect("a secret"));
+    let polling = tokio::spawn(async move { theirs.get(&format!("{MESSAGES}?wait=60s")).await });
+    eventually("a poll that waits", async || (host.metric("sluicebox_pull_polls_waiting").await == 1).then_some(())).await;
+    assert_eq!(host.delete(&format!("/v1/keys/{}", made["key"]["id"].as_str().expect("an id"))).await.status, 200);
+    host.post("open", &[], "{}").await;
+    let answer = polling.await.expect("no panic");
+    assert_eq!((answer.status, &answer.json["type"]), (401, &json!("urn:sluicebox:problem:no-key")), "{}", answer.json);
+    assert_eq!(first(&host).await["attempt"], 1, "the message is there for others");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn so_many_polls_may_wait() {
     let host = Host::start_with(|config| config.deliver.pull_polls_max = 1).await;
     host.apply(&hub("")).await;

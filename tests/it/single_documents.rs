@@ -42,6 +42,11 @@ async fn single_documents_are_put_shown_and_deleted() {
     assert_eq!(works(&host, folder, &["get", "sources"]), "NAME  SCHEME\nshop  none\n");
     assert_eq!(json(&host, folder, &["get", "rules", "all"])["destinations"][0], "queue");
 
+    let many: String = (0..60).map(|n| format!("[destinations.d{n:02}]\nkind = \"pull\"\n")).collect();
+    host.apply(&many).await;
+    assert_eq!(works(&host, folder, &["get", "destinations"]).lines().count(), 62, "a heading and all of them, of two pages");
+    assert_eq!(json(&host, folder, &["get", "destinations"])["items"].as_array().map(Vec::len), Some(61));
+
     // Something to do with them: one's own event, fetched and given back.
     fs::write(folder.join("body"), "{\"n\":1}").expect("a file");
     let id = works(&host, folder, &["publish", "shop", "body", "--type", "order.paid"]).trim().to_owned();

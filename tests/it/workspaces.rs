@@ -39,7 +39,8 @@ async fn twins(data: &Path, receiver: &Receiver) {
     let options = Options { folder: data.to_owned(), versioning: config.versioning, main_key: config.main_key, callbacks: false };
     let opened = Hub::open(&options, plugins, config::system_clock()).await.expect("opened");
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
-    opened.hub.create_workspace(&operator, &name("acme"), WorkspaceChange::default()).await.expect("made");
+    let naming = opened.hub.naming().await;
+    opened.hub.create_workspace(&naming, &operator, &name("acme"), WorkspaceChange::default()).await.expect("made");
     let (digest, _) =
         opened.hub.put_component(&Name::default_workspace(), guests::component("remember").into()).await.expect("a plugin");
     for workspace in WORKSPACES {
@@ -181,6 +182,8 @@ async fn quotas_bound_entries_keys_and_events() {
     assert_eq!((third.status, &third.json["type"]), (409, &json!("urn:sluicebox:problem:quota-reached")));
     assert!(third.json["detail"].as_str().is_some_and(|detail| detail.contains("`sources_max`")), "{}", third.json);
     assert_eq!(host.put("/v1/sources/second", &source).await.status, 200, "what is there may change");
+    let planned = host.send("/v1/apply?dry_run=true", &json!({ "sources": { "third": source } })).await;
+    assert_eq!((planned.status, &planned.json["type"]), (409, &third.json["type"]), "a plan tells so too");
 
     let key = json!({ "name": "one", "scopes": ["read"] });
     assert_eq!(host.send("/v1/keys", &key).await.status, 201);

@@ -37,6 +37,12 @@ impl Api {
         Self { http, url, key }
     }
 
+    /// The same host by another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
     /// The host's address.
     #[must_use]
     pub fn url(&self) -> &str {

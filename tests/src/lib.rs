@@ -3,6 +3,7 @@
 //! A test reads as a story: start a host, apply a hub file, post, assert what the receiver saw. Nothing here is a stand-in: hosts
 //! listen on loopback, stores are folders, plugins are components that `cargo xtask test` has built.
 
+pub mod answers;
 mod api;
 pub mod bench;
 pub mod canary;

@@ -84,8 +84,11 @@ impl Catalogue {
     /// The labels that its series may have; `call` is the function that it stands in.
     fn walk(&self, expr: &Expr, call: Option<&str>, found: &mut Vec<String>) -> BTreeSet<String> {
         match expr {
-            Expr::Value => BTreeSet::new(),
-            Expr::Select { name, labels, .. } => self.select(name, labels, call, found),
+            Expr::Number(_) | Expr::Text => BTreeSet::new(),
+            Expr::Select { name, matchers, .. } => {
+                let labels: Vec<String> = matchers.iter().map(|matcher| matcher.label.clone()).collect();
+                self.select(name, &labels, call, found)
+            }
             Expr::Call(name, arguments) => {
                 let labels = arguments.iter().map(|one| self.walk(one, Some(name), found)).fold(BTreeSet::new(), union);
                 if name == "histogram_quantile" && !labels.contains("le") {
@@ -93,7 +96,7 @@ impl Catalogue {
                 }
                 labels
             }
-            Expr::Aggregate(of, grouping) => {
+            Expr::Aggregate(_, of, grouping) => {
                 let labels = self.walk(of, call, found);
                 match grouping {
                     Some(Grouping::By(kept)) => {
@@ -107,7 +110,7 @@ impl Catalogue {
                     None => BTreeSet::new(),
                 }
             }
-            Expr::Binary(left, matched, right) => {
+            Expr::Binary(left, _, matched, right) => {
                 let (left, right) = (self.walk(left, call, found), self.walk(right, call, found));
                 for label in matched.iter().filter(|label| !(left.contains(*label) && right.contains(*label))) {
                     found.push(format!("matched on `{label}`, which one side does not have"));

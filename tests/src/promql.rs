@@ -1,27 +1,39 @@
 //! PromQL, as far as it takes to know of a query what it asks for: selectors with their matchers and ranges, calls, aggregations and operators.
-//! Values are not looked into, and no precedence is kept, since neither changes which series a query reads. What is not known here (`@`, at)
-//! is an error: a query of ours is then written without it.
+//! What is not known here (`@`, at) is an error: a query of ours is then written without it.
 
 /// A query, or a part of one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
-    /// A number or a text.
-    Value,
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text,
     /// Series, over a range where it has one.
     Select {
         /// The metric.
         name: String,
-        /// The labels that it is matched by.
-        labels: Vec<String>,
+        /// What it is matched by.
+        matchers: Vec<Matcher>,
         /// `[5m]`.
-        ranged: bool,
+        range_secs: Option<f64>,
     },
     /// A function of these.
     Call(String, Vec<Expr>),
-    /// An aggregation, by or without these labels.
-    Aggregate(Box<Expr>, Option<Grouping>),
+    /// An aggregation of this name, by or without these labels.
+    Aggregate(String, Box<Expr>, Option<Grouping>),
     /// An operator between two, matched on these labels.
-    Binary(Box<Expr>, Vec<String>, Box<Expr>),
+    Binary(Box<Expr>, &'static str, Vec<String>, Box<Expr>),
+}
+
+/// `label="text"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matcher {
+    /// The label.
+    pub label: String,
+    /// How it is compared.
+    pub operator: &'static str,
+    /// With what.
+    pub text: String,
 }
 
 /// How an aggregation groups.
@@ -35,7 +47,27 @@ pub enum Grouping {
 
 const AGGREGATIONS: [&str; 12] =
     ["sum", "min", "max", "avg", "count", "stddev", "stdvar", "group", "topk", "bottomk", "quantile", "count_values"];
-const OPERATORS: [&str; 16] = ["==", "!=", ">=", "<=", ">", "<", "+", "-", "*", "/", "%", "^", "and", "or", "unless", "atan2"];
+/// Each with how tightly it binds.
+const OPERATORS: [(&str, u8); 15] = [
+    ("==", 2),
+    ("!=", 2),
+    (">=", 2),
+    ("<=", 2),
+    (">", 2),
+    ("<", 2),
+    ("+", 3),
+    ("-", 3),
+    ("*", 4),
+    ("/", 4),
+    ("%", 4),
+    ("and", 1),
+    ("or", 0),
+    ("unless", 1),
+    ("atan2", 4),
+];
+/// Units of time, in seconds.
+const UNITS: [(&str, f64); 7] =
+    [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0), ("w", 604_800.0), ("y", 31_536_000.0)];
 /// With how many parameters; of those that are only good over a range, `true`.
 const FUNCTIONS: [(&str, usize, bool); 24] = [
     ("rate", 1, true),
@@ -116,8 +148,13 @@ impl<'q> Reader<'q> {
     }
 
     fn expr(&mut self) -> Result<Expr, String> {
+        self.binding(0)
+    }
+
+    /// An expression of operators that bind at least so tightly.
+    fn binding(&mut self, least: u8) -> Result<Expr, String> {
         let mut left = self.term()?;
-        while let Some(()) = self.operator() {
+        while let Some((operator, tight)) = self.operator(least) {
             let mut matched = Vec::new();
             self.take_word("bool");
             if self.take_word("on") {
@@ -128,18 +165,19 @@ impl<'q> Reader<'q> {
             if (self.take_word("group_left") || self.take_word("group_right")) && self.peek().starts_with('(') {
                 self.names()?;
             }
-            left = Expr::Binary(Box::new(left), matched, Box::new(self.term()?));
+            left = Expr::Binary(Box::new(left), operator, matched, Box::new(self.binding(tight + 1)?));
         }
         Ok(left)
     }
 
-    fn operator(&mut self) -> Option<()> {
+    fn operator(&mut self, least: u8) -> Option<(&'static str, u8)> {
         let word = self.peek_word();
-        let found = OPERATORS.into_iter().find(|operator| match operator.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let found = OPERATORS.into_iter().find(|(operator, _)| match operator.starts_with(|c: char| c.is_ascii_alphabetic()) {
             true => word == *operator,
             false => self.rest.starts_with(operator),
-        })?;
-        self.take(found).then_some(())
+        });
+        let (operator, tight) = found.filter(|(_, tight)| *tight >= least)?;
+        self.take(operator).then_some((operator, tight))
     }
 
     fn term(&mut self) -> Result<Expr, String> {
@@ -152,26 +190,27 @@ impl<'q> Reader<'q> {
             return Ok(inner);
         }
         if self.peek().starts_with('"') {
-            return self.text().map(|()| Expr::Value);
+            return self.text().map(|_| Expr::Text);
         }
         if self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
             let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(self.rest.len());
-            self.rest = &self.rest[end..];
-            return Ok(Expr::Value);
+            let (number, rest) = self.rest.split_at(end);
+            self.rest = rest;
+            return number.parse().map(Expr::Number).map_err(|_| format!("`{number}` is no number"));
         }
         let word = self.word()?;
         if AGGREGATIONS.contains(&word) {
-            return self.aggregate();
+            return self.aggregate(word);
         }
         if self.peek().starts_with('(') { self.call(word) } else { self.select(word) }
     }
 
-    fn aggregate(&mut self) -> Result<Expr, String> {
+    fn aggregate(&mut self, name: &str) -> Result<Expr, String> {
         let before = self.grouping()?;
         let mut all = self.arguments()?;
         let after = self.grouping()?;
         let last = all.pop().ok_or("an aggregation of nothing")?;
-        Ok(Expr::Aggregate(Box::new(last), before.or(after)))
+        Ok(Expr::Aggregate(name.to_owned(), Box::new(last), before.or(after)))
     }
 
     fn grouping(&mut self) -> Result<Option<Grouping>, String> {
@@ -189,7 +228,7 @@ impl<'q> Reader<'q> {
         if all.len() != count {
             return Err(format!("{name}() has {count} parameters"));
         }
-        let ranged = all.iter().any(|one| matches!(one, Expr::Select { ranged: true, .. }));
+        let ranged = all.iter().any(|one| matches!(one, Expr::Select { range_secs: Some(_), .. }));
         if ranged != over_range {
             return Err(format!("{name}() is {} a range", if over_range { "over" } else { "not over" }));
         }
@@ -209,29 +248,30 @@ impl<'q> Reader<'q> {
     }
 
     fn select(&mut self, name: &str) -> Result<Expr, String> {
-        let mut labels = Vec::new();
+        let mut matchers = Vec::new();
         if self.take("{") {
             while !self.take("}") {
-                labels.push(self.word()?.to_owned());
-                if !["=~", "!~", "!=", "="].into_iter().any(|operator| self.take(operator)) {
-                    return Err(format!("a matcher should stand here: {}", self.rest));
-                }
-                self.text()?;
+                let label = self.word()?.to_owned();
+                let operator = ["=~", "!~", "!=", "="].into_iter().find(|operator| self.take(operator));
+                let operator = operator.ok_or_else(|| format!("a matcher should stand here: {}", self.rest))?;
+                matchers.push(Matcher { label, operator, text: self.text()?.to_owned() });
                 if !self.take(",") && !self.peek().starts_with('}') {
                     return Err(format!("`}}` should stand here: {}", self.rest));
                 }
             }
         }
-        let ranged = self.take("[");
-        if ranged {
-            let (range, rest) = self.rest.split_once(']').ok_or("a range without its end")?;
-            let units = range.trim_start_matches(|c: char| c.is_ascii_digit());
-            if units.len() == range.len() || !["ms", "s", "m", "h", "d", "w", "y"].contains(&units) {
-                return Err(format!("`{range}` is no length of time"));
-            }
-            self.rest = rest;
-        }
-        Ok(Expr::Select { name: name.to_owned(), labels, ranged })
+        let range_secs = if self.take("[") { Some(self.range()?) } else { None };
+        Ok(Expr::Select { name: name.to_owned(), matchers, range_secs })
+    }
+
+    fn range(&mut self) -> Result<f64, String> {
+        let (range, rest) = self.rest.split_once(']').ok_or("a range without its end")?;
+        self.rest = rest;
+        let digits = range.len() - range.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (count, unit) = range.split_at(digits);
+        let secs = UNITS.into_iter().find(|(known, _)| *known == unit).map(|(_, secs)| secs);
+        let secs = secs.and_then(|secs| Some(secs * count.parse::<f64>().ok()?));
+        secs.ok_or_else(|| format!("`{range}` is no length of time"))
     }
 
     fn names(&mut self) -> Result<Vec<String>, String> {
@@ -244,7 +284,8 @@ impl<'q> Reader<'q> {
         Ok(all)
     }
 
-    fn text(&mut self) -> Result<(), String> {
+    /// As it stands, escapes and all.
+    fn text(&mut self) -> Result<&'q str, String> {
         self.need("\"")?;
         let mut escaped = false;
         let end = self.rest.find(|c| {
@@ -252,8 +293,9 @@ impl<'q> Reader<'q> {
             escaped = c == '\\' && !escaped;
             ends
         });
-        self.rest = &self.rest[end.ok_or("a text without its end")? + 1..];
-        Ok(())
+        let (text, rest) = self.rest.split_at(end.ok_or("a text without its end")?);
+        self.rest = &rest[1..];
+        Ok(text)
     }
 }
 
@@ -265,15 +307,16 @@ mod tests {
     fn queries_are_read() {
         let parsed =
             parse("sum by (a) (rate(x_total{b=~\"1|2\", c!=\"\\\"}\"}[5m])) / 2 > bool 0 and on (a) y").expect("a query");
-        let rate = Expr::Call(
-            "rate".into(),
-            vec![Expr::Select { name: "x_total".into(), labels: vec!["b".into(), "c".into()], ranged: true }],
-        );
-        let sum = Expr::Aggregate(Box::new(rate), Some(Grouping::By(vec!["a".into()])));
-        let quotient = Expr::Binary(Box::new(sum), Vec::new(), Box::new(Expr::Value));
-        let greater = Expr::Binary(Box::new(quotient), Vec::new(), Box::new(Expr::Value));
-        let y = Expr::Select { name: "y".into(), labels: Vec::new(), ranged: false };
-        assert_eq!(parsed, Expr::Binary(Box::new(greater), vec!["a".into()], Box::new(y)));
+        let matcher = |label: &str, operator, text: &str| Matcher { label: label.into(), operator, text: text.into() };
+        let matchers = vec![matcher("b", "=~", "1|2"), matcher("c", "!=", "\\\"}")];
+        let rate = Expr::Call("rate".into(), vec![Expr::Select { name: "x_total".into(), matchers, range_secs: Some(300.0) }]);
+        let sum = Expr::Aggregate("sum".into(), Box::new(rate), Some(Grouping::By(vec!["a".into()])));
+        let quotient = Expr::Binary(Box::new(sum), "/", Vec::new(), Box::new(Expr::Number(2.0)));
+        let greater = Expr::Binary(Box::new(quotient), ">", Vec::new(), Box::new(Expr::Number(0.0)));
+        let y = Expr::Select { name: "y".into(), matchers: Vec::new(), range_secs: None };
+        assert_eq!(parsed, Expr::Binary(Box::new(greater), "and", vec!["a".into()], Box::new(y)));
+        let Ok(Expr::Binary(_, operator, _, right)) = parse("a < 0 and b + c * 2 < 3") else { panic!("two operands") };
+        assert!(operator == "and" && matches!(*right, Expr::Binary(_, "<", ..)), "comparisons bind tighter: {right:?}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     event::Name,
-    hub::{Caller, Scope},
+    hub::{Caller, Hub, Scope},
     ingest::{Peer, Problem},
 };
 
@@ -32,9 +32,23 @@ pub(super) const WORKSPACE_HEADER: HeaderName = HeaderName::from_static("sluiceb
 pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) workspace: Name,
+    /// What its route asks for; `None`: there is no such route.
+    pub(super) access: Option<Access>,
 }
 
 impl Call {
+    /// Refuses who may not call such a route in this workspace, or whose workspace is not there.
+    pub(super) fn is_let_through(&self, hub: &Hub) -> Result<(), Problem> {
+        match self.access {
+            Some(Access::Key(scope)) => {
+                self.needs(scope)?;
+                hub.has_workspace(&self.workspace).map_err(|error| hub_problem(&error))
+            }
+            // There is no such method: whoever has a key is told so, and which there are.
+            Some(Access::Open) | None => Ok(()),
+        }
+    }
+
     /// Refuses who lacks a scope that the call needs beside that of its route.
     pub(super) fn needs(&self, scope: Scope) -> Result<(), Problem> {
         if self.caller.may(scope) { Ok(()) } else { Err(scope_missing(scope)) }
@@ -51,12 +65,12 @@ pub(super) async fn authorize(
     next: Next,
 ) -> Response {
     match judged(&parts, &table, &request) {
-        Ok(Some((call, access))) => {
-            let taken = is_counted(access).then(|| parts.guards.allowance.call(&call.caller.key, (parts.clock)()));
+        Ok(Some(call)) => {
+            let taken = is_counted(call.access).then(|| parts.guards.allowance.call(&call.caller.key, (parts.clock)()));
             let guards = Arc::clone(&parts.guards);
             let answered_for = HeaderValue::from_str(call.workspace.as_str());
             // Without a route there is nothing to do twice or to put on record.
-            if access.is_some() {
+            if call.access.is_some() {
                 let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
                 let body_max = table.body_max(path, request.method());
                 request.extensions_mut().insert(call);
@@ -98,8 +112,8 @@ fn is_counted(access: Option<Access>) -> bool {
     !matches!(access, Some(Access::Key(Scope::Ingest | Scope::Pull)))
 }
 
-/// The call, and what its route declares, where the route needs a key.
-fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<(Call, Option<Access>)>, Problem> {
+/// The call, where its route needs a key.
+fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Option<Call>, Problem> {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let access = table.of(path, request.method());
     if access == Some(Access::Open) || (access.is_none() && table.is_open(path)) {
@@ -108,16 +122,9 @@ fn judged(parts: &Parts, table: &AccessTable, request: &Request) -> Result<Optio
     let headers = request.headers();
     let caller = caller(parts, request)?;
     let workspace = workspace(headers, &caller)?;
-    let call = Call { caller, workspace };
-    match access {
-        Some(Access::Key(scope)) => {
-            call.needs(scope)?;
-            parts.hub.has_workspace(&call.workspace).map_err(|error| hub_problem(&error))?;
-        }
-        // There is no such method: whoever has a key is told so, and which there are.
-        Some(Access::Open) | None => {}
-    }
-    Ok(Some((call, access)))
+    let call = Call { caller, workspace, access };
+    call.is_let_through(&parts.hub)?;
+    Ok(Some(call))
 }
 
 /// Whose key was presented.
@@ -132,7 +139,7 @@ fn caller(parts: &Parts, request: &Request) -> Result<Caller, Problem> {
 }
 
 /// A bearer token (RFC 6750); the scheme's name is in any case (RFC 9110, section 11.1).
-fn presented(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
@@ -149,18 +156,18 @@ fn workspace(headers: &HeaderMap, caller: &Caller) -> Result<Name, Problem> {
     Err(Problem::new(StatusCode::FORBIDDEN, "workspace-forbidden", detail))
 }
 
-fn scope_missing(scope: Scope) -> Problem {
+pub(super) fn scope_missing(scope: Scope) -> Problem {
     let detail = format!("this key lacks the scope `{scope}`");
     Problem::new(StatusCode::FORBIDDEN, "scope-missing", detail).with("scope", json!(scope))
 }
 
-fn no_key() -> Problem {
+pub(super) fn no_key() -> Problem {
     let detail = "send a key as `Authorization: Bearer ...`; the operator's is in admin.key in the data folder";
     Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail)
 }
 
 /// Which of these it is, is nobody's business who has no key.
-fn wrong_key() -> Problem {
+pub(super) fn wrong_key() -> Problem {
     let detail = "this key is not good here: it is mistyped, of another host, revoked or disabled, or its time is over";
     Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail)
 }

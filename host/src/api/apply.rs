@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Parts,
     access::Call,
+    audit::Remark,
     documents::{REFUSALS, commit, hub_problem},
     openapi::{Checked, DOCUMENT_BYTES_MAX, Document, Json, Routes, post},
     precondition::{If, Tagged},
     wire::{Applied, ApplyRequest, PlanTold},
 };
 use crate::{
-    event::Name,
     hub::{Condition, Draft, Kind, Note, Origin, Scope, Tags},
     ingest::Problem,
 };
@@ -62,23 +62,34 @@ enum Answer {
 async fn apply(
     State(parts): State<Parts>,
     call: Call,
+    remark: Remark,
     Checked(query): Checked<ApplyQuery>,
     If(condition): If,
     Document(request): Document<ApplyRequest>,
 ) -> Result<Tagged<Answer>, Problem> {
     let ApplyQuery { prune, dry_run, expect, message } = query;
-    let expect = expect.or(revision_of(&condition)?);
+    let expect = expected(expect, revision_of(&condition)?)?;
     let entries = request.into_entries().map(|(key, document)| (key, Some(document))).collect();
-    let draft = Draft { entries, prune, expect, note: note(Origin::HubFile, message, &call)? };
+    let only = (!call.caller.may(Scope::Plugins)).then(|| Kind::ALL.into_iter().filter(|kind| *kind != Kind::Plugin).collect());
+    let draft = Draft { entries, prune, expect, only, note: note(Origin::HubFile, message, &call)? };
     if dry_run {
+        remark.changes_nothing();
         let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
         return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold::of(plan))) });
     }
-    if changes_plugins(&parts, &call.workspace, &draft) {
-        call.needs(Scope::Plugins)?;
-    }
     let Json(applied) = commit(&parts, &call.workspace, draft).await?;
     Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(applied)) })
+}
+
+/// Either may say it; where both do and differ, it is not certain which of them is meant.
+fn expected(by_query: Option<u64>, by_header: Option<u64>) -> Result<Option<u64>, Problem> {
+    match (by_query, by_header) {
+        (Some(query), Some(header)) if query != header => {
+            let detail = format!("expect: {query}, but If-Match says {header}: give one of them, or the same in both");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail))
+        }
+        (query, header) => Ok(query.or(header)),
+    }
 }
 
 /// The tag of a hub file is the number of its revision, which `expect` may name instead.
@@ -92,17 +103,6 @@ fn revision_of(condition: &Condition) -> Result<Option<u64>, Problem> {
         let detail = "If-Match: one revision, as the ETag of an apply gave it; If-None-Match is for documents";
         Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
     })
-}
-
-/// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.
-fn changes_plugins(parts: &Parts, workspace: &Name, draft: &Draft) -> bool {
-    let stands = parts.hub.list(workspace, Kind::Plugin);
-    let named = |name: &Name| draft.entries.contains_key(&(Kind::Plugin, name.clone()));
-    let changed = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin).any(|((_, name), document)| {
-        let standing = stands.iter().find(|(other, _)| other == name).map(|(_, document)| document);
-        standing != document.as_ref()
-    });
-    changed || (draft.prune && stands.iter().any(|(name, _)| !named(name)))
 }
 
 /// What a revision's record says.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     Parts,
     access::Workspace,
+    audit::Remark,
     openapi::{Checked, Json, Routes, Wishes, get, post},
     query::{Moment, bad_query, page_size},
     retry::rule_is_there,
@@ -104,6 +105,7 @@ async fn list(
 async fn retry(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
+    remark: Remark,
     Checked(query): Checked<DeadQuery>,
     Wishes(wishes): Wishes<RetryAll>,
 ) -> Result<Json<TakenUpOrCounted<LetterCount>>, Problem> {
@@ -112,6 +114,7 @@ async fn retry(
     }
     let mut filter = query.filter(workspace)?;
     if wishes.dry_run {
+        remark.changes_nothing();
         let counts = parts.journal.count_dead_letters(filter).await.map_err(|error| store_problem(&error))?;
         return Ok(Json(TakenUpOrCounted::letters(&counts)));
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     Parts,
-    access::{Call, Workspace},
+    access::{Call, Workspace, scope_missing},
     beside::Running,
     destinations,
     openapi::{
@@ -234,10 +234,7 @@ pub(super) async fn commit(parts: &Parts, workspace: &Name, draft: Draft) -> Res
 pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, HubError>> + Send + 'static,
 ) -> Result<T, Problem> {
-    let done = tokio::spawn(work).await.map_err(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-    })?;
+    let done = tokio::spawn(work).await.map_err(|error| Problem::of_fault(&error))?;
     done.map_err(|error| hub_problem(&error))
 }
 
@@ -265,6 +262,8 @@ pub(super) fn hub_problem(error: &HubError) -> Problem {
         HubError::Busy { .. } => {
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "compiling", error.to_string()).retry_after(5);
         }
+        HubError::NotAllowed { kind: Kind::Plugin } => return scope_missing(Scope::Plugins),
+        HubError::NotAllowed { .. } => return scope_missing(Scope::Rules),
         HubError::Rekey(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.kind()),
         HubError::NoComponent { .. } => (StatusCode::NOT_FOUND, "unknown-component"),
         HubError::NoRevision { .. } => (StatusCode::NOT_FOUND, "unknown-revision"),

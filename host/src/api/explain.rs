@@ -88,10 +88,7 @@ async fn answer(
     };
     // A body may be large, and other requests wait on this thread.
     let explained = tokio::task::spawn_blocking(move || explain(&pattern, &event)).await;
-    let explained = explained.map_err(|error| {
-        tracing::error!(%error, "a pattern could not be explained");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-    })?;
+    let explained = explained.map_err(|error| Problem::of_fault(&error))?;
     let explanation = explained.map_err(|invalid| refused(&format!("match{}: {}", invalid.pointer, invalid.message)))?;
     Ok(Json(ExplanationTold::of(explanation, request.rule)))
 }

@@ -9,23 +9,18 @@ use serde_json::json;
 use super::{
     Parts,
     access::Call,
+    audit::Remark,
     documents::hub_problem,
     openapi::{Checked, Document, Json, Path, Routes, delete, get, patch, post},
     query::{bad_query, page_size},
+    rotation::overlap_ms,
     wire::{KeyChange, KeyShown, KeyTold, KeysTold, NewKey},
 };
 use crate::{
     event::Duration,
-    hub::{Scope, TenancyError, named_key},
+    hub::{ADMIN_KEY, Scope, TenancyError, named_key},
     ingest::Problem,
 };
-
-/// How long the secret before stays good beside the new one, unless told otherwise: a day.
-const OVERLAP_MS_DEFAULT: u64 = 24 * 60 * 60 * 1000;
-const OVERLAP_MS_MAX: u64 = 30 * OVERLAP_MS_DEFAULT;
-
-/// What stands for the id of the key in `admin.key`.
-const ADMIN: &str = "admin";
 
 pub(super) fn routes() -> Routes {
     Routes::tagged("Keys")
@@ -99,10 +94,14 @@ async fn one(State(parts): State<Parts>, call: Call, Path(ByKey { id }): Path<By
 async fn create(
     State(parts): State<Parts>,
     call: Call,
+    remark: Remark,
     Document(new): Document<NewKey>,
 ) -> Result<(StatusCode, Json<KeyShown>), Problem> {
-    let made = parts.hub.create_key(&call.caller, &call.workspace, new.into()).await;
-    Ok((StatusCode::CREATED, Json(made.map_err(|error| tenancy_problem(&error))?.into())))
+    let made = parts.hub.create_key(&call.caller, &call.workspace, new.into()).await.map_err(|error| tenancy_problem(&error))?;
+    if made.key.as_ref().is_some_and(|key| key.workspace.is_none()) {
+        remark.is_of_host();
+    }
+    Ok((StatusCode::CREATED, Json(made.into())))
 }
 
 async fn change(
@@ -133,17 +132,13 @@ async fn rotate(
     Path(ByKey { id }): Path<ByKey>,
     Checked(query): Checked<RotateQuery>,
 ) -> Result<Json<KeyShown>, Problem> {
-    let rotated = if id == ADMIN {
+    let rotated = if id == ADMIN_KEY {
         if query.overlap.is_some_and(|overlap| overlap.ms > 0) {
             return Err(bad_query("overlap: there is one admin key, and the old one ends with the new one"));
         }
         parts.hub.rotate_admin_key(&call.caller).await
     } else {
-        let overlap_ms = query.overlap.map_or(OVERLAP_MS_DEFAULT, |overlap| overlap.ms);
-        if overlap_ms > OVERLAP_MS_MAX {
-            return Err(bad_query("overlap: at most 30d"));
-        }
-        parts.hub.rotate_key(&call.caller, &id, overlap_ms).await
+        parts.hub.rotate_key(&call.caller, &id, overlap_ms(query.overlap, "")?).await
     };
     Ok(Json(rotated.map_err(|error| tenancy_problem(&error))?.into()))
 }

@@ -46,6 +46,7 @@ mod replay;
 mod retry;
 mod revisions;
 mod rotation;
+mod standing;
 mod stream;
 mod tail;
 mod versions;

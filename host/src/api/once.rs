@@ -113,10 +113,7 @@ fn fingerprint(head: &request::Parts, body: &Bytes) -> Fingerprint {
 /// Whoever asked may go away meanwhile, and comes back for the answer: what is begun is done all the same.
 async fn to_its_end(parts: Parts, request: Request, next: Next, ticket: Ticket) -> Response {
     let done = tokio::spawn(async move { kept(&parts, next.run(request).await, ticket).await });
-    done.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        internal("this is a fault of the server; try again")
-    })
+    done.await.unwrap_or_else(|error| Problem::of_fault(&error).into_response())
 }
 
 /// Keeps an answer. What failed for now is not kept: the repeat is to be another try.

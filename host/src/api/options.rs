@@ -5,6 +5,8 @@
 pub struct Options {
     /// Streams of events at once.
     pub event_streams_max: usize,
+    /// Of these those of one workspace.
+    pub workspace_event_streams_max: usize,
     /// A stream whose reader takes nothing for so long is ended; the reader may go on from its last event.
     pub event_stream_stall_ms: u64,
     /// Calls that one key may make in a second, in the long run.
@@ -29,6 +31,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             event_streams_max: 32,
+            workspace_event_streams_max: 8,
             event_stream_stall_ms: 60_000,
             calls_per_second_max: 500,
             calls_burst_max: 1_000,

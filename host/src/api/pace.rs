@@ -42,8 +42,9 @@ pub(super) struct Paces<K> {
 const SECOND_MICROS: u64 = 1_000_000;
 
 impl Quota {
+    /// At least one: no more than a million calls come evenly in a second here.
     fn every_micros(self) -> u64 {
-        SECOND_MICROS / u64::from(self.per_second.max(1))
+        (SECOND_MICROS / u64::from(self.per_second.max(1))).max(1)
     }
 
     fn early_micros(self) -> u64 {
@@ -125,6 +126,13 @@ mod tests {
         assert!(paces.take(&"a", Timestamp(1_000_000)).is_ok());
         assert!(paces.take(&"a", Timestamp(1_000)).is_err(), "for as long as a burst takes");
         assert!(paces.take(&"a", Timestamp(1_500)).is_ok());
+    }
+
+    #[test]
+    fn a_rate_beyond_a_million_is_one_of_a_million() {
+        let paces = Paces::new(Quota { per_second: u32::MAX, burst: 2 }, 10);
+        let take = || paces.take(&"a", Timestamp(1_000)).map(|taken| taken.remaining);
+        assert_eq!((take(), take(), take()), (Ok(1), Ok(0), Err(TooMany { wait_secs: 1 })));
     }
 
     #[test]

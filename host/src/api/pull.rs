@@ -13,6 +13,7 @@ use super::{
     access::Workspace,
     openapi::{Checked, Document, Json, Path, Routes, get, post},
     paths::ByName,
+    standing::Standing,
     store_problem,
     wire::{Acked, Extended, MessagesTold, Nacked},
 };
@@ -70,15 +71,16 @@ struct ExtendRequest {
 async fn poll(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
+    standing: Standing,
     Path(ByName { name }): Path<ByName>,
     Checked(PollQuery { max, wait, lease }): Checked<PollQuery>,
 ) -> Result<Json<MessagesTold>, Problem> {
     let given = parts
         .delivering
         .queues
-        .poll(Lane { workspace, name }, Poll { max, wait, lease })
+        .poll(Lane { workspace, name }, Poll { max, wait, lease }, || standing.is_good())
         .await
-        .map_err(|error| problem(&error))?;
+        .map_err(|error| standing.check().err().unwrap_or_else(|| problem(&error)))?;
     Ok(Json(MessagesTold::of(&given)))
 }
 
@@ -126,10 +128,7 @@ async fn to_its_end<T: Send + 'static, F>(queues: Arc<Queues>, work: impl FnOnce
 where
     F: Future<Output = Result<T, QueueError>> + Send + 'static,
 {
-    let done = tokio::spawn(work(queues)).await.map_err(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-    })?;
+    let done = tokio::spawn(work(queues)).await.map_err(|error| Problem::of_fault(&error))?;
     done.map_err(|error| problem(&error))
 }
 
@@ -138,8 +137,9 @@ fn problem(error: &QueueError) -> Problem {
         QueueError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown-name"),
         QueueError::NotPull(_) => (StatusCode::CONFLICT, "not-pull"),
         QueueError::Disabled(_) => (StatusCode::CONFLICT, "disabled"),
+        QueueError::Refused => (StatusCode::UNAUTHORIZED, "no-key"),
         QueueError::Bounds(_) => (StatusCode::BAD_REQUEST, "bad-query"),
-        QueueError::Busy { .. } => {
+        QueueError::Busy { .. } | QueueError::BusyWorkspace { .. } => {
             return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-polls", error.to_string()).retry_after(1);
         }
         QueueError::Journal(error) => return store_problem(error),

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::{
     Parts,
     access::Workspace,
+    audit::Remark,
     dead::{CALL_MAX, CALL_TIME, chunks},
     events::{self, EventQuery},
     openapi::{Checked, Json, Path, Routes, Wishes, post},
@@ -57,6 +58,7 @@ async fn one(
 async fn all(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
+    remark: Remark,
     Checked(query): Checked<EventQuery>,
     Wishes(wishes): Wishes<ReplayAll>,
 ) -> Result<Json<TakenUpOrCounted<EventCount>>, Problem> {
@@ -71,6 +73,7 @@ async fn all(
     }
     let mut filter = query.filter(workspace, CHUNK_EVENTS);
     if dry_run {
+        remark.changes_nothing();
         let counts = parts.journal.count_events(filter).await.map_err(|error| store_problem(&error))?;
         return Ok(Json(TakenUpOrCounted::events(counts)));
     }

@@ -67,7 +67,8 @@ async fn list(
 ) -> Result<Json<RevisionsTold>, Problem> {
     let page = parts.hub.revisions(&workspace, query.after.map(u64::from), page_size(query.limit)?).await;
     let page = page.map_err(|error| hub_problem(&error))?;
-    Ok(Json(RevisionsTold { items: page.items.into_iter().map(RevisionTold::of).collect(), next: page.next }))
+    let next = page.next.map(|next| next.to_string());
+    Ok(Json(RevisionsTold { items: page.items.into_iter().map(RevisionTold::of).collect(), next }))
 }
 
 async fn show(

@@ -1,7 +1,6 @@
 //! A destination's signing secret: a new one in the old one's place.
 
 use axum::extract::State;
-use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,6 +10,7 @@ use super::{
     documents::{noted, to_its_end, told},
     openapi::{Checked, Json, Path, Routes, post},
     paths::ByName,
+    query::bad_query,
     wire::Applied,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     ingest::Problem,
 };
 
-/// How long the old secret signs beside the new one, unless told otherwise: a day.
+/// How long an old secret is good beside the new one, unless told otherwise: a day.
 const OVERLAP_MS_DEFAULT: u64 = 24 * 60 * 60 * 1000;
 const OVERLAP_MS_MAX: u64 = 30 * OVERLAP_MS_DEFAULT;
 
@@ -47,12 +47,16 @@ async fn rotate(
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<RotateQuery>,
 ) -> Result<Json<Applied>, Problem> {
-    let overlap_ms = query.overlap.map_or(OVERLAP_MS_DEFAULT, |overlap| overlap.ms);
-    if overlap_ms > OVERLAP_MS_MAX {
-        let detail = "overlap: at most 30d; a secret that has to stay longer stands in `secrets` of the hub file";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail));
-    }
+    let overlap_ms = overlap_ms(query.overlap, "; a secret that has to stay longer stands in `secrets` of the hub file")?;
     let rotation = Rotation { overlap_ms, version: query.version };
     let rotate = async move { parts.hub.rotate_secret(&call.workspace, &name, rotation, noted(&call)).await };
     Ok(told(to_its_end(rotate).await?))
+}
+
+/// How long the secret before is good beside a new one; `hint` ends the sentence that refuses a longer time.
+pub(super) fn overlap_ms(asked: Option<Duration>, hint: &str) -> Result<u64, Problem> {
+    match asked.map_or(OVERLAP_MS_DEFAULT, |overlap| overlap.ms) {
+        ms if ms <= OVERLAP_MS_MAX => Ok(ms),
+        _ => Err(bad_query(format!("overlap: at most 30d{hint}"))),
+    }
 }

@@ -22,7 +22,9 @@ use super::{
     access::Workspace,
     documents::hub_problem,
     openapi::{Checked, Routes, get, header_parameters},
-    parsed, store_problem,
+    parsed,
+    standing::Standing,
+    store_problem,
     tail::{Place, Wanted},
     wire::EventAsItCame,
 };
@@ -51,7 +53,7 @@ pub(super) fn routes() -> Routes {
         .named("streamEvents", "Follow events as they come in")
         .told("Server-sent events: each has the event's id as its id, and the event as its data.")
         .with(header_parameters::<StreamHeaders>)
-        .answers_text(200, "The stream, which does not end by itself.", "text/event-stream")
+        .answers_text(200, "The stream, which ends only with the key, its workspace or the host.", "text/event-stream")
         .refuses(&["bad-parameter", "query-too-slow", "storage-unavailable", "too-many-streams", "unknown-name"]);
     Routes::tagged("Events").add(stream)
 }
@@ -77,6 +79,7 @@ struct StreamQuery {
 async fn stream(
     State(parts): State<Parts>,
     Workspace(workspace): Workspace,
+    standing: Standing,
     Checked(query): Checked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -85,7 +88,7 @@ async fn stream(
     if let Some(name) = source.as_ref().filter(|name| parts.hub.get(&workspace, Kind::Source, name).is_none()) {
         return Err(hub_problem(&HubError::NotFound { kind: Kind::Source, name: name.clone() }));
     }
-    let one = parts.tails.open().map_err(|error| {
+    let one = parts.tails.open(&workspace).map_err(|error| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", error.to_string()).retry_after(RETRY_AFTER_SECS)
     })?;
     let place = parts.tails.place(&workspace, after).await.map_err(|error| store_problem(&error))?;
@@ -95,7 +98,8 @@ async fn stream(
     tokio::spawn(async move {
         // The stream is one of those there may be for as long as this lasts.
         let _one = one;
-        tails.follow(Wanted { workspace, source, event_type }, place, |record| Ok(message(record)), sender).await;
+        let wanted = Wanted { workspace, source, event_type };
+        tails.follow(wanted, place, || standing.is_good(), |record| Ok(message(record)), sender).await;
     });
     let heartbeat = KeepAlive::new().interval(Duration::from_secs(HEARTBEAT_SECS));
     Ok(([UNBUFFERED], Sse::new(ReceiverStream::new(messages)).keep_alive(heartbeat)).into_response())

@@ -9,12 +9,13 @@ use prometheus_client::{
     registry::Registry,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 
 use super::Options;
 use crate::{
+    deliver::{NoSeat, Seat, Seats},
     event::{Clock, EventId, Name, Timestamp},
     journal::{EventFilter, EventRecord, Journal, JournalError, TailFilter},
 };
@@ -25,6 +26,8 @@ const EVENTS_MAX: usize = 256;
 const BODY_BYTES: usize = 1 << 20;
 /// Between two looks that found something: many commits a second are read as few parts.
 const LOOK_AGAIN_MS: u64 = 20;
+/// At the latest so long after a look comes the next, so that who may not follow any more is not kept.
+const LOOK_AT_LATEST_MS: u64 = 15_000;
 /// After a look that failed.
 const TRY_AGAIN_MS: u64 = 1_000;
 /// An event whose id is not known any more (it was removed) is gone on from by its time, less what passes at most between the id of an
@@ -36,8 +39,7 @@ pub struct Tails {
     journal: Arc<dyn Journal>,
     clock: Clock,
     /// One for each stream.
-    streams: Arc<Semaphore>,
-    streams_max: usize,
+    streams: Arc<Seats>,
     stall: Duration,
     stopped: watch::Receiver<bool>,
     metrics: Metrics,
@@ -60,15 +62,17 @@ pub(super) struct Place {
 
 /// One of the streams that there may be.
 pub(super) struct Stream {
-    _permit: OwnedSemaphorePermit,
+    _seat: Seat,
     open: Gauge,
 }
 
 /// As many streams are open as may be.
 #[derive(Debug, thiserror::Error)]
-#[error("{max} streams of events are open already, which is the limit (serve --event-streams-max)")]
-pub(super) struct TooMany {
-    max: usize,
+pub(super) enum TooMany {
+    #[error("{0} streams of events are open already, which is the limit (serve --event-streams-max)")]
+    All(usize),
+    #[error("{0} streams of this workspace are open already, which is its share (serve --workspace-event-streams-max)")]
+    OfWorkspace(usize),
 }
 
 /// Why a stream ended.
@@ -78,6 +82,8 @@ enum End {
     Left,
     /// The reader took nothing for too long.
     Stalled,
+    /// The reader may not follow any more: the key has ended, or its workspace is gone.
+    Refused,
     /// The host stops.
     Stopped,
 }
@@ -94,22 +100,24 @@ impl Tails {
         Arc::new(Self {
             journal,
             clock,
-            streams: Arc::new(Semaphore::new(options.event_streams_max)),
-            streams_max: options.event_streams_max,
+            streams: Seats::new(options.event_streams_max, options.workspace_event_streams_max),
             stall: Duration::from_millis(options.event_stream_stall_ms),
             stopped,
             metrics: Metrics::new(registry),
         })
     }
 
-    /// One more stream, where there may be one.
-    pub(super) fn open(&self) -> Result<Stream, TooMany> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+    /// One more stream of a workspace, where there may be one.
+    pub(super) fn open(&self, workspace: &Name) -> Result<Stream, TooMany> {
+        let seat = self.streams.take(workspace).map_err(|none| {
             self.metrics.refused.inc();
-            TooMany { max: self.streams_max }
+            match none {
+                NoSeat::Full(max) => TooMany::All(max),
+                NoSeat::Share(max) => TooMany::OfWorkspace(max),
+            }
         })?;
         self.metrics.open.inc();
-        Ok(Stream { _permit: permit, open: self.metrics.open.clone() })
+        Ok(Stream { _seat: seat, open: self.metrics.open.clone() })
     }
 
     /// The place after this event or, without one, after all that are stored.
@@ -130,16 +138,18 @@ impl Tails {
         Ok(newest.items.first().map_or_else(none, |record| Place { after: record.seq, id: record.event.id }))
     }
 
-    /// Gives what is stored from a place on, until the reader goes away or the host stops.
+    /// Gives what is stored from a place on, until the reader goes away or may not follow any more, which is asked before each event, or the
+    /// host stops.
     pub(super) async fn follow<T>(
         self: Arc<Self>,
         wanted: Wanted,
         place: Place,
+        may: impl Fn() -> bool,
         told: impl Fn(&EventRecord) -> T,
         reader: mpsc::Sender<T>,
     ) {
         let end = tokio::select! {
-            end = self.give(wanted, place, told, &reader) => end,
+            end = self.give(wanted, place, may, told, &reader) => end,
             () = reader.closed() => End::Left,
             () = stopped(self.stopped.clone()) => End::Stopped,
         };
@@ -147,13 +157,23 @@ impl Tails {
         self.metrics.ended(end);
     }
 
-    async fn give<T>(&self, wanted: Wanted, place: Place, told: impl Fn(&EventRecord) -> T, reader: &mpsc::Sender<T>) -> End {
+    async fn give<T>(
+        &self,
+        wanted: Wanted,
+        place: Place,
+        may: impl Fn() -> bool,
+        told: impl Fn(&EventRecord) -> T,
+        reader: &mpsc::Sender<T>,
+    ) -> End {
         let Wanted { workspace, source, event_type } = wanted;
         let (events_max, body_bytes) = (EVENTS_MAX, BODY_BYTES);
         let mut from = TailFilter { workspace, source, event_type, after: place.after, events_max, body_bytes };
         loop {
             // Before the look, so that no mark is missed.
             let appended = self.journal.feed().appended.notified();
+            if !may() {
+                return End::Refused;
+            }
             let tail = match self.journal.tail(from.clone()).await {
                 Ok(tail) => tail,
                 Err(JournalError::Closed) => return End::Stopped,
@@ -166,6 +186,7 @@ impl Tails {
             for record in &tail.events {
                 // What is told is made when there is room for it, and not before.
                 match timeout(self.stall, reader.reserve()).await {
+                    Ok(Ok(_)) if !may() => return End::Refused,
                     Ok(Ok(room)) => room.send(told(record)),
                     Ok(Err(_)) => return End::Left,
                     Err(_) => return End::Stalled,
@@ -179,7 +200,7 @@ impl Tails {
                 }
                 continue;
             }
-            appended.await;
+            let _ = timeout(Duration::from_millis(LOOK_AT_LATEST_MS), appended).await;
         }
     }
 }
@@ -230,6 +251,7 @@ impl Metrics {
         let reason = match end {
             End::Left => "left",
             End::Stalled => "stalled",
+            End::Refused => "refused",
             End::Stopped => "stopped",
         };
         self.ended.get_or_create(&Ended { reason }).inc();

@@ -66,11 +66,12 @@ async fn create(
     Document(new): Document<NewWorkspace>,
 ) -> Result<(StatusCode, Json<WorkspaceTold>), Problem> {
     let NewWorkspace { name, description, quotas } = new;
+    let naming = parts.hub.naming().await;
     if parts.hub.workspace(&name).is_err() {
         // One of this name may have been there before: its events are not the new one's.
         vacated(&parts, &name).await?;
     }
-    let made = parts.hub.create_workspace(&call.caller, &name, WorkspaceChange { description, quotas }).await;
+    let made = parts.hub.create_workspace(&naming, &call.caller, &name, WorkspaceChange { description, quotas }).await;
     Ok((StatusCode::CREATED, Json(made.map_err(|error| tenancy_problem(&error))?.into())))
 }
 
@@ -96,7 +97,9 @@ async fn remove(
     Path(ByName { name }): Path<ByName>,
     Checked(query): Checked<DeleteQuery>,
 ) -> Result<Json<WorkspaceDeleted>, Problem> {
-    let applied = parts.hub.delete_workspace(&name, query.force).await.map_err(|error| tenancy_problem(&error))?;
+    // Until nothing is left that `forget` would take from who has the name next.
+    let naming = parts.hub.naming().await;
+    let applied = parts.hub.delete_workspace(&naming, &name, query.force).await.map_err(|error| tenancy_problem(&error))?;
     parts.paces.applied();
     if let Err(error) = forget(&parts.journal, &name).await {
         // It is tried again before the name is given again.

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     limit: Option<usize>,
     /// Older than this cursor, which the page before ended with.
     #[arg(long)]
-    after: Option<u64>,
+    after: Option<String>,
     #[command(flatten)]
     hub: Hub,
 }
@@ -53,7 +53,7 @@ struct Which {
     /// Of the thing of this name only.
     #[arg(long)]
     name: Option<String>,
-    /// That ended like this only: done, refused, failed or begun.
+    /// That ended like this only: done, dry-run, refused, failed or begun.
     #[arg(long)]
     outcome: Option<String>,
     /// At this time or later: 2026-01-31T12:00:00Z.
@@ -90,7 +90,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let mut query = which.query();
     query.extend(limit.map(|limit| ("limit", limit.to_string())));
-    query.extend(after.map(|after| ("after", after.to_string())));
+    query.extend(after.map(|after| ("after", after)));
     let page: AuditPage = Client::new(&hub)?.get("/v1/audit", &query).await?;
     if hub.json {
         outln!("{}", serde_json::to_string_pretty(&page)?);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -39,6 +40,25 @@ pub(super) struct Refused {
     detail: String,
     /// The whole problem (RFC 9457).
     pub(super) problem: Value,
+}
+
+/// What means itself in a path (RFC 3986, section 2.3), but for the dot.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+
+/// A text that people gave as one segment of a path, so that it leads nowhere else. URLs take `%2E%2E` for `..` too: that becomes a name that
+/// nothing has.
+pub(super) fn segment(text: &str) -> String {
+    let encoded = utf8_percent_encode(text, UNRESERVED).to_string();
+    if matches!(text, "." | "..") { encoded.replace('%', "%25") } else { encoded }
+}
+
+/// Where a listing goes on after this page.
+fn next_of(page: &Value) -> anyhow::Result<Option<String>> {
+    match &page["next"] {
+        Value::Null => Ok(None),
+        Value::String(next) => Ok(Some(next.clone())),
+        _ => bail!(NOT_UNDERSTOOD),
+    }
 }
 
 const NOT_UNDERSTOOD: &str = "the host's answer is not understood; is it of this version?";
@@ -77,9 +97,9 @@ impl Client {
         loop {
             let page: Value = self.get(path, &query).await?;
             items.extend(page["items"].as_array().into_iter().flatten().cloned());
-            let Some(next) = page["next"].as_str() else { return Ok(items) };
+            let Some(next) = next_of(&page)? else { return Ok(items) };
             query.truncate(1);
-            query.push(("after", next.to_owned()));
+            query.push(("after", next));
         }
     }
 
@@ -196,11 +216,25 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_cursor_that_is_none_is_no_end() {
+        let page = |next: Value| next_of(&serde_json::json!({ "items": [], "next": next })).map_err(|error| error.to_string());
+        assert_eq!((page("b".into()), page(Value::Null)), (Ok(Some("b".to_owned())), Ok(None)));
+        assert_eq!(page(7.into()), Err(NOT_UNDERSTOOD.to_owned()));
+    }
+
     async fn told(address: SocketAddr) -> String {
         let url = format!("http://{address}");
         let client = Client { http: net::side_client().expect("an HTTP client"), url, key: String::new(), workspace: None };
         let request = client.request(Method::GET, "/v1/events").timeout(Duration::from_millis(200));
         client.ask::<Value>(request).await.expect_err("nobody answers").to_string()
+    }
+
+    #[test]
+    fn a_text_of_people_is_one_segment_of_a_path() {
+        assert_eq!(segment("evt_0199-x~"), "evt_0199-x~");
+        assert_eq!(segment("../keys?x=1#é%"), "%2E%2E%2Fkeys%3Fx%3D1%23%C3%A9%25");
+        assert_eq!(segment(".."), "%252E%252E");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Hub, apply, client::Client, table::table};
 use crate::{api::Applied, event::Name};
@@ -88,12 +88,12 @@ pub(super) async fn get(GetArguments { kind, name, hub }: GetArguments) -> anyho
         outln!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
-    let page: Value = client.get(kind.path(), &[]).await?;
+    let items = client.get_all(kind.path()).await?;
     if hub.json {
-        outln!("{}", serde_json::to_string_pretty(&page)?);
+        outln!("{}", serde_json::to_string_pretty(&json!({ "items": items }))?);
         return Ok(());
     }
-    let rows: Vec<Value> = page["items"].as_array().into_iter().flatten().map(|item| row(kind, item)).collect();
+    let rows: Vec<Value> = items.iter().map(|item| row(kind, item)).collect();
     out!("{}", table(kind.columns(), &rows));
     Ok(())
 }
@@ -138,8 +138,6 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use tracing::Subscriber;
 use tracing_subscriber::{Layer, fmt, registry::LookupSpan};
 
 use super::terminal::has_colours;
-use crate::config::{LogFormat, Settings, table};
+use crate::config::{Given, LogFormat, Settings, table};
 
 /// OpenTelemetry's own variables, and the settings that they stand for where nothing else gives those.
 const OPENTELEMETRY: [(&str, &str); 4] = [
@@ -17,16 +17,19 @@ const OPENTELEMETRY: [(&str, &str); 4] = [
     ("OTEL_SERVICE_NAME", "trace_service_name"),
 ];
 
-/// Takes what the environment says in OpenTelemetry's names, but where a setting says otherwise already.
+/// Takes what the environment says in OpenTelemetry's names, but where a setting was given, be it at its default.
 ///
 /// # Errors
 ///
 /// Where one of them is no good.
-pub(super) fn from_opentelemetry(settings: &mut Settings, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
-    let defaults = Settings::default();
+pub(super) fn from_opentelemetry(
+    settings: &mut Settings,
+    given: &Given,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<()> {
     for (name, setting) in OPENTELEMETRY {
         let setting = table::named(setting).expect("a test holds it");
-        let is_given = setting.value(settings) != setting.value(&defaults);
+        let is_given = given.origin(setting).is_some();
         if let Some(text) = variable(name).filter(|text| !text.is_empty() && !is_given) {
             setting.set(settings, &[text]).map_err(|error| anyhow!("{name}: {error}"))?;
         }
@@ -49,18 +52,23 @@ mod tests {
 
     #[test]
     fn opentelemetrys_variables_stand_for_what_is_not_given() {
-        let mut settings = Settings::default();
-        let setting = table::named("trace_service_name").expect("a setting");
-        setting.set(&mut settings, &["ours".to_owned()]).expect("good");
-        let given = |name: &str| match name {
+        let default = Settings::default().config.trace.service_name;
+        let mut given = Given::default();
+        given.flag(table::named("trace_service_name").expect("a setting"), vec![default.to_string()]).expect("good");
+        let mut settings = given.settle().expect("good");
+        let variables = |name: &str| match name {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://collector:4318".to_owned()),
             "OTEL_SERVICE_NAME" => Some("theirs".to_owned()),
             "OTEL_TRACES_SAMPLER" => Some(String::new()),
             _ => None,
         };
-        from_opentelemetry(&mut settings, given).expect("good");
+        from_opentelemetry(&mut settings, &given, variables).expect("good");
         let trace = settings.config.trace;
-        assert_eq!((trace.endpoint.as_deref(), &*trace.service_name), (Some("http://collector:4318"), "ours"));
+        assert_eq!(
+            (trace.endpoint.as_deref(), &*trace.service_name),
+            (Some("http://collector:4318"), &*default),
+            "said, if as it is anyway"
+        );
     }
 
     #[test]
@@ -69,7 +77,7 @@ mod tests {
             assert!(table::named(setting).is_some(), "{setting}");
         }
         let wrong = |name: &str| (name == "OTEL_TRACES_SAMPLER").then(|| "always".to_owned());
-        let told = from_opentelemetry(&mut Settings::default(), wrong).expect_err("no sampler").to_string();
+        let told = from_opentelemetry(&mut Settings::default(), &Given::default(), wrong).expect_err("no sampler").to_string();
         assert!(told.contains("OTEL_TRACES_SAMPLER") && told.contains("always_on"), "{told}");
     }
 }

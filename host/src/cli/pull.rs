@@ -6,7 +6,10 @@ use anyhow::bail;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use super::{Hub, client::Client};
+use super::{
+    Hub,
+    client::{Client, segment},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let query = [("max", max.map(|max| max.to_string())), ("wait", wait), ("lease", lease)];
     let query: Vec<_> = query.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let client = Client::new(&hub)?;
-    let path = format!("/v1/destinations/{name}/messages");
+    let path = format!("/v1/destinations/{}/messages", segment(&name));
     let answer: Value = client.get_slowly(&path, &query).await?;
     print(&answer, hub.json)?;
     let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::{
     Hub,
-    client::Client,
+    client::{Client, segment},
     show::EventFilters,
     taken_up::{Many, Sum, through},
 };
@@ -54,7 +54,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn by_ids(client: &Client, ids: &[String], wishes: &Replay) -> anyhow::Result<Sum> {
     let mut sum = Sum::default();
     for id in ids {
-        let taken_up: TakenUp = client.post(&format!("/v1/events/{id}/replay"), wishes).await.with_context(|| id.clone())?;
+        let taken_up: TakenUp =
+            client.post(&format!("/v1/events/{}/replay", segment(id)), wishes).await.with_context(|| id.clone())?;
         sum.add(&taken_up);
     }
     Ok(sum)

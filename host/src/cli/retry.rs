@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::{
     Hub,
-    client::Client,
+    client::{Client, segment},
     dead::Which,
     taken_up::{Many, Sum, through},
 };
@@ -68,7 +68,8 @@ async fn by_ids(client: &Client, ids: &[String], wishes: &Retry) -> anyhow::Resu
             Some("evt") => bail!("{id} is an event: `sluicebox replay {id}`"),
             _ => bail!("`{id}` is no id of a delivery (msg_...), a run (run_...) or a batch (bat_...)"),
         };
-        let taken_up: TakenUp = client.post(&format!("/v1/{what}/{id}/retry"), wishes).await.with_context(|| id.clone())?;
+        let taken_up: TakenUp =
+            client.post(&format!("/v1/{what}/{}/retry", segment(id)), wishes).await.with_context(|| id.clone())?;
         sum.add(&taken_up);
     }
     Ok(sum)

@@ -12,7 +12,7 @@ pub(super) enum Command {
     List {
         /// What follows this cursor, which the page before ended with.
         #[arg(long)]
-        after: Option<u64>,
+        after: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -45,9 +45,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn list(after: Option<u64>, limit: usize, hub: &Hub) -> anyhow::Result<()> {
+async fn list(after: Option<String>, limit: usize, hub: &Hub) -> anyhow::Result<()> {
     let mut query = vec![("limit", limit.to_string())];
-    query.extend(after.map(|after| ("after", after.to_string())));
+    query.extend(after.map(|after| ("after", after)));
     let page: RevisionsTold = Client::new(hub)?.get("/v1/revisions", &query).await?;
     if hub.json {
         outln!("{}", serde_json::to_string_pretty(&page)?);

@@ -20,9 +20,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { name, overlap, version, hub }: Arguments) -> anyhow::Result<()> {
-    let overlap = overlap.replace(' ', "%20");
-    let version = version.map(|version| format!("&version={version}")).unwrap_or_default();
-    let path = format!("/v1/destinations/{name}/rotate-secret?overlap={overlap}{version}");
-    let applied: Applied = Client::new(&hub)?.post(&path, &Value::Null).await?;
+    let mut query = vec![("overlap", overlap)];
+    query.extend(version.map(|version| ("version", version)));
+    let path = format!("/v1/destinations/{name}/rotate-secret");
+    let applied: Applied = Client::new(&hub)?.post_with(&path, &query, &Value::Null).await?;
     apply::tell(&applied, hub.json)
 }

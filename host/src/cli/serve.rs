@@ -37,7 +37,7 @@ impl Arguments {
 
 pub(super) async fn run(Arguments { flags, environment }: Arguments) -> anyhow::Result<()> {
     let (given, mut settings) = flags.read()?;
-    observed::from_opentelemetry(&mut settings, |name| env::var(name).ok())?;
+    observed::from_opentelemetry(&mut settings, &given, |name| env::var(name).ok())?;
     let (filter, log) = reload::Layer::new(settings.process.log.filter());
     tracing_subscriber::registry().with(filter).with(observed::lines(settings.process.log_format)).init();
     core_dumps::forbid();

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Hub, client::Client, table::table};
+use super::{
+    Hub,
+    client::{Client, segment},
+    table::table,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EventArguments {
@@ -189,7 +193,7 @@ fn query(filters: impl IntoIterator<Item = (&'static str, String)>, page: &Page)
 }
 
 async fn show(hub: &Hub, what: &str, id: Option<String>, query: Query, columns: &[&str]) -> anyhow::Result<()> {
-    let path = id.as_ref().map_or_else(|| format!("/v1/{what}"), |id| format!("/v1/{what}/{id}"));
+    let path = id.as_ref().map_or_else(|| format!("/v1/{what}"), |id| format!("/v1/{what}/{}", segment(id)));
     let answer: Value = Client::new(hub)?.get(&path, &query).await?;
     if hub.json || id.is_some() {
         outln!("{}", serde_json::to_string_pretty(&answer)?);

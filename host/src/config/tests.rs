@@ -89,8 +89,26 @@ fn names_are_unlike_each_other() {
 
 fn shown(settings: &Settings) -> String {
     let Settings { config, process } = settings;
-    let Config { ingest, dispatch, deliver, net, versioning, plugin, journal, api, retention, .. } = config;
-    format!("{process:?}{ingest:?}{dispatch:?}{deliver:?}{net:?}{versioning:?}{plugin:?}{journal:?}{api:?}{retention:?}")
+    // Without `..`, as above.
+    let Config {
+        data,
+        clock: _,
+        main_key: _,
+        ingest,
+        dispatch,
+        deliver,
+        net,
+        versioning,
+        plugin,
+        journal,
+        api,
+        retention,
+        trace,
+        shutdown_delay_ms,
+    } = config;
+    let ways: [&dyn Debug; 5] = [process, data, ingest, net, shutdown_delay_ms];
+    let rest: [&dyn Debug; 8] = [dispatch, deliver, versioning, plugin, journal, api, retention, trace];
+    format!("{ways:?}{rest:?}")
 }
 
 #[test]
@@ -146,6 +164,10 @@ fn all_errors_of_a_file_are_told_with_their_places() {
         ]
     );
     assert_eq!(of_file("[ingest\n").expect_err("no TOML").len(), 1);
+    for setting in ["calls_per_second_max", "wrong_keys_per_second_max"] {
+        let told = of_file(&format!("[api]\n{setting} = 1000001\n")).expect_err("too many");
+        assert!(told[0].ends_with("1000001 is not in 1 to 1000000"), "{told:?}");
+    }
 }
 
 fn of_environment(variables: &[(&str, &str)]) -> Result<Given, Flaws> {

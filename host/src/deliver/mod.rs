@@ -28,6 +28,7 @@ mod pace;
 mod pull;
 mod retry;
 mod retry_after;
+mod seats;
 mod send;
 mod settle;
 mod spec;
@@ -48,6 +49,7 @@ pub use order::OrderSpec;
 pub use pace::{BreakerSettings, BreakerSpec, LaneStatus, Paces, RateSpec};
 pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
 pub use retry::RetrySpec;
+pub use seats::{NoSeat, Seat, Seats};
 pub use spec::{AuthSpec, FurtherSecret, Kind, SECRETS, Spec, TlsSpec};
 
 use crate::{
@@ -89,6 +91,8 @@ pub struct Options {
     pub hops_max: u32,
     /// Polls that may wait for messages at once, of all queues together; one more is refused with 429.
     pub pull_polls_max: usize,
+    /// Of these those of one workspace.
+    pub workspace_pull_polls_max: usize,
 }
 
 impl Default for Options {
@@ -100,6 +104,7 @@ impl Default for Options {
             drain_ms: 10_000,
             hops_max: 8,
             pull_polls_max: 1_000,
+            workspace_pull_polls_max: 250,
         }
     }
 }

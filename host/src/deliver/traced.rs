@@ -7,7 +7,7 @@ use super::{Destination, metrics::class_of};
 use crate::{
     event::Event,
     journal::{Attempt, Delivery, Origin, Verdict},
-    observe::{Begun, Kind, SpanId, Told, Traced, Tracer},
+    observe::{Begun, Kind, SpanId, Told, Traced, Tracer, is_of_trace},
 };
 
 /// An attempt begins.
@@ -37,7 +37,7 @@ pub(super) fn ended(begun: Option<Begun>, delivery: &Delivery, destination: &Des
 /// settled, so their receipt has no length.
 pub(super) fn pass_on(tracer: &Tracer, delivery: &Delivery, event: &mut Event) {
     let Some(begun) = begin(tracer, delivery) else { return };
-    event.headers.retain(|header| !header.name.ends_with("traceparent") && !header.name.ends_with("tracestate"));
+    event.headers.retain(|header| !is_of_trace(&header.name));
     event.headers.extend(begun.carried());
     let now = SystemTime::now();
     if let Some(next) = tracer.event(event) {

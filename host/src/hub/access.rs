@@ -12,7 +12,7 @@ use super::{
 use crate::event::Name;
 
 /// The id of the key in `admin.key`.
-pub(super) const ADMIN: &str = "admin";
+pub const ADMIN_KEY: &str = "admin";
 
 /// What a key may do. All but the last two are for its workspace; `admin` stands for all of these, `operator` for everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -129,7 +129,7 @@ impl Hub {
     #[must_use]
     pub fn authenticate(&self, presented: &str) -> Option<Caller> {
         if self.inner.keys.is_admin(presented) {
-            return Some(Caller { key: ADMIN.to_owned(), workspace: None, scopes: vec![Scope::Operator] });
+            return Some(Caller { key: ADMIN_KEY.to_owned(), workspace: None, scopes: vec![Scope::Operator] });
         }
         self.inner.tenancy.load().caller(presented, (self.inner.clock)())
     }

@@ -27,7 +27,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::Invalid`] and [`HubError::InUse`] with all that is wrong, [`HubError::NotFound`] for a deletion of what is not
-    /// there, [`HubError::NoWorkspace`], [`HubError::Conflict`] at a limit, [`HubError::Quota`] at one of the workspace, [`HubError::Store`] where the disk failed. Nothing has changed then.
+    /// there, [`HubError::NotAllowed`] where it changes what it may not, [`HubError::NoWorkspace`], [`HubError::Conflict`] at a limit,
+    /// [`HubError::Quota`] at one of the workspace, [`HubError::Store`] where the disk failed. Nothing has changed then.
     pub async fn apply(&self, workspace: &Name, draft: Draft) -> Result<Applied, HubError> {
         let turn = self.inner.turn.clone().lock_owned().await;
         self.apply_in_turn(turn, workspace, draft).await
@@ -39,13 +40,13 @@ impl Hub {
         workspace: &Name,
         draft: Draft,
     ) -> Result<Applied, HubError> {
-        let quotas = self.check_workspace(workspace)?;
         let state = self.inner.state.load_full();
         let (standing, revision) = (state.workspace(workspace), state.revision_of(workspace));
         check_expected(draft.expect, revision)?;
-        let note = draft.note.clone();
+        let (note, only) = (draft.note.clone(), draft.only.clone());
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
-        quotas.admit(workspace, &standing, &proposal.edits)?;
+        check_allowed(only.as_deref(), &proposal.edits)?;
+        self.check_room(workspace, &state, &proposal.edits)?;
         let parts = verdict(check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await, &proposal)?;
         if proposal.edits.is_empty() {
             return Ok(Applied { revision, ..Applied::default() });
@@ -64,6 +65,27 @@ impl Hub {
             applied
         });
         committed.await.map_err(StoreError::Stopped)?
+    }
+
+    /// Whether there is room for what comes, in the workspace and in all of them.
+    pub(super) fn check_room(&self, workspace: &Name, state: &State, edits: &Edits) -> Result<(), HubError> {
+        let standing = state.workspace(workspace);
+        self.check_workspace(workspace)?.admit(workspace, &standing, edits)?;
+        let come = edits.iter().filter(|(key, document)| document.is_some() && !standing.contains_key(key)).count();
+        let gone = edits.values().filter(|document| document.is_none()).count();
+        if come > gone && state.len() + come - gone > ENTRIES_MAX {
+            return Err(HubError::Conflict { what: "entries", max: ENTRIES_MAX });
+        }
+        Ok(())
+    }
+}
+
+/// Who may not change a kind may name its entries as they are.
+fn check_allowed(only: Option<&[Kind]>, edits: &Edits) -> Result<(), HubError> {
+    let Some(only) = only else { return Ok(()) };
+    match edits.keys().find(|(kind, _)| !only.contains(kind)) {
+        Some((kind, _)) => Err(HubError::NotAllowed { kind: *kind }),
+        None => Ok(()),
     }
 }
 
@@ -115,9 +137,6 @@ impl Commit {
         let disk = disk.as_ref().ok_or(StoreError::Closed)?;
         let revision = inner.revisions.highest().map_err(StoreError::FileSystem)?.max(before.revision) + 1;
         let after = self.onto(before, revision);
-        if after.len() > ENTRIES_MAX && after.len() > before.len() {
-            return Err(HubError::Conflict { what: "entries", max: ENTRIES_MAX });
-        }
         self.record(inner, before, &after).map_err(StoreError::FileSystem)?;
         failpoint::reach(Step::RevisionRecorded);
         // The revision stands; what follows cannot undo it, and the next start mends what fails of it.

@@ -39,6 +39,8 @@ pub struct Draft {
     pub prune: bool,
     /// The workspace's revision that it was made to: after another one nothing is applied.
     pub expect: Option<u64>,
+    /// The kinds that its changes may be of: where one is of another, nothing is applied. `None`: of all.
+    pub only: Option<Vec<Kind>>,
     /// What its record says of it.
     pub note: Note,
 }

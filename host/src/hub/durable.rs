@@ -58,6 +58,16 @@ pub(super) fn put_in_place(from: &Path, to: &Path) -> Result<(), FileSystemError
     to.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Gives a damaged file or folder another name, for people to look at, and tells which.
+pub(super) fn set_aside(path: &Path, ending: &str) -> Result<PathBuf, FileSystemError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(ending);
+    let aside = PathBuf::from(aside);
+    fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
+    path.parent().map_or(Ok(()), sync_folder)?;
+    Ok(aside)
+}
+
 /// Makes the folder, for the owner alone, where there is none. Its name stays after a power cut, and so what is put into it: also where
 /// it was there already, since who made it may have been stopped right after.
 pub(super) fn make_folder(folder: &Path) -> Result<(), FileSystemError> {

@@ -38,7 +38,7 @@ impl Collector for Revisions {
         ConstGauge::new(i64::try_from(revision).unwrap_or(i64::MAX)).encode(gauge)?;
         let what = "Revisions applied since the host was started";
         let counter = encoder.encode_descriptor("sluicebox_hub_revisions_applied", what, None, MetricType::Counter)?;
-        // Each revision's number is one more than the last.
+        // Numbers are given in turn; only what a start found damaged is passed over, and counts as if it had been applied since.
         ConstCounter::new(revision.saturating_sub(self.found)).encode(counter)
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn make_keys(folder: &std::path::Path) {
     unlock::unlock(folder, &MainKeyOptions::default(), true, &mut Vec::new()).expect("made");
 }
 
-pub use access::{Caller, Scope, ScopeError};
+pub use access::{ADMIN_KEY, Caller, Scope, ScopeError};
 pub use condition::{Condition, Tags};
 pub use data_keys::DataKeysError;
 pub use difference::FieldChange;
@@ -99,7 +99,7 @@ pub use snapshot::Snapshot;
 pub use still::Still;
 pub use store::DatabaseError;
 pub use tenancy::{
-    KeyChange, KeyState, KeyStatus, NewKey, Quotas, ShownKey, TenancyError, Workspace, WorkspaceChange, WorkspaceStatus,
+    KeyChange, KeyState, KeyStatus, Naming, NewKey, Quotas, ShownKey, TenancyError, Workspace, WorkspaceChange, WorkspaceStatus,
     named_key,
 };
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
@@ -136,6 +136,8 @@ pub struct Hub {
 struct Inner {
     /// Held by the draft that is being applied.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// Held by who makes or deletes a workspace.
+    naming: Arc<tokio::sync::Mutex<()>>,
     /// All entries. Changed only by whose turn it is.
     state: ArcSwap<snapshot::State>,
     /// Made of `state`, right after it.
@@ -195,6 +197,12 @@ pub enum HubError {
     /// Rules use what would be deleted.
     #[error("{}", first(.0))]
     InUse(Vec<Problem>),
+    /// Who applies it may not change this kind.
+    #[error("this changes {kind}, which is not for who asks")]
+    NotAllowed {
+        /// The kind.
+        kind: Kind,
+    },
     /// There is no room for it.
     #[error("there are {max} {what} already, which is the limit")]
     Conflict {

@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     event::{Clock, Digest, Name, Timestamp},
+    journal,
     plugin::Plugins,
 };
 
@@ -87,6 +88,7 @@ impl Hub {
         let snapshot = Snapshot::of(&state);
         let inner = Inner {
             turn: Arc::default(),
+            naming: Arc::default(),
             state: ArcSwap::from_pointee(state),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             seal: loaded.seal,
@@ -179,7 +181,7 @@ impl Loaded {
 fn lock(path: &Path) -> Result<File, StoreError> {
     let open = File::options().create(true).write(true).truncate(false).open(path);
     let file = open.map_err(FileSystemError::when("open", path))?;
-    match file.try_lock() {
+    match journal::lock(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { lock: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(FileSystemError::when("lock", path)(error).into()),

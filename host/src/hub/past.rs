@@ -142,7 +142,7 @@ impl Hub {
         let entries = documents.into_iter().map(|(key, document)| (key, Some(document))).collect();
         let message = note.message.or_else(|| Some(format!("back to revision {number}")));
         let note = Note { origin: Origin::Rollback, message, ..note };
-        self.apply_in_turn(turn, workspace, Draft { entries, prune: true, expect, note }).await
+        self.apply_in_turn(turn, workspace, Draft { entries, prune: true, expect, note, ..Draft::default() }).await
     }
 
     /// What changed by other ways since the last hub file.
@@ -151,25 +151,7 @@ impl Hub {
     /// [`HubError::Store`].
     pub async fn drift(&self, workspace: &Name) -> Result<Drift, HubError> {
         let own = self.own(workspace);
-        self.with_records(move |records| {
-            let mut drift = Drift::default();
-            let mut seen: BTreeSet<(Kind, Name)> = BTreeSet::new();
-            for (read, head) in records.newest_below(u64::MAX)?.enumerate() {
-                let Some(head) = head?.1.filter(&own) else { continue };
-                if head.note.origin == Origin::HubFile {
-                    return Ok(Drift { since: Some(head.revision), ..drift });
-                }
-                if read >= RECORDS_READ_MAX {
-                    return Ok(drift);
-                }
-                let Revision { number, note, changes, .. } = Revision::of(head);
-                let new = changes.into_iter().filter(|change| seen.insert((change.kind, change.name.clone())));
-                drift.changes.extend(new.map(|change| Drifted { change, revision: number, by: note.by.clone() }));
-            }
-            // No hub file was ever applied: there is nothing to drift from.
-            Ok(Drift::default())
-        })
-        .await
+        self.with_records(move |records| drift_of(records.newest_below(u64::MAX)?, own)).await
     }
 
     /// Which revisions are the workspace's, and not an earlier one's of the same name.
@@ -203,10 +185,59 @@ impl Hub {
     }
 }
 
+/// What the records tell of a workspace, the newest first.
+fn drift_of(
+    records: impl Iterator<Item = Result<(u64, Option<Head>), RecordsError>>,
+    own: impl Fn(&Head) -> bool,
+) -> Result<Drift, RecordsError> {
+    let mut drift = Drift::default();
+    let mut seen: BTreeSet<(Kind, Name)> = BTreeSet::new();
+    for (read, head) in records.enumerate() {
+        // Also where all of them are other workspaces'.
+        if read >= RECORDS_READ_MAX {
+            return Ok(drift);
+        }
+        let Some(head) = head?.1.filter(&own) else { continue };
+        if head.note.origin == Origin::HubFile {
+            return Ok(Drift { since: Some(head.revision), ..drift });
+        }
+        let Revision { number, note, changes, .. } = Revision::of(head);
+        let new = changes.into_iter().filter(|change| seen.insert((change.kind, change.name.clone())));
+        drift.changes.extend(new.map(|change| Drifted { change, revision: number, by: note.by.clone() }));
+    }
+    // No hub file was ever applied: there is nothing to drift from.
+    Ok(Drift::default())
+}
+
 impl Revision {
     fn of(head: Head) -> Self {
         let change = |written: Written| Change { kind: written.kind, name: written.name, what: written.what };
         let changes = head.changes.into_iter().map(change).collect();
         Self { number: head.revision, at: Timestamp(head.at), note: head.note, changes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(revision: u64, workspace: &str, origin: Origin) -> Head {
+        let note = Note { origin, ..Note::default() };
+        Head { revision, workspace: workspace.parse().expect("a name"), at: 0, changes: Vec::new(), note }
+    }
+
+    /// A neighbour that changes much costs nobody more than so many records.
+    #[test]
+    fn a_question_about_drift_reads_so_many_records_whosever_they_are() {
+        let newest = 10 * RECORDS_READ_MAX as u64;
+        let mut read = 0;
+        let records = (1..=newest).rev().map(|revision| {
+            read += 1;
+            let whose = if revision == 1 { head(1, "quiet", Origin::HubFile) } else { head(revision, "busy", Origin::Api) };
+            Ok((revision, Some(whose)))
+        });
+        let drift = drift_of(records, |head| head.workspace.as_str() == "quiet").expect("read");
+        assert_eq!((drift.since, drift.changes.len()), (None, 0));
+        assert!(read <= RECORDS_READ_MAX + 1, "{read}");
     }
 }

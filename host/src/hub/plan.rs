@@ -1,5 +1,5 @@
-//! What a draft would do, without doing it: every check that an apply makes, and every change field by field. It changes nothing, not even
-//! what is on disk.
+//! What a draft would do, without doing it: every check that an apply makes, but for whether who asks may, and every change field by field. It
+//! changes nothing, not even what is on disk.
 
 use std::sync::Arc;
 
@@ -63,6 +63,7 @@ impl Hub {
         let (standing, revision) = (state.workspace(workspace), state.revision_of(workspace));
         check_expected(draft.expect, revision)?;
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
+        self.check_room(workspace, &state, &proposal.edits)?;
         let missing = missing(&proposal.edits, &self.inner.catalogue.components);
         let checked = check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await;
         // What was compiled to be asked need not stay.

@@ -37,9 +37,9 @@ pub(super) struct Keep {
 /// A batch may be open for 7 days.
 pub(super) const KEEP: Keep = Keep { records_min: 1000, age_ms_min: 8 * 24 * 3_600_000, records_max: 100_000 };
 
-/// Revisions from one full record to the next; more where there are many entries,
+/// Revisions from one full record to the next; more where there are many entries.
 const FULL_EVERY: u64 = 100;
-/// at least one for as many entries, so that full records do not outgrow the rest.
+/// At least one revision for so many entries, so that full records do not outgrow the rest.
 const ENTRIES_PER_RECORD: u64 = 50;
 
 /// The format that is written, and the newest that is read. It goes up where a version that does not know of a change would read
@@ -270,8 +270,7 @@ impl Revisions {
         Ok(durable::files(&self.folder)?.iter().filter_map(|path| number_of(path)).max().unwrap_or(0))
     }
 
-    /// Whether the record of `revision`, made to `after`, has to be a full one.
-    /// There are `entries` by now.
+    /// Whether the record of `revision`, made to `after`, has to be a full one, now that there are so many entries.
     pub(super) fn is_full_due(&self, revision: u64, after: u64, entries: usize) -> Result<bool, FileSystemError> {
         let listed = self.listed()?;
         let gap = listed.last_key_value().is_none_or(|(newest, _)| *newest != after);
@@ -439,9 +438,7 @@ impl Revisions {
     fn read_or_set_aside(&self, path: &Path, notes: &mut Vec<String>) -> Result<Option<Record>, RecordsError> {
         let read = read(path)?;
         if read.is_none() {
-            let aside = path.with_extension("json.damaged");
-            fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
-            durable::sync_folder(&self.folder)?;
+            let aside = durable::set_aside(path, ".damaged")?;
             notes.push(format!("a revision's record was damaged and is ignored; it is now {}", aside.display()));
         }
         Ok(read)

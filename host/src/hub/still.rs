@@ -15,10 +15,4 @@ impl Hub {
     pub async fn hold_still(&self) -> Still {
         Still { _turn: self.inner.turn.clone().lock_owned().await }
     }
-
-    /// The newest revision; 0 before the first.
-    #[must_use]
-    pub fn newest_revision(&self) -> u64 {
-        self.inner.state.load().revision
-    }
 }

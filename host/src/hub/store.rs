@@ -8,7 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -83,7 +83,7 @@ impl Store {
     pub(super) fn open(folder: &Path, now: Timestamp) -> Result<OpenedStore, DatabaseError> {
         match Self::open_as_is(folder) {
             Err(error) if error.is_damage() => {
-                let aside = set_aside(folder, now)?;
+                let aside = durable::set_aside(folder, &format!(".damaged-{}", now.0))?;
                 let mut opened = Self::open_as_is(folder)?;
                 opened.notes.push(format!(
                     "the control plane's database was damaged and is rebuilt from the revisions' records; the damaged one is now {}",
@@ -236,17 +236,10 @@ fn await_release(path: &Path) -> Result<(), DatabaseError> {
     Err(DatabaseError::Locked { file: path.to_owned() })
 }
 
-fn set_aside(folder: &Path, now: Timestamp) -> Result<PathBuf, FileSystemError> {
-    let mut name = folder.as_os_str().to_owned();
-    name.push(format!(".damaged-{}", now.0));
-    let aside = PathBuf::from(name);
-    fs::rename(folder, &aside).map_err(FileSystemError::when("set aside", folder))?;
-    folder.parent().map_or(Ok(()), durable::sync_folder)?;
-    Ok(aside)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

@@ -79,7 +79,8 @@ fn reworded(sentence: &str) -> Misfit {
     }
     if sentence.starts_with("unknown variant") {
         let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        return Misfit { nearest: nearest(), ..Misfit::at("", format!("`{subject}` is none of {all}")) };
+        // Not what was found: a secret may stand where a word should.
+        return Misfit { nearest: nearest(), ..Misfit::at("", format!("this is none of {all}")) };
     }
     if sentence.starts_with("missing field") {
         return Misfit::at("", format!("`{subject}` is missing"));
@@ -146,12 +147,17 @@ mod tests {
     fn other_misfits_are_told_with_their_place() {
         assert_eq!(told(&json!({})), Invalid::at("", "`url` is missing"));
         let variant = told(&json!({ "url": "x", "mode": "fsat" }));
-        assert_eq!(variant, Invalid::at("/mode", "`fsat` is none of `fast`, `slow`, did you mean `fast`?"));
+        assert_eq!(variant, Invalid::at("/mode", "this is none of `fast`, `slow`, did you mean `fast`?"));
     }
 
     #[test]
     fn a_value_in_the_wrong_place_is_not_repeated() {
-        for hidden in [json!({ "url": ["canary"] }), json!({ "url": "x", "inner": "canary, expected" }), json!("canary")] {
+        for hidden in [
+            json!({ "url": ["canary"] }),
+            json!({ "url": "x", "inner": "canary, expected" }),
+            json!("canary"),
+            json!({ "url": "x", "mode": "canary" }),
+        ] {
             let told = told(&hidden);
             assert!(!told.message.contains("canary"), "{told}");
         }

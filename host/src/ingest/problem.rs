@@ -6,6 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
+use tokio::task::JoinError;
 
 use super::ProblemType;
 
@@ -29,6 +30,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A task did not end as it should have, which is told in the log.
+    pub(crate) fn of_fault(error: &JoinError) -> Self {
+        tracing::error!(%error, "a request could not be handled");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
+    }
+
     /// A problem of this status and kind, told in these words.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         debug_assert!(ProblemType::of(kind).is_some(), "`{kind}` is missing in PROBLEM_TYPES");

@@ -147,10 +147,7 @@ async fn receive_named(
 /// Requests under way are finished even where the sender goes away, because the event may be on disk already: so a task.
 async fn answered(ingest: Arc<Ingest>, workspace: String, source: String, request: http::Request<Body>) -> Response {
     let task = tokio::spawn(async move { ingest.receive(&workspace, &source, request).await }).await;
-    task.unwrap_or_else(|error| {
-        tracing::error!(%error, "a request could not be handled");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again").into_response()
-    })
+    task.unwrap_or_else(|error| Problem::of_fault(&error).into_response())
 }
 
 impl Ingest {
@@ -214,7 +211,8 @@ impl Ingest {
         let receiving = Receiving::begin(&self.parts.tracer, &head.headers);
         admission::headers(&source, &head.headers)?;
         let now = (self.parts.clock)();
-        self.workspace_rates.admit(&key.0, &self.parts.book.load(), now)?;
+        let events_max = self.options.load().events_per_request_max;
+        self.workspace_rates.admit(&key.0, &self.parts.book.load(), events_max, now)?;
         let _entered = self.gates.enter(&key, &source, &self.parts.book.load(), now)?;
         let limits = &source.limits;
         let (body, _share) = self.bodies.read(&mut head.headers, body, limits.body_bytes_max, &limits.codings).await?;
@@ -230,9 +228,9 @@ impl Ingest {
         };
         let workspace = key.0.clone();
         let request = Request { key, source: &source, head, body, proven, received_at };
-        let arrivals = events::of(request, self.options.load().events_per_request_max)?;
+        let arrivals = events::of(request, events_max)?;
         let mut arrivals = by_schema(&self.schema_turns, &source, arrivals).await?;
-        self.workspace_rates.count(&workspace, &self.parts.book.load(), received_at, arrivals.len());
+        self.workspace_rates.count(&workspace, &self.parts.book.load(), events_max, received_at, arrivals.len());
         failpoint::reach(Step::RequestVerified);
         let storing = receiving.storing(arrivals.iter_mut());
         let stored = self.appender.append(arrivals).await?;

@@ -9,7 +9,7 @@ use super::append::Stored;
 use crate::{
     event::Header,
     journal::Arrival,
-    observe::{Begun, Kind, SpanId, Told, Tracer},
+    observe::{Begun, Kind, SpanId, Told, Tracer, is_traceparent},
 };
 
 /// A request, where traces are on.
@@ -41,7 +41,7 @@ impl<'t> Receiving<'t> {
     pub(super) fn storing<'a>(self, arrivals: impl Iterator<Item = &'a mut Arrival>) -> Storing {
         let Some(begun) = self.begun else { return Storing(Vec::new()) };
         let spans = arrivals.filter_map(|Arrival { event, .. }| {
-            let told = event.headers.iter().any(|header| header.name.ends_with("traceparent"));
+            let told = event.headers.iter().any(|header| is_traceparent(&header.name));
             if !told {
                 event.headers.extend(self.carried.iter().cloned());
             }

@@ -17,8 +17,8 @@ use crate::event::{Name, Timestamp};
 
 const SECOND_MICROS: u64 = 1_000_000;
 
-/// The most events for which one workspace is ever in debt; a clock that was set back makes no greater one.
-const DEBT_EVENTS_MAX: u64 = 1_000;
+/// The most events for which one workspace is ever in debt, unless one request may bring more; a clock that was set back makes no greater one.
+const DEBT_EVENTS_MAX: usize = 1_000;
 
 /// How many events a workspace takes in a second; as many may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,12 @@ pub(super) struct WorkspaceRates(Mutex<HashMap<Name, u64>>);
 
 impl WorkspaceRates {
     /// Whether a workspace takes an event now, or when it will.
-    pub(super) fn admit(&self, workspace: &Name, book: &Book, now: Timestamp) -> Result<(), Problem> {
+    pub(super) fn admit(&self, workspace: &Name, book: &Book, request_events_max: usize, now: Timestamp) -> Result<(), Problem> {
         let Some(rate) = book.rates.get(workspace) else { return Ok(()) };
         let mut dues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(due) = dues.get_mut(workspace) else { return Ok(()) };
         let now_micros = now.0.saturating_mul(1000);
-        *due = bounded(*rate, *due, now_micros);
+        *due = bounded(*rate, request_events_max, *due, now_micros);
         match due.saturating_sub(now_micros + SECOND_MICROS - rate.every_micros) {
             0 => Ok(()),
             micros => {
@@ -61,7 +61,7 @@ impl WorkspaceRates {
     }
 
     /// Counts events that are their source's.
-    pub(super) fn count(&self, workspace: &Name, book: &Book, now: Timestamp, events: usize) {
+    pub(super) fn count(&self, workspace: &Name, book: &Book, request_events_max: usize, now: Timestamp, events: usize) {
         let Some(rate) = book.rates.get(workspace) else { return };
         let mut dues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if dues.len() > book.rates.len() {
@@ -69,13 +69,14 @@ impl WorkspaceRates {
         }
         let (due, now_micros) = (dues.entry(workspace.clone()).or_default(), now.0.saturating_mul(1000));
         let later = (*due).max(now_micros).saturating_add(rate.every_micros.saturating_mul(events as u64));
-        *due = bounded(*rate, later, now_micros);
+        *due = bounded(*rate, request_events_max, later, now_micros);
     }
 }
 
 /// No event is due later than this, unless the clock was set back.
-fn bounded(rate: WorkspaceRate, due: u64, now: u64) -> u64 {
-    due.min(now + SECOND_MICROS + rate.every_micros * DEBT_EVENTS_MAX)
+fn bounded(rate: WorkspaceRate, request_events_max: usize, due: u64, now: u64) -> u64 {
+    let debt = rate.every_micros.saturating_mul(DEBT_EVENTS_MAX.max(request_events_max) as u64);
+    due.min(now.saturating_add(SECOND_MICROS).saturating_add(debt))
 }
 
 #[cfg(test)]
@@ -96,9 +97,9 @@ mod tests {
     /// How many single events of 1,000 are taken at this moment.
     fn taken(rates: &WorkspaceRates, book: &Book, workspace: &str, at_ms: u64) -> usize {
         let take = |_: &u32| {
-            let admitted = rates.admit(&name(workspace), book, Timestamp(at_ms)).is_ok();
+            let admitted = rates.admit(&name(workspace), book, 1_000, Timestamp(at_ms)).is_ok();
             if admitted {
-                rates.count(&name(workspace), book, Timestamp(at_ms), 1);
+                rates.count(&name(workspace), book, 1_000, Timestamp(at_ms), 1);
             }
             admitted
         };
@@ -124,17 +125,25 @@ mod tests {
     #[test]
     fn a_batch_is_taken_whole_and_paid_for_afterwards() {
         let (rates, book) = (WorkspaceRates::default(), book(&[("shop", 10)]));
-        rates.count(&name("shop"), &book, Timestamp(50_000), 100);
-        let wait = rates.admit(&name("shop"), &book, Timestamp(50_000)).expect_err("refused").retry_after_secs;
+        rates.count(&name("shop"), &book, 1_000, Timestamp(50_000), 100);
+        let wait = rates.admit(&name("shop"), &book, 1_000, Timestamp(50_000)).expect_err("refused").retry_after_secs;
         assert_eq!(wait, Some(10), "100 events are ten seconds' worth, of which one may come at once");
         assert_eq!(taken(&rates, &book, "shop", 59_000), 0);
         assert_eq!(taken(&rates, &book, "shop", 59_100), 1);
     }
 
     #[test]
+    fn a_batch_beyond_the_greatest_debt_is_paid_for_whole() {
+        let (rates, book) = (WorkspaceRates::default(), book(&[("shop", 10)]));
+        rates.count(&name("shop"), &book, 5_000, Timestamp(50_000), 5_000);
+        let wait = rates.admit(&name("shop"), &book, 5_000, Timestamp(50_000)).expect_err("refused").retry_after_secs;
+        assert_eq!(wait, Some(500), "5,000 events are 500 seconds' worth");
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_shuts_nobody_out_for_long() {
         let (rates, book) = (WorkspaceRates::default(), book(&[("shop", 1_000)]));
-        rates.count(&name("shop"), &book, Timestamp(10_000_000), 1);
+        rates.count(&name("shop"), &book, 1_000, Timestamp(10_000_000), 1);
         assert_eq!(taken(&rates, &book, "shop", 6_400_000), 0, "an hour earlier");
         assert!(taken(&rates, &book, "shop", 6_402_000) > 0, "and a second later again, as far as the greatest debt goes");
     }

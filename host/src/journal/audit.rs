@@ -50,6 +50,8 @@ pub struct AuditEnd {
     pub status: Option<u16>,
     /// The revision in force after.
     pub revision_after: Option<u64>,
+    /// What it changed is the host's, which was not known when it began.
+    pub of_host: bool,
 }
 
 /// What became of a change.
@@ -59,6 +61,8 @@ pub enum AuditOutcome {
     Begun,
     /// It was made.
     Done,
+    /// It was only told what would be done.
+    DryRun,
     /// It was not made, for a reason that is the caller's.
     Refused,
     /// It was not made, or not all of it, for a reason that is the host's.

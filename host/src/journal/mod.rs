@@ -14,6 +14,7 @@ mod dead;
 mod facts;
 mod feed;
 mod listing;
+mod lock;
 mod pump;
 mod record;
 mod retention;
@@ -33,6 +34,7 @@ pub use listing::{
     AttemptRecord, BatchRecord, BatchState, DeliveryRecord, DeliveryState, EventFilter, EventRecord, Narrow, Page, RunRecord,
     RunState, StageRecord, WorkFilter,
 };
+pub use lock::lock;
 pub use pump::{Bounds, Places, Work, pump};
 pub use record::{
     Acknowledged, Acknowledgement, Arrival, Attempt, Batch, BatchEnd, BatchLimits, Claim, Delivery, FlushReason, Join, Member,

@@ -11,4 +11,5 @@ pub use known::Known;
 pub use process::register;
 pub use trace::{
     Begun, Export, Fact, Kind, Options, Ratio, Sampler, SamplerError, SpanId, StartError, Told, Trace, TraceId, Traced, Tracer,
+    is_of_trace, is_traceparent,
 };

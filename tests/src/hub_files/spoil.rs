@@ -12,8 +12,8 @@ use crate::soak::chance::Chance;
 /// What is done to it.
 #[derive(Clone, Debug)]
 pub(super) enum Spoilt {
-    /// This entry takes that one's place, or comes beside the others.
-    Entry(Kind, Name, Value),
+    /// This entry takes that one's place, or comes beside the others; and where in it the fault is.
+    Entry(Kind, Name, Value, &'static str),
     /// It is said to be made to another revision.
     Revision,
     /// What an entry uses goes; what is left of the hub stays.
@@ -24,20 +24,30 @@ pub(super) enum Spoilt {
 pub(super) fn spoil(chance: &mut Chance, file: &File) -> Spoilt {
     let name = || "spoilt".parse::<Name>().expect("a name");
     let destination = file.names(Kind::Destination).first().cloned();
-    let rule = |document: Value| Spoilt::Entry(Kind::Rule, name(), document);
+    let rule = |document: Value, at| Spoilt::Entry(Kind::Rule, name(), document, at);
     let named = json!([destination.as_ref().map_or("none", |name| name.as_str())]);
     match chance.below(12) {
         0 => Spoilt::Revision,
-        1 => rule(json!({ "destinations": ["no-such-destination"] })),
-        2 => rule(json!({ "destinations": named, "plugins": ["no-such-plugin"] })),
-        3 => rule(json!({ "destinations": named, "match": { "type": [{ "prefx": "a" }] } })),
-        4 => rule(json!({ "destinations": named, "match": { "data": { "a": [] } } })),
-        5 => rule(json!({ "destinations": named, "plugns": [] })),
-        6 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "ftp://example.com" })),
-        7 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "https://example.com", "secret": { "set": true } })),
-        8 => Spoilt::Entry(Kind::Source, name(), json!({ "verify": { "scheme": "githib" } })),
-        9 => Spoilt::Entry(Kind::Plugin, name(), json!({ "digest": Digest::of(b"nowhere").to_string() })),
-        10 => Spoilt::Entry(Kind::Plugin, name(), json!({ "digest": file.redact.to_string(), "config": { "feilds": ["a"] } })),
+        1 => rule(json!({ "destinations": ["no-such-destination"] }), "/destinations/0"),
+        2 => rule(json!({ "destinations": named, "plugins": ["no-such-plugin"] }), "/plugins/0"),
+        3 => rule(json!({ "destinations": named, "match": { "type": [{ "prefx": "a" }] } }), "/match/type"),
+        4 => rule(json!({ "destinations": named, "match": { "data": { "a": [] } } }), "/match/data/a"),
+        5 => rule(json!({ "destinations": named, "plugns": [] }), "/plugns"),
+        6 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "ftp://example.com" }), "/url"),
+        7 => Spoilt::Entry(
+            Kind::Destination,
+            name(),
+            json!({ "url": "https://example.com", "secret": { "set": true } }),
+            "/secret",
+        ),
+        8 => Spoilt::Entry(Kind::Source, name(), json!({ "verify": { "scheme": "githib" } }), "/verify/scheme"),
+        9 => Spoilt::Entry(Kind::Plugin, name(), json!({ "digest": Digest::of(b"nowhere").to_string() }), "/digest"),
+        10 => Spoilt::Entry(
+            Kind::Plugin,
+            name(),
+            json!({ "digest": file.redact.to_string(), "config": { "feilds": ["a"] } }),
+            "/config",
+        ),
         _ => {
             let used = file.entries.iter().find_map(|((kind, _), document)| {
                 let name = document.pointer("/destinations/0").filter(|_| *kind == Kind::Rule)?;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use sluicebox::{
     event::{Digest, Name, Timestamp},
     hub::{
-        Draft, Hub, Kind, MainKeyOptions, Note, Options, Origin, Versioning,
+        Applied, Draft, Hub, HubError, Kind, MainKeyOptions, Note, Options, Origin, Problem, Versioning,
         file::{self, HubFile, Names, Text},
     },
     plugin::{self, Plugins},
@@ -84,17 +84,17 @@ impl World {
         Ok(applied.changes.len() as u64)
     }
 
-    /// Tries a file that is spoilt: it is refused, and nothing changes.
+    /// Tries a file that is spoilt: it is refused for just that, and nothing changes.
     pub(super) async fn try_spoilt(&self, file: &File, spoilt: &Spoilt) -> anyhow::Result<()> {
         let before = self.state();
         let mut draft = self.draft(&self.read(&file.text())?);
         match spoilt.clone() {
-            Spoilt::Entry(kind, name, document) => drop(draft.entries.insert((kind, name), Some(document))),
+            Spoilt::Entry(kind, name, document, _) => drop(draft.entries.insert((kind, name), Some(document))),
             Spoilt::Revision => draft.expect = Some(before.revision + 1),
             Spoilt::Deleted(kind, name) => drop(draft.entries.insert((kind, name), None)),
         }
         let refused = self.hub.apply(&workspace(), draft).await;
-        ensure!(refused.is_err(), "it was applied: {refused:?}");
+        ensure!(is_told(&refused, spoilt), "it was not refused for what was spoilt: {refused:?}");
         ensure!(self.state() == before, "it changed something");
         Ok(())
     }
@@ -142,6 +142,21 @@ impl World {
             read.set_digest(&plugin, &digest);
         }
         Ok(read)
+    }
+}
+
+/// Whether what was spoilt is told, perhaps beside what follows from it.
+fn is_told(answer: &Result<Applied, HubError>, spoilt: &Spoilt) -> bool {
+    match (answer, spoilt) {
+        (Err(HubError::Invalid(problems)), Spoilt::Entry(kind, name, _, at)) => {
+            let is_it = |told: &Problem| told.kind == *kind && told.name == name.as_str() && told.pointer.starts_with(at);
+            problems.iter().any(is_it)
+        }
+        (Err(HubError::RevisionChanged { .. }), Spoilt::Revision) => true,
+        (Err(HubError::InUse(problems) | HubError::Invalid(problems)), Spoilt::Deleted(_, name)) => {
+            problems.iter().any(|told| told.to_string().contains(name.as_str()))
+        }
+        _ => false,
     }
 }
 

@@ -8,10 +8,9 @@ use crate::hub::named_key;
 
 /// Routes that take another method than GET and change nothing that an operator answers for: what they do is work on events, or a question
 /// that is too long for a URL.
-pub(super) const NOT_CHANGES: [(Method, &str); 8] = [
+pub(super) const NOT_CHANGES: [(Method, &str); 7] = [
     (Method::POST, "/v1/events"),
     (Method::POST, "/v1/explain"),
-    (Method::POST, "/v1/diff"),
     (Method::POST, "/v1/plugins/{name}/diff"),
     (Method::POST, "/v1/events/{id}/runs/{rule}/repeat"),
     (Method::POST, "/v1/destinations/{name}/messages/ack"),
@@ -126,6 +125,15 @@ mod tests {
         assert!(is_on_record(&Method::POST, "/v1/what/comes/later"));
         assert!(!is_on_record(&Method::POST, "/v1/events") && is_on_record(&Method::POST, "/v1/events/replay"));
         assert!(!is_on_record(&Method::GET, "/v1/events") && is_on_record(&Method::GET, "/v1/backup"));
+    }
+
+    #[test]
+    fn what_is_named_is_there() {
+        let document = crate::api::openapi();
+        for (method, path) in NOT_CHANGES {
+            let operation = &document["paths"][path][method.as_str().to_lowercase()];
+            assert!(operation.is_object(), "there is no {method} {path}");
+        }
     }
 
     #[test]

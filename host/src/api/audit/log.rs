@@ -17,7 +17,7 @@ use crate::{
         Parts,
         access::Call,
         openapi::{Checked, Json, Routes, get},
-        query::{Cursor, Moment, page_size},
+        query::{Cursor, Moment, bad_query, page_size},
         store_problem,
         wire::{AuditOutcomeName, AuditPage, AuditTold},
     },
@@ -93,11 +93,14 @@ impl AuditQuery {
 
 async fn list(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Json<AuditPage>, Problem> {
     let page = parts.journal.audit_log(query.filter(&parts, &call)?).await.map_err(|error| store_problem(&error))?;
-    Ok(Json(AuditPage { items: page.items.iter().map(AuditTold::of).collect(), next: page.next }))
+    Ok(Json(AuditPage { items: page.items.iter().map(AuditTold::of).collect(), next: page.next.map(|next| next.to_string()) }))
 }
 
 /// All entries that the query finds, oldest first, one line of JSON each.
 async fn export(State(parts): State<Parts>, call: Call, Checked(query): Checked<AuditQuery>) -> Result<Response, Problem> {
+    if query.after.is_some() || query.limit.is_some() {
+        return Err(bad_query("after, limit: an export is all that the query finds; bound it by since and until"));
+    }
     let filter = AuditFilter { after: Some(0), limit: EXPORT_PAGE, ..query.filter(&parts, &call)? };
     // The first page is read before the answer begins, so that what is refused is told.
     let first = parts.journal.audit_log(filter.clone()).await.map_err(|error| store_problem(&error))?;
@@ -105,7 +108,9 @@ async fn export(State(parts): State<Parts>, call: Call, Checked(query): Checked<
     tokio::spawn(async move {
         let mut page = first;
         loop {
-            if pages.send(Ok(lines(&page.items))).await.is_err() {
+            let lines = lines(&page.items);
+            let is_cut = lines.is_err();
+            if pages.send(lines).await.is_err() || is_cut {
                 return;
             }
             let Some(after) = page.next else { return };
@@ -120,7 +125,8 @@ async fn export(State(parts): State<Parts>, call: Call, Checked(query): Checked<
     Ok((kind, Body::from_stream(ReceiverStream::new(taken))).into_response())
 }
 
-fn lines(records: &[AuditRecord]) -> Bytes {
-    let line = |record| serde_json::to_string(&AuditTold::of(record)).map(|line| line + "\n").unwrap_or_default();
-    records.iter().map(line).collect::<String>().into()
+/// Where one cannot be told, none are: the connection is cut for it, as above.
+fn lines(records: &[AuditRecord]) -> Result<Bytes, std::io::Error> {
+    let line = |record| Ok(serde_json::to_string(&AuditTold::of(record))? + "\n");
+    records.iter().map(line).collect::<Result<String, std::io::Error>>().map(Bytes::from)
 }

@@ -5,9 +5,11 @@
 mod action;
 mod log;
 mod refusals;
+mod remark;
 mod summary;
 
 pub(super) use log::routes;
+pub(super) use remark::Remark;
 
 use std::{
     net::IpAddr,
@@ -77,6 +79,7 @@ fn word_of(outcome: AuditOutcome) -> &'static str {
     match outcome {
         AuditOutcome::Begun => "begun",
         AuditOutcome::Done => "done",
+        AuditOutcome::DryRun => "dry-run",
         AuditOutcome::Refused => "refused",
         AuditOutcome::Failed => "failed",
     }
@@ -99,7 +102,7 @@ impl Audit {
 
     /// Writes down what the host does by itself. Nobody waits for an answer, so a failure is only told.
     pub async fn host(&self, action: &str, name: Option<String>) {
-        let done = AuditEnd { outcome: AuditOutcome::Done, status: None, revision_after: None };
+        let done = AuditEnd { outcome: AuditOutcome::Done, status: None, revision_after: None, of_host: false };
         let entry = AuditEntry {
             action: action.to_owned(),
             kind: "host".to_owned(),
@@ -121,7 +124,8 @@ impl Audit {
         let Some(times) = refusals.refused(address, (self.clock)()) else { return };
         drop(refusals);
         let Action { action, kind, name, .. } = action_of(head);
-        let end = AuditEnd { outcome: AuditOutcome::Refused, status: Some(status.as_u16()), revision_after: None };
+        let end =
+            AuditEnd { outcome: AuditOutcome::Refused, status: Some(status.as_u16()), revision_after: None, of_host: false };
         let entry = AuditEntry {
             // That of the key; without a good one it is the host's.
             workspace: caller.and_then(|caller| caller.workspace.clone()),
@@ -184,16 +188,17 @@ impl Audit {
 /// Has a call that was let through answered, with an entry around it where it changes anything. It stands behind `once`: a repeat that is only
 /// told the first answer changes nothing.
 pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let call = head.extensions.get::<Call>().cloned().filter(|_| {
         let route = head.extensions.get::<MatchedPath>();
         route.is_some_and(|route| is_on_record(&head.method, route.as_str()))
     });
-    let Some(Call { caller, workspace }) = call else { return next.run(Request::from_parts(head, body)).await };
+    let Some(Call { caller, workspace, .. }) = call else { return next.run(Request::from_parts(head, body)).await };
     let audit = Arc::clone(&parts.audit);
-    let revision = move || parts.hub.newest_revision();
     let Action { action, kind, name, of_host } = action_of(&head);
+    let of_host = of_host || (kind == "keys" && name.as_ref().is_some_and(|id| parts.hub.is_key_of_host(id)));
     let (key, workspace) = (caller.key, (!of_host).then_some(workspace));
+    let revision = move || parts.hub.revision_in_force();
     let entry = AuditEntry {
         workspace: workspace.clone(),
         key: Some(key.clone()),
@@ -213,17 +218,20 @@ pub(super) async fn on_record(State(parts): State<Parts>, request: Request, next
                 .into_response();
         }
     };
+    let remark = Remark::default();
+    head.extensions.insert(remark.clone());
     let request = Request::from_parts(head, body);
     // On a task of its own: whoever asked may go away, and what is begun ends on record all the same.
     let done = tokio::spawn(async move {
         let answered = tokio::spawn(next.run(request)).await;
-        let response = answered.unwrap_or_else(|error| {
-            tracing::error!(%error, "a request could not be handled");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a fault of the server; try again")
-                .into_response()
-        });
+        let response = answered.unwrap_or_else(|error| Problem::of_fault(&error).into_response());
         let status = response.status();
-        let end = AuditEnd { outcome: outcome_of(status), status: Some(status.as_u16()), revision_after: Some(revision()) };
+        let (changes_nothing, of_host) = remark.read();
+        let outcome = match outcome_of(status) {
+            AuditOutcome::Done if changes_nothing => AuditOutcome::DryRun,
+            outcome => outcome,
+        };
+        let end = AuditEnd { outcome, status: Some(status.as_u16()), revision_after: Some(revision()), of_host };
         if let Err(error) = audit.ended(seq, end, &key, workspace.as_ref()).await {
             audit.failed(&error, &action);
         }

@@ -12,7 +12,7 @@ pub struct AuditPage {
     /// Newest first.
     pub items: Vec<AuditTold>,
     /// What `after` of the next page is; absent at the end.
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 /// Who changed what, when, from where.
@@ -58,6 +58,8 @@ pub enum AuditOutcomeName {
     Begun,
     /// It was made.
     Done,
+    /// It was only asked what would be done.
+    DryRun,
     /// It was not made, for a reason that is the caller's.
     Refused,
     /// It was not made, or not all of it, for a reason that is the host's.
@@ -69,6 +71,7 @@ impl From<AuditOutcomeName> for AuditOutcome {
         match name {
             AuditOutcomeName::Begun => Self::Begun,
             AuditOutcomeName::Done => Self::Done,
+            AuditOutcomeName::DryRun => Self::DryRun,
             AuditOutcomeName::Refused => Self::Refused,
             AuditOutcomeName::Failed => Self::Failed,
         }
@@ -80,6 +83,7 @@ impl From<AuditOutcome> for AuditOutcomeName {
         match outcome {
             AuditOutcome::Begun => Self::Begun,
             AuditOutcome::Done => Self::Done,
+            AuditOutcome::DryRun => Self::DryRun,
             AuditOutcome::Refused => Self::Refused,
             AuditOutcome::Failed => Self::Failed,
         }

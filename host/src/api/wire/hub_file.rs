@@ -116,7 +116,7 @@ pub struct RevisionsTold {
     /// Some of them.
     pub items: Vec<RevisionTold>,
     /// `after` of the next page; null on the last one.
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 /// What `GET /v1/revisions/{revision}/diff` answers.

@@ -108,12 +108,17 @@ impl Asking<'_> {
     }
 
     async fn items(&mut self, kind: &'static str) -> Vec<Value> {
-        let told = self.ask(kind, &format!("/v1/{kind}")).await.unwrap_or_default();
-        told["items"].as_array().cloned().unwrap_or_default()
+        let told = self.client.get_all(&format!("/v1/{kind}")).await;
+        self.answered(kind, told).unwrap_or_default()
     }
 
     async fn ask(&mut self, what: &'static str, path: &str) -> Option<Value> {
-        match self.client.get(path, &[]).await {
+        let told = self.client.get(path, &[]).await;
+        self.answered(what, told)
+    }
+
+    fn answered<T>(&mut self, what: &'static str, told: anyhow::Result<T>) -> Option<T> {
+        match told {
             Ok(told) => Some(told),
             Err(error) => {
                 self.facts.unanswered.push((what, error.to_string()));
@@ -130,15 +135,8 @@ impl Asking<'_> {
 
     /// Up to a page of them: more are as bad.
     async fn count_dead_letters(&mut self) -> Option<u64> {
-        let page: Result<Value, _> =
-            self.client.get("/v1/dead-letters", &query([("limit", &DEAD_LETTERS_MAX.to_string())])).await;
-        match page {
-            Ok(page) => page["items"].as_array().map(|items| items.len() as u64),
-            Err(error) => {
-                self.facts.unanswered.push(("dead letters", error.to_string()));
-                None
-            }
-        }
+        let page = self.client.get::<Value>("/v1/dead-letters", &query([("limit", &DEAD_LETTERS_MAX.to_string())])).await;
+        self.answered("dead letters", page)?["items"].as_array().map(|items| items.len() as u64)
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Activate, Applied, Canary, VersionTold, VersionsTold},
+    api::{Activate, Applied, Canary, VersionTold},
     cli::{Hub, apply, client::Client, table::table},
     event::Name,
     plugin::{Pin, Reference},
@@ -41,8 +41,9 @@ pub(in crate::cli) struct CanaryArguments {
 }
 
 pub(super) async fn list(Arguments { name, hub }: Arguments) -> anyhow::Result<()> {
-    let versions: VersionsTold = Client::new(&hub)?.get(&format!("/v1/plugins/{name}/versions"), &[]).await?;
-    tell(&versions.items, hub.json)
+    let items = Client::new(&hub)?.get_all(&format!("/v1/plugins/{name}/versions")).await?;
+    let versions: Vec<VersionTold> = items.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
+    tell(&versions, hub.json)
 }
 
 pub(super) async fn activate(VersionArguments { version, hub }: VersionArguments) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     Hub,
-    client::Client,
+    client::{Client, segment},
     table::{shown, table},
 };
 use crate::config::system_clock;
@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let source = arguments.source.context("name a source")?;
     let client = Client::new(&arguments.hub)?;
-    let answer = client.open(&format!("/v1/sources/{source}"), &[], HeaderMap::new()).await?;
+    let answer = client.open(&format!("/v1/sources/{}", segment(&source)), &[], HeaderMap::new()).await?;
     // Whichever that is: told by a flag or a profile, or the key's own.
     let workspace = answer.headers().get("sluicebox-workspace").and_then(|name| name.to_str().ok()).map(str::to_owned);
     let document: Value = answer.json().await.context("the host's source is not understood; is it of this version?")?;

@@ -24,4 +24,6 @@ pub(super) const DELIVER: &[Setting] = settings! { "deliver":
     hops_max: number(COUNT) => config.deliver.hops_max;
     /// Polls of destinations of kind "pull" that may wait for messages at once; one more is answered with 429.
     pull_polls_max: number(COUNT) => config.deliver.pull_polls_max;
+    /// Polls of one workspace that may wait for messages at once; one more is answered with 429.
+    workspace_pull_polls_max: number(COUNT) => config.deliver.workspace_pull_polls_max;
 };

@@ -27,9 +27,9 @@ use std::{
 
 use arc_swap::access::DynAccess;
 use prometheus_client::registry::Registry;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
-use super::{Book, Options, Parts};
+use super::{Book, Options, Parts, Seats};
 use crate::{
     event::{Clock, Name},
     journal::{Journal, JournalError, Lane},
@@ -53,9 +53,8 @@ pub struct Queues {
     turns: Mutex<HashMap<Lane, Arc<tokio::sync::Mutex<()>>>>,
     /// A lease was given that may end before those before it.
     sooner: Notify,
-    polls_max: usize,
     /// One for each poll that may wait.
-    polls: Arc<Semaphore>,
+    polls: Arc<Seats>,
     shutdown: watch::Receiver<bool>,
     metrics: Metrics,
     /// Those of all deliveries.
@@ -83,6 +82,15 @@ pub enum QueueError {
         /// The limit.
         max: usize,
     },
+    /// As many polls of the workspace wait as may.
+    #[error("{max} polls of this workspace wait already, which is its share (serve --workspace-pull-polls-max)")]
+    BusyWorkspace {
+        /// The limit.
+        max: usize,
+    },
+    /// Who waits may not fetch any more.
+    #[error("the key that this call came with is not good any more")]
+    Refused,
     /// The journal did not answer.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -103,8 +111,7 @@ impl Queues {
             leases: Mutex::default(),
             turns: Mutex::default(),
             sooner: Notify::new(),
-            polls_max: options.pull_polls_max,
-            polls: Arc::new(Semaphore::new(options.pull_polls_max)),
+            polls: Seats::new(options.pull_polls_max, options.workspace_pull_polls_max),
             shutdown: parts.shutdown.clone(),
             metrics: Metrics::new(registry),
             deliveries,

@@ -3,11 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, TryAcquireError, oneshot, watch},
+    sync::{oneshot, watch},
     time::sleep,
 };
 
-use super::{super::send::random_u64, CLAIMED_MS, Pull, QueueError, Queues, leases::Lease, metrics::Waiting, receipt::Receipt};
+use super::{
+    super::{NoSeat, Seat, send::random_u64},
+    CLAIMED_MS, Pull, QueueError, Queues,
+    leases::Lease,
+    metrics::Waiting,
+    receipt::Receipt,
+};
 use crate::{
     event::{self, Timestamp},
     journal::{Delivery, JournalError, Lane, Settled, Verdict},
@@ -66,20 +72,24 @@ struct Asked {
 }
 
 impl Queues {
-    /// Gives up to as many messages as asked for. Empty where there is none in time, or the host stops.
+    /// Gives up to as many messages as asked for. Empty where there is none in time, or the host stops. Whether the consumer may fetch is asked
+    /// before each look.
     ///
     /// # Errors
     ///
-    /// Where there is no such queue, or too many wait, or the journal does not answer.
-    pub async fn poll(self: &Arc<Self>, lane: Lane, poll: Poll) -> Result<Vec<Given>, QueueError> {
+    /// Where there is no such queue, or too many wait, or the consumer may not fetch any more, or the journal does not answer.
+    pub async fn poll(self: &Arc<Self>, lane: Lane, poll: Poll, may: impl Fn() -> bool) -> Result<Vec<Given>, QueueError> {
         let pull = self.queue(&lane)?;
         let asked = asked(lane, poll, &pull)?;
-        let _waiting = if asked.wait_ms > 0 { Some(self.wait()?) } else { None };
+        let _waiting = if asked.wait_ms > 0 { Some(self.wait(&asked.lane)?) } else { None };
         let until = (self.clock)().plus_ms(asked.wait_ms);
         let watch = self.journal.feed().deliveries.watch(&asked.lane);
         loop {
             // Before the look, so that no mark is missed.
             let marked = watch.marked();
+            if !may() {
+                return Err(QueueError::Refused);
+            }
             let (given, next_due) = self.take(&asked, self.queue(&asked.lane)?).await?;
             let now = (self.clock)();
             if !given.is_empty() || now >= until || *self.shutdown.borrow() {
@@ -94,12 +104,15 @@ impl Queues {
         }
     }
 
-    fn wait(&self) -> Result<(OwnedSemaphorePermit, Waiting), QueueError> {
-        match Arc::clone(&self.polls).try_acquire_owned() {
-            Ok(permit) => Ok((permit, self.metrics.waiting())),
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
+    fn wait(&self, lane: &Lane) -> Result<(Seat, Waiting), QueueError> {
+        match self.polls.take(&lane.workspace) {
+            Ok(seat) => Ok((seat, self.metrics.waiting())),
+            Err(none) => {
                 self.metrics.refused.inc();
-                Err(QueueError::Busy { max: self.polls_max })
+                Err(match none {
+                    NoSeat::Full(max) => QueueError::Busy { max },
+                    NoSeat::Share(max) => QueueError::BusyWorkspace { max },
+                })
             }
         }
     }
@@ -259,7 +272,7 @@ mod tests {
     async fn who_goes_away_while_claiming_leaves_no_lease() {
         let (queues, journal, mut settled, _stop) = queues().await;
         journal.plan([fake::delivery("jobs", 1)]);
-        let mut polling = Box::pin(queues.poll(fake::lane("jobs"), Poll::default()));
+        let mut polling = Box::pin(queues.poll(fake::lane("jobs"), Poll::default(), || true));
         assert!(once(polling.as_mut()).is_none(), "it has begun");
         drop(polling);
         let given_back = settled.recv().await.expect("a settlement");
@@ -282,9 +295,9 @@ mod tests {
         let (queues, journal, _settled, _stop) = queues().await;
         journal.plan((0..20).map(|n| Delivery { body: vec![0; 1 << 20].into(), ..fake::delivery("jobs", n) }));
         let all = Poll { max: Some(100), ..Poll::default() };
-        let given = queues.poll(fake::lane("jobs"), all).await.expect("messages");
+        let given = queues.poll(fake::lane("jobs"), all, || true).await.expect("messages");
         assert_eq!(given.len(), 4, "of 1 MiB each");
-        assert_eq!(queues.poll(fake::lane("jobs"), all).await.expect("messages").len(), 4);
+        assert_eq!(queues.poll(fake::lane("jobs"), all, || true).await.expect("messages").len(), 4);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::{Invalid, Name, Secret, Timestamp},
-    hub::{Caller, FileSystemError, Hub, HubError, Scope, StoreError},
+    hub::{ADMIN_KEY, Caller, FileSystemError, Hub, HubError, Scope, StoreError},
 };
 
 /// The most keys, of all workspaces together.
@@ -116,6 +116,13 @@ impl Hub {
     /// [`TenancyError::UnknownKey`].
     pub fn key(&self, caller: &Caller, id: &str) -> Result<KeyStatus, TenancyError> {
         Ok(status(self.inner.tenancy.load().seen_by(caller, id)?, (self.inner.clock)()))
+    }
+
+    /// Whether a key is the host's, and no workspace's.
+    #[must_use]
+    pub fn is_key_of_host(&self, id: &str) -> bool {
+        let tenants = self.inner.tenancy.load();
+        id == ADMIN_KEY || tenants.keys.get(id).is_some_and(|held| held.key.workspace.is_none())
     }
 
     /// Makes a key in a workspace; one of a scope beyond workspaces is the host's.

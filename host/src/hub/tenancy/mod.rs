@@ -30,7 +30,7 @@ pub use keys::{KeyChange, KeyState, KeyStatus, NewKey, ShownKey};
 pub use quotas::Quotas;
 pub use text::named_key;
 pub use workspace::Workspace;
-pub use workspaces::{WorkspaceChange, WorkspaceStatus};
+pub use workspaces::{Naming, WorkspaceChange, WorkspaceStatus};
 
 pub(super) use record::FILE;
 
@@ -91,7 +91,7 @@ impl Tenancy {
         let standing = told.record.map(Tenants::of).unwrap_or_default();
         let mut tenants = standing.clone();
         for name in with_entries.iter().chain([&Name::default_workspace()]) {
-            let made = || Arc::new(Workspace::new(name.clone(), super::access::ADMIN, now));
+            let made = || Arc::new(Workspace::new(name.clone(), super::access::ADMIN_KEY, now));
             tenants.workspaces.entry(name.clone()).or_insert_with(made);
         }
         if tenants.workspaces.len() > standing.workspaces.len() {

@@ -149,8 +149,6 @@ fn file(path: &Path) -> Result<Kept, StoreError> {
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<String, FileSystemError> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".damaged-{}", now.0));
-    fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
-    Ok(format!("{} was damaged; it is now {}", path.display(), Path::new(&aside).display()))
+    let aside = durable::set_aside(path, &format!(".damaged-{}", now.0))?;
+    Ok(format!("{} was damaged; it is now {}", path.display(), aside.display()))
 }

@@ -73,14 +73,16 @@ impl World {
     }
 
     async fn workspace(&self, text: &str) -> Name {
-        self.hub.create_workspace(&operator(), &name(text), WorkspaceChange::default()).await.expect("made");
+        self.hub
+            .create_workspace(&self.hub.naming().await, &operator(), &name(text), WorkspaceChange::default())
+            .await
+            .expect("made");
         name(text)
     }
 
     /// Puts sources of these names.
     async fn put(&self, workspace: &Name, sources: &[&str]) -> Result<(), HubError> {
-        let source = |text: &&str| ((Kind::Source, name(text)), Some(json!({ "verify": { "scheme": "none" } })));
-        self.hub.apply(workspace, Draft { entries: sources.iter().map(source).collect(), ..Draft::default() }).await.map(drop)
+        self.hub.apply(workspace, draft(sources)).await.map(drop)
     }
 
     fn file(&self) -> PathBuf {
@@ -90,6 +92,12 @@ impl World {
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
+}
+
+/// Sources of these names.
+fn draft(sources: &[&str]) -> Draft {
+    let source = |text: &&str| ((Kind::Source, name(text)), Some(json!({ "verify": { "scheme": "none" } })));
+    Draft { entries: sources.iter().map(source).collect(), ..Draft::default() }
 }
 
 fn operator() -> Caller {
@@ -439,17 +447,17 @@ async fn a_deleted_workspace_takes_all_that_is_its_own_with_it() {
     world.put(&Name::default_workspace(), &["shop"]).await.expect("applied");
     let made = world.hub.create_key(&operator(), &acme, new(&[Scope::Admin])).await.expect("made");
     let others = world.key(&[Scope::Admin]).await;
-    let refused = world.hub.delete_workspace(&acme, false).await;
+    let refused = world.hub.delete_workspace(&world.hub.naming().await, &acme, false).await;
     assert!(matches!(&refused, Err(TenancyError::WorkspaceNotEmpty { what, .. }) if what == "1 sources, 1 keys"), "{refused:?}");
     assert!(world.is_let_in(&made), "nothing has changed");
 
-    world.hub.delete_workspace(&acme, true).await.expect("deleted");
+    world.hub.delete_workspace(&world.hub.naming().await, &acme, true).await.expect("deleted");
     let world = world.again(|_| ()).await;
     assert!(!world.is_let_in(&made) && world.is_let_in(&others));
     assert!(matches!(world.hub.workspace(&acme), Err(TenancyError::UnknownWorkspace { .. })));
     assert!(world.hub.list(&acme, Kind::Source).is_empty());
     assert_eq!(world.hub.list(&Name::default_workspace(), Kind::Source).len(), 1);
-    assert!(world.hub.delete_workspace(&Name::default_workspace(), true).await.is_err());
+    assert!(world.hub.delete_workspace(&world.hub.naming().await, &Name::default_workspace(), true).await.is_err());
 }
 
 #[tokio::test]
@@ -465,4 +473,39 @@ async fn keys_of_one_workspace_are_not_there_for_another() {
     assert!(matches!(missing, Err(TenancyError::UnknownKey(_))));
     let refused = world.hub.create_key(&admin, &Name::default_workspace(), new(&[Scope::Read])).await;
     assert!(matches!(refused, Err(TenancyError::NotGranted(_))));
+}
+
+/// What was asked for before its turn came is decided in its turn.
+#[tokio::test]
+async fn a_workspace_begins_after_what_came_before_its_turn() {
+    let world = World::new().await;
+    let turn = world.hub.inner.turn.clone().lock_owned().await;
+    let hub = Arc::clone(&world.hub);
+    let making = tokio::spawn(async move {
+        let naming = hub.naming().await;
+        hub.create_workspace(&naming, &operator(), &name("acme"), WorkspaceChange::default()).await
+    });
+    // It has begun, and waits for its turn.
+    tokio::task::yield_now().await;
+    let applied = world.hub.apply_in_turn(turn, &Name::default_workspace(), draft(&["first"])).await.expect("applied");
+    making.await.expect("no panic").expect("made");
+    assert_eq!((applied.revision, world.hub.revisions_begin_after(&name("acme"))), (1, 1));
+}
+
+#[tokio::test]
+async fn a_key_that_came_before_the_turn_of_a_deletion_keeps_its_workspace() {
+    let world = World::new().await;
+    let acme = world.workspace("acme").await;
+    let turn = world.hub.inner.turn.clone().lock_owned().await;
+    let (hub, whose) = (Arc::clone(&world.hub), acme.clone());
+    let making = tokio::spawn(async move { hub.create_key(&operator(), &whose, new(&[Scope::Read])).await });
+    tokio::task::yield_now().await;
+    let (hub, gone) = (Arc::clone(&world.hub), acme.clone());
+    let deleting = tokio::spawn(async move { hub.delete_workspace(&hub.naming().await, &gone, false).await });
+    tokio::task::yield_now().await;
+    drop(turn);
+    let made = making.await.expect("no panic").expect("made");
+    let refused = deleting.await.expect("no panic");
+    assert!(matches!(refused, Err(TenancyError::WorkspaceNotEmpty { .. })), "{refused:?}");
+    assert!(world.is_let_in(&made));
 }

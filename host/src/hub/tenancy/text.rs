@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use crate::hub::{access::ADMIN, keys::random};
+use crate::hub::{access::ADMIN_KEY, keys::random};
 
 /// How every key begins, so that scanners for leaked secrets know it.
 const PREFIX: &str = "slk_";
@@ -93,7 +93,7 @@ pub fn named_key(text: &str) -> &str {
     let Some(rest) = text.strip_prefix(PREFIX) else { return text };
     match rest.split_once('_') {
         Some((id, _)) if id.len() == ID_DIGITS => id,
-        None if rest.len() >= SECRET_DIGITS => ADMIN,
+        None if rest.len() >= SECRET_DIGITS => ADMIN_KEY,
         _ => PREFIX,
     }
 }

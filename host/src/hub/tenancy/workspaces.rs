@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::{
     Quotas, TenancyError, Tenants, Workspace,
     keys::checked_description,
@@ -22,6 +24,13 @@ pub struct WorkspaceChange {
     pub description: String,
     /// All of them anew.
     pub quotas: Quotas,
+}
+
+/// Held by who makes or deletes a workspace until all is done that belongs to it, beside the hub too: so a name is given to nobody while
+/// something is left, or is being removed, of who had it before.
+#[must_use]
+pub struct Naming {
+    _turn: OwnedMutexGuard<()>,
 }
 
 /// A workspace, and how much it has.
@@ -63,18 +72,24 @@ impl Hub {
         self.inner.tenancy.load().workspace(name).map_or(0, |workspace| workspace.after_revision)
     }
 
-    /// Makes a workspace. What is stored of an earlier one of this name is asked for before, by who knows the journal.
+    /// Waits for whoever makes or deletes a workspace, and holds the next ones back.
+    pub async fn naming(&self) -> Naming {
+        Naming { _turn: self.inner.naming.clone().lock_owned().await }
+    }
+
+    /// Makes a workspace. What is stored of an earlier one of this name is asked for before, in the same `naming`, by who knows the journal.
     ///
     /// # Errors
     /// [`TenancyError::WorkspaceExists`], [`TenancyError::Invalid`], [`TenancyError::Limit`], and [`TenancyError::Hub`] where the disk
     /// failed.
     pub async fn create_workspace(
         &self,
+        _: &Naming,
         caller: &Caller,
         name: &Name,
         new: WorkspaceChange,
     ) -> Result<WorkspaceStatus, TenancyError> {
-        let (made, created_by, after_revision) = (name.clone(), caller.key.clone(), self.newest_revision());
+        let (inner, made, created_by) = (Arc::clone(&self.inner), name.clone(), caller.key.clone());
         let make = move |tenants: &mut Tenants, now: Timestamp| {
             if tenants.workspaces.contains_key(&made) {
                 return Err(TenancyError::WorkspaceExists(made));
@@ -82,6 +97,7 @@ impl Hub {
             if tenants.workspaces.len() >= WORKSPACES_MAX {
                 return Err(TenancyError::Limit { what: "workspaces", max: WORKSPACES_MAX });
             }
+            let after_revision = inner.state.load().revision;
             let workspace = Workspace { after_revision, ..Workspace::new(made.clone(), &created_by, now) };
             let workspace = changed(&workspace, &new)?;
             tenants.workspaces.insert(made, Arc::new(workspace));
@@ -111,7 +127,7 @@ impl Hub {
     /// # Errors
     /// [`TenancyError::UnknownWorkspace`], [`TenancyError::WorkspaceNotEmpty`], [`TenancyError::Invalid`] for `default`, and
     /// [`TenancyError::Hub`] where the disk failed.
-    pub async fn delete_workspace(&self, name: &Name, force: bool) -> Result<Applied, TenancyError> {
+    pub async fn delete_workspace(&self, _: &Naming, name: &Name, force: bool) -> Result<Applied, TenancyError> {
         if *name == Name::default_workspace() {
             return Err(Invalid::at("/name", "`default` is always there").into());
         }
@@ -129,8 +145,9 @@ impl Hub {
             tenants.workspace(&gone)?;
             // Somebody may have been quicker, since their turn came before this one.
             let entries = counts(&inner.state.load().workspace(&gone)).values().sum::<usize>();
-            if entries > 0 {
-                let what = format!("{entries} entries that came meanwhile");
+            let keys = if force { 0 } else { tenants.keys_of(&gone) };
+            if entries + keys > 0 {
+                let what = format!("{entries} entries and {keys} keys that came meanwhile");
                 return Err(TenancyError::WorkspaceNotEmpty { name: gone, what });
             }
             tenants.keys.retain(|_, held| held.key.workspace.as_ref() != Some(&gone));

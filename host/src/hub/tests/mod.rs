@@ -312,6 +312,21 @@ async fn what_a_rule_uses_stays() {
     assert_eq!(world.apply(both).await.expect("both at once").changes.len(), 2);
 }
 
+/// Decided in the draft's turn: who asks may have seen something else before.
+#[tokio::test]
+async fn a_draft_changes_no_kind_that_it_may_not() {
+    let world = World::new().await;
+    world.apply(put(&[destination("https://crm.example"), source("s")])).await.expect("applied");
+    let only = || Some(vec![Kind::Source, Kind::Rule]);
+    let named = Draft { only: only(), ..put(&[destination("https://crm.example"), source("t")]) };
+    assert_eq!(world.apply(named).await.expect("a destination that is named as it is").changes.len(), 1);
+    for draft in [put(&[destination("https://other.example")]), Draft { prune: true, ..put(&[source("s")]) }] {
+        let refused = world.apply(Draft { only: only(), ..draft }).await;
+        assert!(matches!(refused, Err(HubError::NotAllowed { kind: Kind::Destination })), "{refused:?}");
+    }
+    assert_eq!(world.revision(), 2);
+}
+
 #[tokio::test]
 async fn a_rule_is_found_as_it_was() {
     let world = World::new().await;
@@ -379,7 +394,7 @@ async fn other_workspaces_keep_their_rules_as_they_are() {
     let world = World::new().await;
     let other = name("other");
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
-    world.hub.create_workspace(&operator, &other, WorkspaceChange::default()).await.expect("made");
+    world.hub.create_workspace(&world.hub.naming().await, &operator, &other, WorkspaceChange::default()).await.expect("made");
     let draft = put(&[destination("https://crm.example"), rule("x-first")]);
     world.apply(draft.clone()).await.expect("applied");
     let before = world.hub.snapshot().load_full();

@@ -258,7 +258,6 @@ impl Line {
 }
 
 fn set_aside(path: &Path) -> Result<String, FileSystemError> {
-    let aside = path.with_extension("json.damaged");
-    fs::rename(path, &aside).map_err(FileSystemError::when("set aside", path))?;
+    let aside = durable::set_aside(path, ".damaged")?;
     Ok(format!("the list of a plugin's versions was damaged and begins anew; it is now {}", aside.display()))
 }

@@ -59,10 +59,10 @@ impl Publisher {
         admission::space(&*self.ingest.parts.journal)?;
         admission::backlog(&self.ingest.appender)?;
         let now = (self.ingest.parts.clock)();
-        self.ingest.workspace_rates.admit(&workspace, &self.ingest.parts.book.load(), now)?;
+        let Options { publish_bytes_max, events_per_request_max: events_max, .. } = *self.ingest.options.load();
+        self.ingest.workspace_rates.admit(&workspace, &self.ingest.parts.book.load(), events_max, now)?;
         let (mut head, body) = request.into_parts();
         let receiving = Receiving::begin(&self.ingest.parts.tracer, &head.headers);
-        let Options { publish_bytes_max, events_per_request_max: events_max, .. } = *self.ingest.options.load();
         let (body, _share) = self.ingest.bodies.read(&mut head.headers, body, publish_bytes_max, &[]).await?;
         failpoint::reach(Step::RequestRead);
         let received_at = (self.ingest.parts.clock)();
@@ -75,7 +75,7 @@ impl Publisher {
         let judged = call::by_schema(&self.ingest.schema_turns, judged).await?;
         failpoint::reach(Step::RequestVerified);
         let good = judged.iter().filter(|one| one.arrival.is_ok()).count();
-        self.ingest.workspace_rates.count(&workspace, &self.ingest.parts.book.load(), received_at, good);
+        self.ingest.workspace_rates.count(&workspace, &self.ingest.parts.book.load(), events_max, received_at, good);
         let outcomes = self.store(&workspace, judged, receiving).await?;
         failpoint::reach(Step::EventStored);
         Ok(Answer { outcomes, is_batch })

@@ -53,9 +53,11 @@ pub(super) fn begin(writing: &mut Writing<'_>, entry: &AuditEntry) -> Result<(),
 
 /// Says how what an entry tells of ended.
 pub(super) fn end(writing: &Writing<'_>, seq: u64, end: AuditEnd) -> Result<(), StoreError> {
-    let sql = "UPDATE audit SET outcome = ?2, status = ?3, revision_after = ?4 WHERE seq = ?1";
-    let AuditEnd { outcome, status, revision_after } = end;
-    writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), outcome, status, revision_after.map(Whole)])?;
+    let sql =
+        "UPDATE audit SET outcome = ?2, status = ?3, revision_after = ?4, workspace = coalesce(?5, workspace) WHERE seq = ?1";
+    let AuditEnd { outcome, status, revision_after, of_host } = end;
+    let workspace = of_host.then_some(HOST);
+    writing.sql.prepare_cached(sql)?.execute(params![Whole(seq), outcome, status, revision_after.map(Whole), workspace])?;
     Ok(())
 }
 
@@ -111,6 +113,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
     };
     let outcome = columns.take()?;
     let (status, revision_after) = (columns.take()?, columns.take::<Option<Whole>>()?.map(|Whole(revision)| revision));
-    entry.end = (outcome != AuditOutcome::Begun).then_some(AuditEnd { outcome, status, revision_after });
+    let of_host = entry.workspace.is_none();
+    entry.end = (outcome != AuditOutcome::Begun).then_some(AuditEnd { outcome, status, revision_after, of_host });
     Ok(AuditRecord { seq, entry })
 }

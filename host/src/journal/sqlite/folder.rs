@@ -35,7 +35,7 @@ impl Folder {
             sync(parent)?;
         }
         let lock = private(&path.join(LOCK))?;
-        match lock.try_lock() {
+        match super::super::lock(&lock) {
             Ok(()) => {
                 let folder = Self { path: path.to_owned(), _lock: lock };
                 // SQLite takes an empty file for a new one, and gives its log and the log's index the mode of this one.

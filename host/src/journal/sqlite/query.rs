@@ -182,8 +182,7 @@ pub(super) fn last_attempts(view: &Connection, workspace: &Name, seq: u64, max: 
     Ok(attempts)
 }
 
-/// A listing, newest first unless told otherwise. The rows are chosen
-/// first, where it can be by an index alone, and then read.
+/// A listing, newest first unless told otherwise. The rows are chosen first, where it can be by an index alone, and then read.
 pub(super) struct Listing<'l> {
     select: &'l str,
     /// With its alias, which is one letter.

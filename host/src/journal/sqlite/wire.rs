@@ -131,7 +131,7 @@ macro_rules! as_code {
 as_code!(RunState { Pending = 0, Held = 1, Batched = 2, Planned = 3, Dropped = 4, Dead = 5 });
 as_code!(DeliveryState { Waiting = 0, Delivered = 1, Dead = 2 });
 as_code!(BatchState { Open = 0, Closed = 1, Planned = 2, Dropped = 3, Dead = 4 });
-as_code!(AuditOutcome { Begun = 0, Done = 1, Refused = 2, Failed = 3 });
+as_code!(AuditOutcome { Begun = 0, Done = 1, Refused = 2, Failed = 3, DryRun = 4 });
 as_code!(FlushReason { Size = 0, Bytes = 1, Age = 2, RuleChanged = 3, Manual = 4 });
 
 /// A column of JSON text.

@@ -16,6 +16,18 @@ const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 /// The same of a CloudEvent (its extension for distributed tracing), which counts where the request itself has none.
 const OF_CLOUDEVENT: [&str; 2] = ["ce-traceparent", "ce-tracestate"];
+/// Whether a header tells of a trace's context: the request's own, or a CloudEvent's.
+#[must_use]
+pub fn is_traceparent(name: &str) -> bool {
+    [TRACEPARENT, OF_CLOUDEVENT[0]].contains(&name)
+}
+
+/// Whether a header is of a trace at all.
+#[must_use]
+pub fn is_of_trace(name: &str) -> bool {
+    is_traceparent(name) || [TRACESTATE, OF_CLOUDEVENT[1]].contains(&name)
+}
+
 /// A longer list is left out; the specification has us carry at least that many bytes.
 const TRACESTATE_BYTES_MAX: usize = 512;
 /// `sampled`, and `random` of level 2; a flag that nobody knows yet is not passed on.
@@ -199,6 +211,12 @@ mod tests {
 
     fn as_told(_: TraceId, told: Option<bool>) -> bool {
         told.unwrap_or(true)
+    }
+
+    #[test]
+    fn headers_of_a_trace_are_known_by_their_whole_names() {
+        assert!(is_traceparent("traceparent") && is_traceparent("ce-traceparent") && !is_traceparent("x-my-traceparent"));
+        assert!(is_of_trace("ce-tracestate") && !is_of_trace("my-tracestate"));
     }
 
     #[test]

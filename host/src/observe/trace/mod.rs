@@ -10,7 +10,7 @@ mod http;
 mod sampler;
 mod span;
 
-pub use context::{SpanId, Trace, TraceId};
+pub use context::{SpanId, Trace, TraceId, is_of_trace, is_traceparent};
 pub use export::{Export, StartError};
 pub use sampler::{Ratio, Sampler, SamplerError};
 pub use span::{Fact, Kind};

@@ -20,7 +20,7 @@ fn entry(workspace: Option<&str>, action: &str, at: Timestamp) -> AuditEntry {
     }
 }
 
-const DONE: AuditEnd = AuditEnd { outcome: AuditOutcome::Done, status: Some(200), revision_after: Some(4) };
+const DONE: AuditEnd = AuditEnd { outcome: AuditOutcome::Done, status: Some(200), revision_after: Some(4), of_host: false };
 
 fn listed(world: &World, filter: AuditFilter) -> Vec<AuditRecord> {
     done(world.journal.audit_log(AuditFilter { limit: 100, ..filter })).items
