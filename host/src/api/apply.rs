@@ -11,11 +11,11 @@ use super::{
     documents::{REFUSALS, commit, hub_problem},
     openapi::{Checked, DOCUMENT_BYTES_MAX, Document, Json, Routes, post},
     precondition::{If, Tagged},
+    warnings,
     wire::{Applied, ApplyRequest, PlanTold},
 };
 use crate::{
-    event::Name,
-    hub::{Condition, Draft, Kind, Note, Origin, Scope, Tags},
+    hub::{Condition, Draft, Note, Origin, Scope, Tags},
     ingest::Problem,
 };
 
@@ -70,15 +70,17 @@ async fn apply(
     let expect = expect.or(revision_of(&condition)?);
     let entries = request.into_entries().map(|(key, document)| (key, Some(document))).collect();
     let draft = Draft { entries, prune, expect, note: note(Origin::HubFile, message, &call)? };
+    let documents = draft.entries.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
+    let warnings = warnings::of(&parts, documents);
     if dry_run {
         let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
-        return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold::of(plan))) });
+        return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold { warnings, ..PlanTold::of(plan) })) });
     }
-    if changes_plugins(&parts, &call.workspace, &draft) {
+    if parts.hub.changes_plugins(&call.workspace, draft.clone()).map_err(|error| hub_problem(&error))? {
         call.needs(Scope::Plugins)?;
     }
     let Json(applied) = commit(&parts, &call.workspace, draft).await?;
-    Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(applied)) })
+    Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(Applied { warnings, ..applied })) })
 }
 
 /// The tag of a hub file is the number of its revision, which `expect` may name instead.
@@ -92,17 +94,6 @@ fn revision_of(condition: &Condition) -> Result<Option<u64>, Problem> {
         let detail = "If-Match: one revision, as the ETag of an apply gave it; If-None-Match is for documents";
         Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
     })
-}
-
-/// Whether a plugin is made, changed or removed; what is only named as it stands is not changed.
-fn changes_plugins(parts: &Parts, workspace: &Name, draft: &Draft) -> bool {
-    let stands = parts.hub.list(workspace, Kind::Plugin);
-    let named = |name: &Name| draft.entries.contains_key(&(Kind::Plugin, name.clone()));
-    let changed = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin).any(|((_, name), document)| {
-        let standing = stands.iter().find(|(other, _)| other == name).map(|(_, document)| document);
-        standing != document.as_ref()
-    });
-    changed || (draft.prune && stands.iter().any(|(name, _)| !named(name)))
 }
 
 /// What a revision's record says.

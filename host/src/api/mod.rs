@@ -49,6 +49,7 @@ mod rotation;
 mod stream;
 mod tail;
 mod versions;
+mod warnings;
 mod wire;
 mod workspaces;
 

@@ -62,8 +62,8 @@ impl Hub {
         let state = self.inner.state.load_full();
         let (standing, revision) = (state.workspace(workspace), state.revision_of(workspace));
         check_expected(draft.expect, revision)?;
+        let missing = missing(&draft, &self.inner.catalogue.components);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
-        let missing = missing(&proposal.edits, &self.inner.catalogue.components);
         let checked = check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await;
         // What was compiled to be asked need not stay.
         self.inner.release();
@@ -79,6 +79,16 @@ impl Hub {
             changes.iter_mut().for_each(|planned| planned.drifted = drift.of(&planned.change).map(|drifted| drifted.revision));
         }
         Ok(Plan { revision, changes, problems, missing })
+    }
+
+    /// Whether a draft makes, changes or deletes a plugin; one that it names as it stands is not changed.
+    ///
+    /// # Errors
+    /// As of [`apply`](Self::apply), but for what is wrong with entries.
+    pub fn changes_plugins(&self, workspace: &Name, draft: Draft) -> Result<bool, HubError> {
+        let standing = self.inner.state.load().workspace(workspace);
+        let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
+        Ok(proposal.edits.keys().any(|(kind, _)| *kind == Kind::Plugin))
     }
 
     fn planned(&self, workspace: &Name, standing: &Arc<Workspace>, edits: &Edits) -> Result<Vec<Planned>, SealError> {
@@ -106,9 +116,10 @@ impl Missing {
     }
 }
 
-fn missing(edits: &Edits, components: &Components) -> Vec<Missing> {
+/// Also of plugins that stay as they are: a component that was lost is to be had again from who applies.
+fn missing(draft: &Draft, components: &Components) -> Vec<Missing> {
     let mut missing = Vec::new();
-    for ((kind, plugin), document) in edits {
+    for ((kind, plugin), document) in &draft.entries {
         let Some(document) = document.as_ref().filter(|_| *kind == Kind::Plugin) else { continue };
         for pointer in ["/digest", "/canary/digest"] {
             let digest = document.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok());
