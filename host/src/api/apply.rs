@@ -76,7 +76,7 @@ async fn apply(
         let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
         return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold { warnings, ..PlanTold::of(plan) })) });
     }
-    if parts.hub.changes_plugins(&call.workspace, draft.clone()).map_err(|error| hub_problem(&error))? {
+    if parts.hub.changes_plugins(&call.workspace, &draft).map_err(|error| hub_problem(&error))? {
         call.needs(Scope::Plugins)?;
     }
     let Json(applied) = commit(&parts, &call.workspace, draft).await?;

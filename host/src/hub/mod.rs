@@ -7,7 +7,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
-//! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
+//! | `entry`, `spec`, `wording`, `remainder`, `settings` | entries and their kinds; which part reads which; how a misfit is told, all of an entry at once; what plugins say of their settings |
 //! | `draft`, `check`, `apply`, `condition` | what is asked, whether it may be, and doing it; doing it only to what was seen |
 //! | `plan`, `difference` | what an apply would do, field by field |
 //! | `export`, `past` | entries as a hub file declares them; revisions listed, compared and brought back, and drift |
@@ -45,10 +45,12 @@ mod open;
 mod past;
 mod plan;
 mod rekey;
+mod remainder;
 mod revision;
 mod rotation;
 mod schema;
 mod seal;
+mod settings;
 mod shared_map;
 mod snapshot;
 mod spec;
@@ -93,7 +95,6 @@ pub use tenancy::{
 };
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;
-pub use wording::without_value;
 
 use std::{
     collections::HashSet,

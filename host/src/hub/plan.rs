@@ -85,8 +85,11 @@ impl Hub {
     ///
     /// # Errors
     /// As of [`apply`](Self::apply), but for what is wrong with entries.
-    pub fn changes_plugins(&self, workspace: &Name, draft: Draft) -> Result<bool, HubError> {
+    pub fn changes_plugins(&self, workspace: &Name, draft: &Draft) -> Result<bool, HubError> {
         let standing = self.inner.state.load().workspace(workspace);
+        let plugins = draft.entries.iter().filter(|((kind, _), _)| *kind == Kind::Plugin);
+        let entries = plugins.map(|(key, document)| (key.clone(), document.clone())).collect();
+        let draft = Draft { entries, prune: draft.prune, ..Draft::default() };
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
         Ok(proposal.edits.keys().any(|(kind, _)| *kind == Kind::Plugin))
     }

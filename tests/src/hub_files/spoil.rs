@@ -26,12 +26,13 @@ pub(super) fn spoil(chance: &mut Chance, file: &File) -> Spoilt {
     let destination = file.names(Kind::Destination).first().cloned();
     let rule = |document: Value| Spoilt::Entry(Kind::Rule, name(), document);
     let named = json!([destination.as_ref().map_or("none", |name| name.as_str())]);
-    match chance.below(12) {
+    match chance.below(13) {
         0 => Spoilt::Revision,
         1 => rule(json!({ "destinations": ["no-such-destination"] })),
         2 => rule(json!({ "destinations": named, "plugins": ["no-such-plugin"] })),
         3 => rule(json!({ "destinations": named, "match": { "type": [{ "prefx": "a" }] } })),
         4 => rule(json!({ "destinations": named, "match": { "data": { "a": [] } } })),
+        12 => rule(json!({ "destinations": named, "match": { "source": ["no-such-source"] } })),
         5 => rule(json!({ "destinations": named, "plugns": [] })),
         6 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "ftp://example.com" })),
         7 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "https://example.com", "secret": { "set": true } })),
