@@ -37,7 +37,9 @@ fn tell(plan: &PlanTold) {
     out!("{}", difference::told(&plan.changes));
     for missing in &plan.missing_components {
         let (plugin, digest) = (&missing.plugin, &missing.digest);
-        outln!("plugin {plugin}: {digest} is not uploaded yet; apply does that, and checks then what hangs on it");
+        outln!(
+            "plugin {plugin}: {digest} is not uploaded yet; apply does that where the plugin has a `path`, and checks then what hangs on it"
+        );
     }
     match plan.changes.len() {
         0 => outln!("nothing to change, revision {}", plan.revision),

@@ -55,11 +55,16 @@ impl HubFiles {
     /// A file is not there, or no TOML: of what it may say nothing can be judged.
     pub(super) fn read(files: &Files) -> anyhow::Result<Self> {
         let paths = expanded(&files.files)?;
-        let mut texts = Vec::with_capacity(paths.len());
+        let (mut texts, mut unread) = (Vec::with_capacity(paths.len()), Vec::new());
         for path in &paths {
             let label = path.display().to_string();
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {label}"))?;
-            texts.push((label, text, path.parent().unwrap_or(Path::new(""))));
+            match fs::read_to_string(path) {
+                Ok(text) => texts.push((label, text, path.parent().unwrap_or(Path::new("")))),
+                Err(error) => unread.push(format!("cannot read {label}: {error}")),
+            }
+        }
+        if !unread.is_empty() {
+            bail!("nothing was applied\n{}", unread.join("\n"));
         }
         let texts: Vec<Text<'_>> = texts.iter().map(|(label, text, folder)| Text { label, text, folder }).collect();
         // What is not named goes, so nothing else can be meant.

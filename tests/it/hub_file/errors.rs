@@ -1,9 +1,9 @@
 //! What is wrong with hub files is told at once: by the reader of files and by the host, each thing once, with its place and its hint.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::{Value, json};
-use sluicebox_tests::guests;
+use sluicebox_tests::{guests, process};
 
 use super::{World, expect};
 
@@ -110,6 +110,8 @@ async fn all_errors_of_files_and_hub_are_told_at_once() {
         }
         assert_eq!(found.len(), TOLD.len(), "no error follows from another:\n{told}");
     }
+    let told = world.ends(1, &["apply", "nowhere.toml", "neither.toml"]);
+    expect(&told, &["cannot read nowhere.toml: ", "cannot read neither.toml: "]);
     assert!(world.works(&["revisions", "list"]).is_empty(), "nothing was changed");
     let there = world.host.get("/v1/export").await.json;
     assert!(["sources", "destinations", "plugins", "rules"].iter().all(|kind| there[kind] == json!({})), "{there}");
@@ -167,18 +169,22 @@ async fn a_source_that_rules_name_is_not_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_host_knows_is_left_where_it_does_not_answer() {
     let world = World::new().await;
-    world.write("hub.toml", "[rules.r]\nplugns = []\n");
-    let url = world.host.url().to_owned();
+    let (url, folder) = (world.host.url().to_owned(), world.folder);
     world.host.stop().await;
-    let output = std::process::Command::new(sluicebox_tests::process::binary())
-        .args(["apply", "hub.toml", "--url", &url, "--key", "x"])
-        .current_dir(world.folder.path())
-        .output()
-        .expect("an end");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let told = |text: &str| {
+        fs::write(folder.path().join("hub.toml"), text).expect("a file");
+        let mut command = Command::new(process::binary());
+        command.args(["apply", "hub.toml", "--url", &url, "--key", "x"]).current_dir(folder.path());
+        let output = command.output().expect("an end");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let wrong = told("[rules.r]\nplugns = []\n");
     expect(
-        &told,
+        &wrong,
         &["hub.toml:2:1: rules.r.plugns: unknown key", "what only the host can check is not checked", "no host answers"],
     );
-    fs::write(world.folder.path().join("hub.toml"), "[rules.r\n").expect("a file");
+    let no_toml = told("[rules.r\n");
+    assert!(no_toml.contains("hub.toml:1:") && !no_toml.contains("no host answers"), "{no_toml}");
+    expect(&told("[rules.r]\ndestinations = [\"d\"]\n"), &["sluicebox: no host answers"]);
 }
