@@ -3,6 +3,8 @@
 
 mod chance;
 mod editors;
+mod errors;
+mod first_steps;
 
 use std::{
     fs,

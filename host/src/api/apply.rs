@@ -12,6 +12,7 @@ use super::{
     documents::{REFUSALS, commit, hub_problem},
     openapi::{Checked, DOCUMENT_BYTES_MAX, Document, Json, Routes, post},
     precondition::{If, Tagged},
+    warnings,
     wire::{Applied, ApplyRequest, PlanTold},
 };
 use crate::{
@@ -72,13 +73,15 @@ async fn apply(
     let entries = request.into_entries().map(|(key, document)| (key, Some(document))).collect();
     let only = (!call.caller.may(Scope::Plugins)).then(|| Kind::ALL.into_iter().filter(|kind| *kind != Kind::Plugin).collect());
     let draft = Draft { entries, prune, expect, only, note: note(Origin::HubFile, message, &call)? };
+    let documents = draft.entries.iter().filter_map(|(key, document)| Some((key, document.as_ref()?)));
+    let warnings = warnings::of(&parts, documents);
     if dry_run {
         remark.changes_nothing();
         let plan = parts.hub.plan(&call.workspace, draft).await.map_err(|error| hub_problem(&error))?;
-        return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold::of(plan))) });
+        return Ok(Tagged { tag: None, answer: Json(Answer::Plan(PlanTold { warnings, ..PlanTold::of(plan) })) });
     }
     let Json(applied) = commit(&parts, &call.workspace, draft).await?;
-    Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(applied)) })
+    Ok(Tagged { tag: Some(applied.revision.to_string()), answer: Json(Answer::Applied(Applied { warnings, ..applied })) })
 }
 
 /// Either may say it; where both do and differ, it is not certain which of them is meant.

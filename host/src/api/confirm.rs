@@ -15,7 +15,7 @@ use super::{
     openapi::{Access, Path, Routes, Wishes, post},
     store_problem,
 };
-use crate::{ingest::Problem, journal::Acknowledged};
+use crate::{event::plain_words, ingest::Problem, journal::Acknowledged};
 
 /// The largest body, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -86,8 +86,12 @@ async fn said(request: Request) -> Result<Said, Problem> {
     if bytes.is_empty() {
         return Ok(Said::default());
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| refused(format!("{error}; send nothing, or {{ \"status\": \"failed\", \"reason\": \"...\" }}")))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        refused(format!(
+            "{}; send nothing, or {{ \"status\": \"failed\", \"reason\": \"...\" }}",
+            plain_words(&error.to_string())
+        ))
+    })
 }
 
 /// A body that is read when it is known who sends it.

@@ -22,7 +22,7 @@ use super::{
     paths::ByName,
     precondition::{If, Tagged},
     query::{NamedPage, NamedQuery},
-    versions,
+    versions, warnings,
     wire::{
         Applied, ComponentStored, Declared, Destinations, Documents, Listed, Plugins, Rules, Shown, Sources, SpecProblem,
         VersionTold, capitalized,
@@ -150,11 +150,13 @@ async fn change(
     key: (Kind, Name),
     document: Option<Value>,
 ) -> Result<Tagged<Applied>, Problem> {
+    let warnings = warnings::of(parts, document.iter().map(|document| (&key, document)));
     let draft = Draft { entries: BTreeMap::from([(key.clone(), document)]), note: noted(call), ..Draft::default() };
     let changed = parts.hub.change_if(&call.workspace, condition, key, draft).await;
     parts.paces.applied();
     let (applied, tag) = changed.map_err(|error| hub_problem(&error))?;
-    Ok(Tagged { tag, answer: told(applied) })
+    let Json(applied) = told(applied);
+    Ok(Tagged { tag, answer: Json(Applied { warnings, ..applied }) })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -243,6 +245,7 @@ pub(super) fn told(applied: hub::Applied) -> Json<Applied> {
         revision: applied.revision,
         changes: applied.changes.iter().map(ToString::to_string).collect(),
         generated_secrets: applied.generated.into_iter().map(|made| (made.destination, made.secret)).collect(),
+        warnings: Vec::new(),
     })
 }
 

@@ -50,6 +50,7 @@ mod standing;
 mod stream;
 mod tail;
 mod versions;
+mod warnings;
 mod wire;
 mod workspaces;
 

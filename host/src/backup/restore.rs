@@ -37,7 +37,20 @@ pub enum RestoreError {
     /// What is there is not overwritten.
     #[error("{} is not empty: name a folder that is, or is not there yet", .0.display())]
     NotEmpty(PathBuf),
-    /// It is no backup, or not a whole one.
+    /// It is something else.
+    #[error("this is no backup: {0}")]
+    NoBackup(String),
+    /// It begins as one and breaks off.
+    #[error(
+        "the backup is cut off after {files} whole files, in the middle or at its end: {how}; copy it once more, or take another one"
+    )]
+    CutOff {
+        /// That were read.
+        files: usize,
+        /// What was met.
+        how: String,
+    },
+    /// It is no whole backup.
     #[error("this is no whole backup: {0}")]
     NotWhole(String),
     /// The archive holds what no backup holds.
@@ -150,7 +163,7 @@ impl Unpacking {
         let mut long_path = None;
         // As they lie there: a long name is an entry before that of its file, which else would be read to its end, however long it is.
         for entry in archive.entries().map_err(unread())?.raw(true) {
-            let mut entry = entry.map_err(unread())?;
+            let mut entry = entry.map_err(|error| self.unread(error))?;
             if entry.header().entry_type() == EntryType::GNULongName {
                 if long_path.is_some() {
                     return Err(RestoreError::Foreign("two long names for one file".to_owned()));
@@ -179,13 +192,26 @@ impl Unpacking {
             }
         }
         match &self.first {
-            None => Err(RestoreError::NotWhole(format!(
-                "its list ({}) is missing; it was cut off, or is something else",
-                manifest::NAME
-            ))),
+            None if self.files.is_empty() => Err(RestoreError::NoBackup("there is no file in it, or nothing at all".to_owned())),
+            None => Err(self.cut_off(format!("its list ({}) is missing", manifest::NAME))),
             Some(_) if !self.files.is_empty() => Err(RestoreError::NotWhole("the list of its last part is missing".to_owned())),
             Some(_) => Ok(()),
         }
+    }
+
+    /// The archive does not go on: it was one until then, or never.
+    fn unread(&self, error: io::Error) -> RestoreError {
+        if error.raw_os_error().is_some() {
+            return RestoreError::when("the archive")(error);
+        }
+        if self.files.is_empty() && self.listed.is_empty() {
+            return RestoreError::NoBackup(format!("it is no archive as `sluicebox backup` writes it ({error})"));
+        }
+        self.cut_off(error.to_string())
+    }
+
+    fn cut_off(&self, how: String) -> RestoreError {
+        RestoreError::CutOff { files: self.files.len() + self.listed.len(), how }
     }
 
     /// Writes a file, and tells what it is.
@@ -217,8 +243,13 @@ impl Unpacking {
     fn check(&mut self, list: impl Read) -> Result<(), RestoreError> {
         let mut text = Vec::new();
         list.take(MANIFEST_BYTES_MAX).read_to_end(&mut text).map_err(RestoreError::when("the archive's list"))?;
-        let told: Manifest =
-            serde_json::from_slice(&text).map_err(|error| RestoreError::NotWhole(format!("its list: {error}")))?;
+        let told: Manifest = serde_json::from_slice(&text).map_err(|error| {
+            if error.is_eof() {
+                self.cut_off("in its list".to_owned())
+            } else {
+                RestoreError::NotWhole(format!("its list: {error}"))
+            }
+        })?;
         if told.format != FORMAT {
             return Err(RestoreError::Newer { found: told.format, by: told.sluicebox });
         }

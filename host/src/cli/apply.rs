@@ -6,7 +6,6 @@ use anyhow::bail;
 
 use super::{
     Hub,
-    client::Client,
     hub_file::{Files, HubFiles},
     out,
 };
@@ -31,20 +30,15 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(Arguments { files, expect, message, hub }: Arguments) -> anyhow::Result<()> {
     let mut read = HubFiles::read(&files)?;
-    let client = Client::new(&hub)?;
-    read.upload(&client).await?;
-    let plan: PlanTold = read.post(&client, &with_revision(vec![("dry_run", "true".to_owned())], expect)).await?;
+    let client = read.client(&hub)?;
+    let plan = read.plan(&client, expect, true).await?;
     read.refuse(&plan)?;
     warn_of_drift(&plan);
-    let mut query = with_revision(Vec::new(), Some(plan.revision));
+    read.warn(&plan);
+    let mut query = vec![("expect", plan.revision.to_string())];
     query.extend(message.map(|message| ("message", message)));
     let applied: Applied = read.post(&client, &query).await?;
     tell(&applied, hub.json)
-}
-
-fn with_revision(mut query: Vec<(&'static str, String)>, expect: Option<u64>) -> Vec<(&'static str, String)> {
-    query.extend(expect.map(|revision| ("expect", revision.to_string())));
-    query
 }
 
 /// What somebody changed by hand gives way to the file; they should know.

@@ -61,6 +61,13 @@ fn next_of(page: &Value) -> anyhow::Result<Option<String>> {
     }
 }
 
+impl Refused {
+    /// The problem's type, without what all types begin with; empty where the answer was no problem.
+    pub(super) fn kind(&self) -> &str {
+        self.problem["type"].as_str().and_then(|kind| kind.rsplit(':').next()).unwrap_or_default()
+    }
+}
+
 const NOT_UNDERSTOOD: &str = "the host's answer is not understood; is it of this version?";
 
 impl Client {

@@ -1,9 +1,7 @@
 //! `sluicebox diff FILE...`: tells what `apply` would change, and changes nothing; components are not even uploaded.
 
 use super::{
-    Hub,
-    client::Client,
-    difference,
+    Hub, difference,
     exit::Exit,
     hub_file::{Files, HubFiles},
 };
@@ -19,15 +17,19 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(Arguments { files, hub }: Arguments) -> anyhow::Result<Exit> {
     let mut read = HubFiles::read(&files)?;
-    read.digest()?;
-    let client = Client::new(&hub)?;
-    let plan: PlanTold = read.post(&client, &[("dry_run", "true".to_owned())]).await?;
+    let client = read.client(&hub)?;
+    let plan = read.plan(&client, None, false).await?;
+    if read.are_wrong() {
+        // What entries that are wrong would change is nothing to go by.
+        read.refuse(&plan)?;
+    }
     if hub.json {
         outln!("{}", serde_json::to_string_pretty(&plan)?);
     } else {
         tell(&plan);
     }
     read.refuse(&plan)?;
+    read.warn(&plan);
     Ok(if plan.changes.is_empty() { Exit::Done } else { Exit::Differs })
 }
 
@@ -35,7 +37,9 @@ fn tell(plan: &PlanTold) {
     out!("{}", difference::told(&plan.changes));
     for missing in &plan.missing_components {
         let (plugin, digest) = (&missing.plugin, &missing.digest);
-        outln!("plugin {plugin}: {digest} is not uploaded yet; apply does that, and checks then what hangs on it");
+        outln!(
+            "plugin {plugin}: {digest} is not uploaded yet; apply does that where the plugin has a `path`, and checks then what hangs on it"
+        );
     }
     match plan.changes.len() {
         0 => outln!("nothing to change, revision {}", plan.revision),

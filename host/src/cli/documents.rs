@@ -17,12 +17,16 @@ use crate::{api::Applied, event::Name};
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
     /// Ways in.
+    #[value(alias = "source")]
     Sources,
     /// Ways out.
+    #[value(alias = "destination")]
     Destinations,
     /// WebAssembly components with their settings.
+    #[value(alias = "plugin")]
     Plugins,
     /// What goes where.
+    #[value(alias = "rule")]
     Rules,
 }
 
@@ -115,6 +119,9 @@ fn row(kind: Kind, item: &Value) -> Value {
 pub(super) async fn put(PutArguments { kind, name, file, hub }: PutArguments) -> anyhow::Result<()> {
     let document = read(&file)?;
     let applied: Applied = Client::new(&hub)?.put(&format!("{}/{name}", kind.path()), &document).await?;
+    for warning in &applied.warnings {
+        errln!("warning: {} {}: {}", warning.kind.singular(), warning.name, warning.message);
+    }
     apply::tell(&applied, hub.json)
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::terminal;
 
@@ -30,16 +30,32 @@ fn drawn(columns: &[&str], items: &[Value], colours: bool) -> String {
     [first].into_iter().chain(lines.map(|line| line.trim_end().to_owned())).map(|line| line + "\n").collect()
 }
 
-/// A value for people; of a failure, its code.
+/// So much of a failure is told; all of it stands in what `--json` prints.
+const FAILURE_CHARS_MAX: usize = 100;
+
+/// A value for people; of a failure, its code and what it says.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Object(fields) => fields.get("code").map_or_else(|| "-".to_owned(), cell),
+        Value::Object(fields) => failure(fields),
         other => other.to_string(),
     };
     shown(&text)
+}
+
+fn failure(fields: &Map<String, Value>) -> String {
+    let text = match (fields.get("code"), fields.get("message")) {
+        (Some(code), Some(Value::String(message))) if !message.is_empty() => format!("{}: {message}", cell(code)),
+        (Some(code), _) => cell(code),
+        (None, _) => return "-".to_owned(),
+    };
+    if text.chars().count() <= FAILURE_CHARS_MAX {
+        return text;
+    }
+    let begin: String = text.chars().take(FAILURE_CHARS_MAX - 1).collect();
+    begin + "…"
 }
 
 /// What came from outside cannot move the cursor of a terminal.
@@ -60,6 +76,16 @@ mod tests {
         assert_eq!(drawn(&columns, &items, false), "A              B\nlong [31mtext  1\n-              dead\n");
         assert!(drawn(&columns, &items, true).starts_with("\u{1b}[1mA              B\u{1b}[0m\n"));
         assert_eq!(drawn(&columns, &[], false), "A  B\n");
+    }
+
+    #[test]
+    fn a_failure_says_why() {
+        let failure = |message: &str| json!({"why": {"code": "panic", "message": message}});
+        let items = [failure("index out of\nbounds"), failure(""), failure(&"x".repeat(200))];
+        let told = drawn(&["why"], &items, false);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[..3], ["WHY", "panic: index out ofbounds", "panic"]);
+        assert!(lines[3].ends_with("xx…") && lines[3].chars().count() == FAILURE_CHARS_MAX, "{told}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! What cannot be sent to fetches by itself: `pull` has those queues, each a lane without a sender. What another rule of this hub is to see
 //! does not leave it: `onward` makes events of it. `confirm` is how a destination says
-//! later that it is done.
+//! later that it is done. `reach` tells before what cannot be sent to.
 //!
 //! Nothing is kept here that the journal does not have: a crash costs at most a repeat with the same `webhook-id`.
 
@@ -26,6 +26,7 @@ mod onward;
 mod order;
 mod pace;
 mod pull;
+mod reach;
 mod retry;
 mod retry_after;
 mod seats;
@@ -48,6 +49,7 @@ pub use onward::{Onward, OnwardSpec};
 pub use order::OrderSpec;
 pub use pace::{BreakerSettings, BreakerSpec, LaneStatus, Paces, RateSpec};
 pub use pull::{Given, Nack, Poll, Pull, PullSpec, QueueError, Queues, Signature, Word};
+pub use reach::Reach;
 pub use retry::RetrySpec;
 pub use seats::{NoSeat, Seat, Seats};
 pub use spec::{AuthSpec, FurtherSecret, Kind, SECRETS, Spec, TlsSpec};
@@ -146,6 +148,8 @@ pub struct Ways {
     pub queues: Arc<Queues>,
     /// Where destinations call back.
     pub confirmations: Arc<Confirmations>,
+    /// What nothing can be sent to.
+    pub reach: Reach,
 }
 
 /// Starts flow 3.
@@ -167,7 +171,8 @@ pub fn start(options: &Options, parts: Parts, registry: &mut Registry) -> Flow {
     let queues = Queues::new(options, &parts, Arc::clone(&metrics), registry);
     let confirmations = Arc::new(Confirmations::new(Arc::clone(&journal), parts.callbacks.clone(), registry));
     let keeping = tokio::spawn(keep(Arc::clone(&queues), shutdown.clone()));
+    let reach = Reach::new(parts.client.clone());
     let courier = Courier::new(parts, metrics, options.hops_max);
     let sending = tokio::spawn(pump(Deliveries { journal, book, paces, courier, places }, bounds, clock, shutdown));
-    Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations } }
+    Flow { tasks: vec![sending, keeping], ways: Ways { queues, confirmations, reach } }
 }

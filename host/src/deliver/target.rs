@@ -28,14 +28,18 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) fn host(&self) -> Option<&str> {
+    /// A URL of its scheme, host and port.
+    pub(super) fn origin(&self) -> &Uri {
         let (Self::Fixed(uri) | Self::Filled { origin: uri, .. }) = self;
-        uri.host()
+        uri
+    }
+
+    pub(super) fn host(&self) -> Option<&str> {
+        self.origin().host()
     }
 
     pub(super) fn is_https(&self) -> bool {
-        let (Self::Fixed(uri) | Self::Filled { origin: uri, .. }) = self;
-        uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+        self.origin().scheme() == Some(&http::uri::Scheme::HTTPS)
     }
 
     /// The URL of this message.

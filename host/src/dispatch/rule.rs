@@ -108,10 +108,10 @@ impl Spec {
         destinations: &BTreeMap<Name, Wants>,
     ) -> Result<(Pattern, Rule), Invalid> {
         let pattern = Pattern::parse(&self.pattern).map_err(|e| Invalid::at(format!("/match{}", e.pointer), e.message))?;
-        let chain = self.chain(plugins)?;
-        let targets = self.targets(destinations)?;
         let batch = self.batch.as_ref().map(BatchSpec::refine).transpose()?;
         let forward_headers = self.forwarded()?;
+        let chain = self.chain(plugins)?;
+        let targets = self.targets(destinations)?;
         let mut rule = Rule { name: name.clone(), chain, targets, batch, forward_headers, hash: [0; 16] };
         check_batch_stage(&rule)?;
         check_batch_order(&rule)?;

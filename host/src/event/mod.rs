@@ -7,6 +7,7 @@ mod id;
 mod name;
 mod order;
 mod path;
+mod plain;
 #[cfg(test)]
 mod random;
 mod secret;
@@ -18,6 +19,7 @@ pub use id::{BatchId, Digest, EventId, IdError, MessageId, RunId};
 pub use name::{Name, NameError};
 pub use order::{Order, OrderKeys};
 pub use path::JsonPath;
+pub use plain::plain_words;
 #[cfg(test)]
 pub(crate) use random::Random;
 pub use secret::Secret;

@@ -7,7 +7,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | `file` | the hub file, read by the client: TOML to a draft, errors with line and column |
-//! | `entry`, `spec`, `wording` | entries and their kinds; which part reads which; how a misfit is told |
+//! | `entry`, `spec` | entries and their kinds; which part reads which |
+//! | `wording`, `settings`, `remainder` | how a misfit is told, and what plugins say of their settings; all misfits of an entry at once |
 //! | `draft`, `check`, `apply`, `condition` | what is asked, whether it may be, and doing it; doing it only to what was seen |
 //! | `plan`, `difference` | what an apply would do, field by field |
 //! | `export`, `past` | entries as a hub file declares them; revisions listed, compared and brought back, and drift |
@@ -48,10 +49,12 @@ mod own_key;
 mod past;
 mod plan;
 mod rekey;
+mod remainder;
 mod revision;
 mod rotation;
 mod schema;
 mod seal;
+mod settings;
 mod shared_map;
 mod snapshot;
 mod spec;
@@ -104,7 +107,6 @@ pub use tenancy::{
 };
 pub use version::{Flaw, State, Trial, Tried, Version, VersionStatus, Versioning};
 pub(crate) use wording::nearest;
-pub use wording::without_value;
 
 use std::{
     collections::HashSet,

@@ -62,9 +62,9 @@ impl Hub {
         let state = self.inner.state.load_full();
         let (standing, revision) = (state.workspace(workspace), state.revision_of(workspace));
         check_expected(draft.expect, revision)?;
+        let missing = missing(&draft, &self.inner.catalogue.components);
         let proposal = Proposal::of(workspace, &standing, draft, &self.inner.seal, &self.inner.versions)?;
         self.check_room(workspace, &state, &proposal.edits)?;
-        let missing = missing(&proposal.edits, &self.inner.catalogue.components);
         let checked = check_proposed(&standing, &proposal.edits, &self.inner.terms(workspace)).await;
         // What was compiled to be asked need not stay.
         self.inner.release();
@@ -107,9 +107,10 @@ impl Missing {
     }
 }
 
-fn missing(edits: &Edits, components: &Components) -> Vec<Missing> {
+/// Also of plugins that stay as they are: a component that was lost is to be had again from who applies.
+fn missing(draft: &Draft, components: &Components) -> Vec<Missing> {
     let mut missing = Vec::new();
-    for ((kind, plugin), document) in edits {
+    for ((kind, plugin), document) in &draft.entries {
         let Some(document) = document.as_ref().filter(|_| *kind == Kind::Plugin) else { continue };
         for pointer in ["/digest", "/canary/digest"] {
             let digest = document.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok());

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     entry::{Key, Kind},
+    remainder::Remainder,
     strict::Strict,
     wording::{Misfit, nearest, token},
 };
@@ -46,9 +47,51 @@ impl Specs {
         }
         Ok(())
     }
+
+    /// The same, but what does not fit is left out, and given, but for what is `told` already: pointers into the document. Where too much of
+    /// it does not fit, nothing is read.
+    pub(super) fn read_what_fits(&mut self, key: &Key, document: &Value, told: &[String]) -> Option<Wrong> {
+        if told.is_empty() && self.read(key, document).is_ok() {
+            return None;
+        }
+        let mut rest = Remainder::of(key.0, document).without(told);
+        let (read, misfits) = rest.judge(|document| {
+            let mut specs = Self::default();
+            specs.read(key, document).map(|()| specs)
+        });
+        self.extend(read.unwrap_or_default());
+        Some(Wrong { misfits, rest })
+    }
+
+    fn extend(&mut self, other: Self) {
+        let Self { sources, destinations, pulls, onwards, plugins, rules } = other;
+        self.sources.extend(sources);
+        self.destinations.extend(destinations);
+        self.pulls.extend(pulls);
+        self.onwards.extend(onwards);
+        self.plugins.extend(plugins);
+        self.rules.extend(rules);
+    }
 }
 
-fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
+/// What does not fit of a document.
+pub(super) struct Wrong {
+    pub(super) misfits: Vec<Misfit>,
+    /// The document without that.
+    pub(super) rest: Remainder,
+}
+
+/// A good value for what a document must have, with which the rest of it can be judged.
+pub(super) fn stand_in(kind: Kind, pointer: &str) -> Option<Value> {
+    match (kind, pointer) {
+        (Kind::Source, "/verify") => Some(json!({ "scheme": "none" })),
+        (Kind::Destination, "/url") => Some(json!("https://stand-in.invalid/")),
+        (Kind::Plugin, "/digest") => Some(json!(Digest::of(b"").to_string())),
+        _ => None,
+    }
+}
+
+pub(super) fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, Misfit> {
     serde_path_to_error::deserialize(Strict(document))
         .map_err(|error| Misfit::of_serde(error.path(), &error.inner().to_string(), document))
 }
@@ -74,34 +117,87 @@ fn none_here(misfit: Misfit, told: &str) -> Misfit {
     }
 }
 
-/// What a destination of kind `hub` names, with its place within the destination.
-pub(super) fn fed(onward: &deliver::OnwardSpec) -> impl Iterator<Item = (String, Key)> + use<> {
-    std::iter::once(("/source".to_owned(), (Kind::Source, onward.source.clone())))
+/// Another entry that one names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reference {
+    /// Where, within the one that names it.
+    pub(super) pointer: String,
+    pub(super) kind: Kind,
+    /// As it is written, which may be no name at all.
+    name: String,
 }
 
-/// What a source names, with its place within the source.
-pub(super) fn verifier(source: &ingest::Spec) -> impl Iterator<Item = (String, Key)> {
-    source.verify.plugin.iter().map(|name| ("/verify/plugin".to_owned(), (Kind::Plugin, name.clone())))
+impl Reference {
+    fn new(pointer: impl Into<String>, kind: Kind, name: &str) -> Self {
+        Self { pointer: pointer.into(), kind, name: name.to_owned() }
+    }
+
+    /// The entry, where it can be one.
+    pub(super) fn key(&self) -> Option<Key> {
+        Some((self.kind, self.name.parse().ok()?))
+    }
+
+    /// What is wrong, where it is none of those there are.
+    pub(super) fn unknown(&self, known: &BTreeSet<Key>) -> Option<Misfit> {
+        if self.key().is_some_and(|key| known.contains(&key)) {
+            return None;
+        }
+        let of_kind = known.iter().filter(|(other, _)| *other == self.kind).map(|(_, name)| name.as_str());
+        let nearest = nearest(&self.name, of_kind);
+        let shown: String = self.name.chars().take(NAME_CHARS_SHOWN).collect();
+        Some(Misfit { nearest, ..Misfit::at(&self.pointer, format!("no {} is called `{shown}`", self.kind.singular())) })
+    }
 }
 
-/// What a rule names, each with its place within the rule.
-pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = (String, Key)> {
+/// No name is longer.
+const NAME_CHARS_SHOWN: usize = 63;
+
+/// What a destination of kind `hub` names.
+pub(super) fn fed(onward: &deliver::OnwardSpec) -> impl Iterator<Item = Reference> + use<> {
+    std::iter::once(Reference::new("/source", Kind::Source, onward.source.as_str()))
+}
+
+/// What a source names.
+pub(super) fn verifier(source: &ingest::Spec) -> impl Iterator<Item = Reference> {
+    source.verify.plugin.iter().map(|name| Reference::new("/verify/plugin", Kind::Plugin, name.as_str()))
+}
+
+/// What a rule names.
+pub(super) fn references(rule: &dispatch::Spec) -> impl Iterator<Item = Reference> {
     let plugins = rule.plugins.iter().enumerate();
-    let plugins = plugins.map(|(at, plugin)| (format!("/plugins/{at}"), (Kind::Plugin, plugin.name.clone())));
+    let plugins = plugins.map(|(at, plugin)| Reference::new(format!("/plugins/{at}"), Kind::Plugin, plugin.name.as_str()));
     let destinations = rule.destinations.iter().enumerate();
-    plugins.chain(destinations.map(|(at, name)| (format!("/destinations/{at}"), (Kind::Destination, name.clone()))))
+    let destinations =
+        destinations.map(|(at, name)| Reference::new(format!("/destinations/{at}"), Kind::Destination, name.as_str()));
+    plugins.chain(destinations).chain(matched_sources(&rule.pattern))
 }
 
-/// An entry names what is not there.
-pub(super) fn unknown_reference(pointer: String, (kind, name): &Key, known: &BTreeSet<Key>) -> Misfit {
-    let known = known.iter().filter(|(other, _)| other == kind).map(|(_, name)| name.as_str());
-    let nearest = nearest(name.as_str(), known);
-    Misfit { nearest, ..Misfit::at(pointer, format!("no {} is called `{name}`", kind.singular())) }
+/// The sources that a pattern names as they are. An operator (`prefix`, `anything-but`) names none: it may be meant for those to come.
+pub(super) fn matched_sources(pattern: &Value) -> Vec<Reference> {
+    let mut found = Vec::new();
+    sources_in(pattern, "/match", &mut found);
+    found
+}
+
+fn sources_in(table: &Value, at: &str, found: &mut Vec<Reference>) {
+    for (index, value) in table["source"].as_array().into_iter().flatten().enumerate() {
+        let name = value.as_str().map(|name| Reference::new(format!("{at}/source/{index}"), Kind::Source, name));
+        found.extend(name);
+    }
+    for (index, branch) in table["$or"].as_array().into_iter().flatten().enumerate() {
+        sources_in(branch, &format!("{at}/$or/{index}"), found);
+    }
 }
 
 impl From<Misfit> for Invalid {
     fn from(misfit: Misfit) -> Self {
         misfit.into_invalid()
+    }
+}
+
+impl From<Invalid> for Misfit {
+    fn from(Invalid { pointer, message }: Invalid) -> Self {
+        Self::at(pointer, message)
     }
 }
 
@@ -207,7 +303,20 @@ mod tests {
     fn an_unknown_reference_comes_with_the_nearest_name_of_its_kind() {
         let key = |kind, name: &str| (kind, name.parse::<Name>().expect("a name"));
         let known = BTreeSet::from([key(Kind::Plugin, "crn"), key(Kind::Destination, "crm")]);
-        let invalid = Invalid::from(unknown_reference("/destinations/0".into(), &key(Kind::Destination, "cmr"), &known));
-        assert_eq!(invalid, Invalid::at("/destinations/0", format!("no destination is called `cmr`{}", did_you_mean("crm"))));
+        let unknown = |name| Reference::new("/destinations/0", Kind::Destination, name).unknown(&known).map(Invalid::from);
+        let message = format!("no destination is called `cmr`{}", did_you_mean("crm"));
+        assert_eq!(unknown("cmr"), Some(Invalid::at("/destinations/0", message)));
+        assert_eq!(unknown("crm"), None);
+        assert!(unknown("no name").is_some());
+    }
+
+    #[test]
+    fn a_pattern_names_sources_wherever_an_or_has_them() {
+        let pattern =
+            json!({ "source": ["a", { "prefix": "b" }], "$or": [{ "source": ["c"] }, { "$or": [{ "source": ["d"] }] }] });
+        let found = matched_sources(&pattern).into_iter().map(|reference| (reference.pointer, reference.name));
+        let named = [("/match/source/0", "a"), ("/match/$or/0/source/0", "c"), ("/match/$or/1/$or/0/source/0", "d")];
+        assert_eq!(found.collect::<Vec<_>>(), named.map(|(at, name)| (at.to_owned(), name.to_owned())));
+        assert!(matched_sources(&json!([1])).is_empty() && matched_sources(&Value::Null).is_empty());
     }
 }

@@ -1,10 +1,9 @@
-//! How a document that does not fit its spec is told to people. The only place that knows serde's sentences: an unknown key
-//! comes with the nearest known one, and a value is never repeated, since it may be a secret in the wrong place.
+//! How a document that does not fit its spec is told to people: an unknown key comes with the nearest known one, and the rest in plain words.
 
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-use crate::event::Invalid;
+use crate::event::{Invalid, plain_words};
 
 /// A misfit: where, what, and the known name that was perhaps meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +14,13 @@ pub(super) struct Misfit {
     pub(super) nearest: Option<String>,
     /// The unknown key; for one, the place of the key is shown and not that of its value.
     pub(super) unknown_key: Option<String>,
+    /// The key that is missing at the pointer.
+    pub(super) missing: Option<String>,
 }
 
 impl Misfit {
     pub(super) fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into(), nearest: None, unknown_key: None }
+        Self { pointer: pointer.into(), message: message.into(), nearest: None, unknown_key: None, missing: None }
     }
 
     /// From the error of reading `document`, with serde's path to it.
@@ -83,20 +84,9 @@ fn reworded(sentence: &str) -> Misfit {
         return Misfit { nearest: nearest(), ..Misfit::at("", format!("this is none of {all}")) };
     }
     if sentence.starts_with("missing field") {
-        return Misfit::at("", format!("`{subject}` is missing"));
+        return Misfit { missing: Some(subject.to_owned()), ..Misfit::at("", format!("`{subject}` is missing")) };
     }
-    Misfit::at("", without_value(sentence))
-}
-
-/// What serde says of a value that does not fit, `invalid type: string "hunter2", expected a map`, without what was found, but for its type.
-#[must_use]
-pub fn without_value(sentence: &str) -> String {
-    let found = sentence.strip_prefix("invalid type: ").or_else(|| sentence.strip_prefix("invalid value: "));
-    let Some((found, expected)) = found.and_then(|rest| rest.rsplit_once(", expected ")) else {
-        return sentence.to_owned();
-    };
-    let kind = found.split(['"', '`']).next().unwrap_or_default().trim();
-    format!("expected {expected}, found {}", if kind.is_empty() { "something else" } else { kind })
+    Misfit::at("", plain_words(sentence))
 }
 
 #[cfg(test)]
@@ -161,6 +151,6 @@ mod tests {
             let told = told(&hidden);
             assert!(!told.message.contains("canary"), "{told}");
         }
-        assert_eq!(told(&json!({ "url": 271_828 })), Invalid::at("/url", "expected a string, found integer"));
+        assert_eq!(told(&json!({ "url": 271_828 })), Invalid::at("/url", "expected a text, found a whole number"));
     }
 }

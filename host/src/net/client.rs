@@ -94,6 +94,12 @@ impl Client {
         self.dialling.store(Arc::new(Dialling::new(options)));
     }
 
+    /// Why nothing is sent to this URL by the settings in force, where that can be told without looking its name up.
+    #[must_use]
+    pub fn closed(&self, url: &http::Uri) -> Option<String> {
+        self.dialling.load().dialer.closed(url)
+    }
+
     /// A client that dials by the same settings and speaks TLS as one destination wants it. Its connections are its own: none is shared
     /// with who presents another certificate, or none.
     #[must_use]

@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
     pin::Pin,
     sync::Arc,
@@ -105,6 +105,21 @@ impl Dialer {
             self.vet(&host, address)?;
         }
         self.connect(&host, &addresses, port).await
+    }
+
+    /// Why a URL is not dialled, where it names an address, a port that is closed, or this machine.
+    pub(super) fn closed(&self, uri: &Uri) -> Option<String> {
+        let Target { host, port } = target(uri).ok()?;
+        if !self.ports.iter().any(|range| range.contains(&port)) {
+            return Some(DialError::Port(port).to_string());
+        }
+        let address = match host {
+            Host::Address(address) => address,
+            // RFC 6761, section 6.3.
+            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => Ipv4Addr::LOCALHOST.into(),
+            Host::Name(_) => return None,
+        };
+        vet(address, &self.networks).err().map(|refused| refused.to_string())
     }
 
     fn vet(&self, host: &str, address: IpAddr) -> Result<(), DialError> {

@@ -9,7 +9,7 @@ use super::{
     metrics::Metrics,
     text::one_line,
 };
-use crate::event::{Invalid, Timestamp};
+use crate::event::{Invalid, Timestamp, plain_words};
 
 /// What of its settings the plugin refuses, each with its place in the entry; a plugin that cannot be asked is a problem too. Settings
 /// that are right today have to be right tomorrow, so the guest is told no time.
@@ -40,7 +40,7 @@ fn refine((path, message): (String, String)) -> Invalid {
         pointer += if path.starts_with('/') { "" } else { "/" };
         pointer += &path;
     }
-    let message = one_line(&message);
+    let message = plain_words(&one_line(&message));
     Invalid::at(pointer, if message.is_empty() { "the plugin refuses it, and does not say why".to_owned() } else { message })
 }
 
@@ -56,6 +56,8 @@ mod tests {
         };
         assert_eq!(refined("/fields/0", "bad"), ("/config/fields/0".into(), "bad".into()));
         assert_eq!(refined("fields", "two\nlines"), ("/config/fields".into(), "two lines".into()));
+        let serdes = refined("n", "invalid type: sequence, expected usize");
+        assert_eq!(serdes, ("/config/n".into(), "expected a whole number, 0 or more, found a list".into()));
         assert_eq!(refined("", ""), ("/config".into(), "the plugin refuses it, and does not say why".into()));
         assert_eq!(refined(&"x".repeat(2_000), "far").0, "/config");
     }

@@ -218,3 +218,21 @@ async fn all_events(api: &Api) -> Vec<String> {
     ids.reverse();
     ids
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_does_not_come_back_is_given_up() {
+    let host = Host::start().await;
+    host.apply(OPEN_SOURCE).await;
+    let mut listening = Listening::start(host.url(), host.key(), &["open", "--give-up-after", "1s"]).await;
+    let id = host.post("open", &[], "1").await;
+    assert!(listening.line().await.contains(&id));
+    host.stop().await;
+    assert_eq!(listening.ended().await.code(), Some(1));
+    let mut told = Vec::new();
+    while let Some(line) = timeout(PATIENCE, listening.told.recv()).await.expect("its end") {
+        told.push(line);
+    }
+    let (last, before) = told.split_last().expect("it said something");
+    assert!(last.contains("did not come back within 1s and is given up") && last.contains(&format!("--after {id}")), "{told:?}");
+    assert!(before.iter().any(|line| line.contains("the stream was lost")), "{told:?}");
+}

@@ -23,8 +23,10 @@ fn rows(section: &str) -> Vec<Vec<String>> {
 /// The pattern of a rule with this line, or of this rule in JSON.
 fn pattern(rule: &str) -> Pattern {
     let document = serde_json::from_str::<Value>(rule).unwrap_or_else(|_| {
-        let around =
-            ["[sources.s]\nverify = { scheme = \"none\" }\n[destinations.d]\nurl = \"https://example.com\"\n[rules.r]\n", rule];
+        let around = [
+            "[sources.shop]\nverify = { scheme = \"none\" }\n[destinations.d]\nurl = \"https://example.com\"\n[rules.r]\n",
+            rule,
+        ];
         let hub = file::read(&format!("{}\ndestinations = [\"d\"]\n", around.concat()), "hub.toml");
         let hub = hub.unwrap_or_else(|errors| panic!("{rule}: {errors:?}"));
         hub.entries[&(Kind::Rule, "r".parse().expect("a name"))].clone()

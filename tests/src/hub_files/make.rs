@@ -62,7 +62,7 @@ pub(super) fn file(chance: &mut Chance, components: &Components) -> File {
     }
     let (plugins, destinations) = (file.names(Kind::Plugin), file.names(Kind::Destination));
     for name in some_names(chance, 0) {
-        file.entries.insert((Kind::Rule, name), rule(chance, &plugins, &destinations));
+        file.entries.insert((Kind::Rule, name), rule(chance, &sources, &plugins, &destinations));
     }
     file
 }
@@ -252,14 +252,15 @@ fn plugin(chance: &mut Chance, components: &Components) -> Value {
     fields.into()
 }
 
-fn rule(chance: &mut Chance, plugins: &[Name], destinations: &[Name]) -> Value {
+fn rule(chance: &mut Chance, sources: &[Name], plugins: &[Name], destinations: &[Name]) -> Value {
     let to: BTreeSet<&Name> = (0..1 + chance.below(3)).map(|_| chance.pick(destinations)).collect();
     let mut fields = Map::from_iter([("destinations".to_owned(), json!(to))]);
     if !plugins.is_empty() {
         maybe(chance, 2, &mut fields, "plugins", |chance| (0..chance.below(3)).map(|_| json!(chance.pick(plugins))).collect());
     }
     let sample = Sample::draw(chance);
-    let pattern = pattern_for(chance, &sample);
+    let mut pattern = pattern_for(chance, &sample);
+    name_sources(chance, &mut pattern, sources);
     // TOML has no null.
     if chance.below(4) > 0 && !has_null(&pattern) {
         fields.insert("match".to_owned(), pattern);
@@ -267,6 +268,16 @@ fn rule(chance: &mut Chance, plugins: &[Name], destinations: &[Name]) -> Value {
     maybe(chance, 4, &mut fields, "batch", |chance| json!({ "max_events": 1 + chance.below(99), "max_age": "1m" }));
     maybe(chance, 4, &mut fields, "forward_headers", |_| json!(["x-a"]));
     fields.into()
+}
+
+/// Has a pattern name sources of the file, where it names any as they are.
+fn name_sources(chance: &mut Chance, table: &mut Value, sources: &[Name]) {
+    for value in table.get_mut("source").and_then(Value::as_array_mut).into_iter().flatten().filter(|value| value.is_string()) {
+        *value = if sources.is_empty() { json!({ "prefix": "a" }) } else { json!(chance.pick(sources)) };
+    }
+    for branch in table.get_mut("$or").and_then(Value::as_array_mut).into_iter().flatten() {
+        name_sources(chance, branch, sources);
+    }
 }
 
 fn has_null(value: &Value) -> bool {

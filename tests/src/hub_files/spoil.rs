@@ -26,12 +26,13 @@ pub(super) fn spoil(chance: &mut Chance, file: &File) -> Spoilt {
     let destination = file.names(Kind::Destination).first().cloned();
     let rule = |document: Value, at| Spoilt::Entry(Kind::Rule, name(), document, at);
     let named = json!([destination.as_ref().map_or("none", |name| name.as_str())]);
-    match chance.below(12) {
+    match chance.below(13) {
         0 => Spoilt::Revision,
         1 => rule(json!({ "destinations": ["no-such-destination"] }), "/destinations/0"),
         2 => rule(json!({ "destinations": named, "plugins": ["no-such-plugin"] }), "/plugins/0"),
         3 => rule(json!({ "destinations": named, "match": { "type": [{ "prefx": "a" }] } }), "/match/type"),
         4 => rule(json!({ "destinations": named, "match": { "data": { "a": [] } } }), "/match/data/a"),
+        12 => rule(json!({ "destinations": named, "match": { "source": ["no-such-source"] } }), "/match/source"),
         5 => rule(json!({ "destinations": named, "plugns": [] }), "/plugns"),
         6 => Spoilt::Entry(Kind::Destination, name(), json!({ "url": "ftp://example.com" }), "/url"),
         7 => Spoilt::Entry(

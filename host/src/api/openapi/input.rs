@@ -19,7 +19,7 @@ use super::{
     super::Parts,
     schema::{self, media, note_refusals, object},
 };
-use crate::{hub::without_value, ingest::Problem};
+use crate::{event::plain_words, ingest::Problem};
 
 /// The largest hub file or document, in bytes.
 pub(in crate::api) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -53,7 +53,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Checked<T> {
     async fn from_request_parts(parts: &mut request::Parts, _state: &S) -> Result<Self, Problem> {
         Query::try_from_uri(&parts.uri)
             .map(|Query(query)| Self(query))
-            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-query", error.body_text()))
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-query", told_of_query(&error.body_text())))
+    }
+}
+
+/// What axum says of a query, in the words of who wrote it: `limit: this is no whole number`.
+fn told_of_query(text: &str) -> String {
+    let text = text.rsplit_once("query string: ").map_or(text, |(_, text)| text);
+    match text.split_once(": ").filter(|(key, _)| !key.contains([' ', '`'])) {
+        Some((key, text)) => format!("{key}: {}", plain_words(text)),
+        None => plain_words(text),
     }
 }
 
@@ -216,11 +225,39 @@ fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     let text = &mut serde_json::Deserializer::from_slice(bytes);
     let document = serde_path_to_error::deserialize(&mut *text)
-        .map_err(|error| refused(format!("{}: {}", error.path(), without_value(&error.inner().to_string()))))?;
+        .map_err(|error| refused(format!("{}: {}", error.path(), plain_words(&error.inner().to_string()))))?;
     text.end().map_err(|error| refused(error.to_string()))?;
     Ok(document)
 }
 
 async fn read(request: Request, parts: &Parts) -> Result<Bytes, Problem> {
     Bytes::from_request(request, parts).await.map_err(|error| Problem::new(error.status(), "bad-body", error.body_text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Uri;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Page {
+        limit: usize,
+        wait: Option<bool>,
+    }
+
+    #[test]
+    fn a_query_is_refused_in_plain_words() {
+        let told = |query: &str| {
+            let uri: Uri = format!("http://host/?{query}").parse().expect("a URL");
+            told_of_query(&Query::<Page>::try_from_uri(&uri).expect_err(query).body_text())
+        };
+        assert_eq!(told("limit=many"), "limit: this is no whole number");
+        assert_eq!(told("limit=1&wait=maybe"), "wait: expected true or false");
+        assert_eq!(told(""), "`limit` is missing");
+        assert!(told("limit=1&limt=2").ends_with("unknown key `limt`; there are limit, wait"), "{}", told("limit=1&limt=2"));
+    }
 }

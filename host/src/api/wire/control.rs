@@ -78,6 +78,9 @@ pub struct Applied {
     pub changes: Vec<String>,
     /// Secrets that were made, by destination; shown this once.
     pub generated_secrets: BTreeMap<Name, String>,
+    /// What is in force, and will hardly do what it is meant to.
+    #[serde(default)]
+    pub warnings: Vec<SpecProblem>,
 }
 
 /// Without the secrets, but for whose they are.
@@ -235,7 +238,7 @@ mod tests {
         let document = json!({ "secret": { "value": "canary" } });
         let request = ApplyRequest::of(&BTreeMap::from([((Kind::Destination, name.clone()), document)]));
         let generated_secrets = BTreeMap::from([(name, "canary".to_owned())]);
-        let applied = Applied { revision: 1, changes: vec![], generated_secrets };
+        let applied = Applied { revision: 1, changes: vec![], generated_secrets, warnings: vec![] };
         let printed = format!("{request:?} {applied:?}");
         assert!(printed.contains("crm") && !printed.contains("canary"), "{printed}");
     }

@@ -23,6 +23,9 @@ pub struct PlanTold {
     pub problems: Vec<SpecProblem>,
     /// Components to be uploaded first. What hangs on them is checked when they are there.
     pub missing_components: Vec<MissingTold>,
+    /// What would be applied, and will hardly do what it is meant to.
+    #[serde(default)]
+    pub warnings: Vec<SpecProblem>,
 }
 
 /// A component to be uploaded.
@@ -162,6 +165,7 @@ impl PlanTold {
             changes: plan.changes.into_iter().map(ChangeTold::of).collect(),
             problems: plan.problems.iter().map(SpecProblem::of).collect(),
             missing_components: plan.missing.into_iter().map(missing).collect(),
+            warnings: Vec::new(),
         }
     }
 }

@@ -110,13 +110,20 @@ fn what_is_not_whole_is_refused_and_nothing_is_left() {
         let (_folder, done) = tried(&whole[..length]);
         assert!(done.is_err(), "{length} of {} bytes", whole.len());
     }
+    for length in [1_024, 2_000, whole.len() - 2_048] {
+        refused(&whole[..length], "the backup is cut off after");
+    }
+    let junk: Vec<u8> = (0..10_000_u32).map(|n| (n * 31 % 251) as u8).collect();
+    for junk in [&b"junk"[..], &junk] {
+        refused(junk, "this is no backup: it is no archive");
+    }
     let at = whole.windows(3).position(|bytes| bytes == b"one").expect("the file's bytes");
     let mut damaged = whole;
     damaged[at] = b'0';
     refused(&damaged, "revisions/1.json is damaged");
     refused(&packed(&[("revisions/1.json", "one")]), "journal.db is missing");
     refused(&[good(), archive_of(|_| {}, "later", EntryType::Regular)].concat(), "the list of its last part is missing");
-    refused(b"", "its list (sluicebox-backup.json) is missing");
+    refused(b"", "this is no backup: there is no file in it");
     refused(&[good(), good()].concat(), "twice");
 }
 

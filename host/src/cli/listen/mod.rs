@@ -1,12 +1,13 @@
 //! `sluicebox listen`: relays a source's events, as they are stored, to a local server. A stream that is lost is taken up again where it
-//! was lost, also over a restart of the host, so that each event is relayed, and none is relayed twice.
+//! was lost, also over a restart of the host, so that each event is relayed, and none is relayed twice. A host that does not come back is
+//! given up after a while.
 
 mod forward;
 mod sse;
 
 use std::{
     io::{self, Write as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -24,6 +25,7 @@ use super::{
     stop::Stop,
     table::shown,
 };
+use crate::event;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = VERIFYING)]
@@ -39,6 +41,9 @@ pub(super) struct Arguments {
     /// Begin after this event instead of now.
     #[arg(long, value_name = "ID")]
     after: Option<String>,
+    /// How long to try to reach a host that is gone, as in 90s or 1h.
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    give_up_after: event::Duration,
     /// Print the headers and the body of each event.
     #[arg(long)]
     print: bool,
@@ -75,13 +80,14 @@ struct Listener {
     forwarder: Option<Forwarder>,
     print: bool,
     as_json: bool,
+    give_up_after: Duration,
     /// The last event that was relayed, or the place where the stream began.
     last: Option<String>,
 }
 
 impl Listener {
     fn new(arguments: Arguments) -> anyhow::Result<Self> {
-        let Arguments { source, forward, event_type, after, print, hub } = arguments;
+        let Arguments { source, forward, event_type, after, give_up_after, print, hub } = arguments;
         let query = [("source", Some(source)), ("type", event_type)].into_iter().filter_map(|(key, value)| Some((key, value?)));
         Ok(Self {
             client: Client::new(&hub)?,
@@ -89,11 +95,12 @@ impl Listener {
             forwarder: forward.as_deref().map(Forwarder::new).transpose()?,
             print,
             as_json: hub.json,
+            give_up_after: Duration::from_millis(give_up_after.ms),
             last: after,
         })
     }
 
-    /// Ends only where it makes no sense to go on: the host refuses, or was never there, or nobody reads any more.
+    /// Ends only where it makes no sense to go on: the host refuses, was never there, or does not come back, or nobody reads any more.
     async fn listen(mut self) -> anyhow::Result<()> {
         let mut response = self.connect().await?;
         errln!("listening; Ctrl-C ends it");
@@ -105,17 +112,24 @@ impl Listener {
                 failures = 0;
             }
             errln!("the stream was lost ({lost}); it is taken up again");
+            let lost_at = Instant::now();
             response = loop {
                 tokio::time::sleep(pause(failures)).await;
                 failures += 1;
                 match self.connect().await {
                     Ok(response) => break response,
                     Err(error) if is_final(&error) => return Err(error),
+                    Err(error) if lost_at.elapsed() >= self.give_up_after => return Err(error.context(self.given_up())),
                     Err(error) => errln!("{error:#}; trying again"),
                 }
             };
             errln!("listening again");
         }
+    }
+
+    fn given_up(&self) -> String {
+        let on = self.last.as_ref().map_or(String::new(), |last| format!("; `--after {last}` goes on where it was lost"));
+        format!("the host did not come back within {}s and is given up{on}", self.give_up_after.as_secs())
     }
 
     async fn connect(&self) -> anyhow::Result<crate::net::SideResponse> {

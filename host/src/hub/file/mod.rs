@@ -5,6 +5,8 @@
 //! [`HubFile::resolve_schemas`] reads the files of schemas, and
 //! the components named in `plugin_paths` are uploaded and [`set_digest`](HubFile::set_digest) puts their digests into their place. The
 //! server knows nothing of files; [`HubFile::locate`] turns its answer back into lines and columns.
+//!
+//! What is wrong with one entry keeps no other from being read, nor from being judged by the server: [`examine`] gives all that can be read.
 
 mod error;
 mod place;
@@ -22,7 +24,7 @@ pub use toml_file::TomlFile;
 pub use write::{Unwritable, write};
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -36,14 +38,15 @@ use toml::{
 use super::{
     draft::is_shown_form,
     entry::{Key, Kind, Problem},
-    spec::{Specs, fed, references, secret_pointers, secrets_in_settings, unknown_reference, verifier},
+    remainder::Remainder,
+    spec::{Specs, Wrong, fed, references, secret_pointers, secrets_in_settings, verifier},
     wording::{Misfit, nearest},
 };
 use crate::event::{Digest, Name};
 use error::dotted;
 use place::{Lines, Places};
 
-/// Hub files that read well, taken together. Once their secrets are resolved they are in clear, so this shows nothing but names.
+/// Hub files, taken together. Once their secrets are resolved they are in clear, so this shows nothing but names.
 pub struct HubFile {
     /// The entries as JSON. Secrets are as written until they are resolved; a plugin with a path has no digest until it is set.
     pub entries: BTreeMap<(Kind, Name), Value>,
@@ -93,8 +96,25 @@ pub fn read(text: &str, label: &str) -> Result<HubFile, Vec<FileError>> {
 /// Reads hub files that are one together.
 ///
 /// # Errors
-/// All there are, of all files: of syntax, and of a file that has none of those, at least one for each entry that is wrong.
+/// All there are, of all files: of syntax, and of what a file declares that has none of those.
 pub fn read_all(texts: &[Text<'_>], names: Names) -> Result<HubFile, Vec<FileError>> {
+    let Examined { file, errors, .. } = examine(texts, names);
+    if errors.is_empty() { Ok(file) } else { Err(errors) }
+}
+
+/// Hub files that were read as far as they can be.
+pub struct Examined {
+    /// All entries that have a name, also those that are wrong: others may name them.
+    pub file: HubFile,
+    /// What is wrong, in the order of the files.
+    pub errors: Vec<FileError>,
+    /// A file is no TOML: what it declares is not known, and so no name is unknown.
+    pub is_broken: bool,
+}
+
+/// Reads hub files that are one together, whatever is wrong with them.
+#[must_use]
+pub fn examine(texts: &[Text<'_>], names: Names) -> Examined {
     let mut reading = Reading::default();
     for Text { label, text, folder } in texts {
         reading.files.push(Lines::new(text, label));
@@ -105,12 +125,10 @@ pub fn read_all(texts: &[Text<'_>], names: Names) -> Result<HubFile, Vec<FileErr
     if names == Names::Declared && !reading.is_broken {
         reading.check_references();
     }
-    let Reading { mut errors, entries, plugin_paths, places, files, folders, .. } = reading;
-    if errors.is_empty() {
-        return Ok(HubFile { entries, plugin_paths, places, files, folders });
-    }
-    errors.sort_by_key(|(file, error)| (*file, error.line, error.column));
-    Err(errors.into_iter().map(|(_, error)| error).collect())
+    let Reading { errors, is_broken, entries, plugin_paths, places, files, folders, .. } = reading;
+    let file = HubFile { entries, plugin_paths, places, files, folders };
+    let errors = file.in_order(errors);
+    Examined { file, errors, is_broken }
 }
 
 impl HubFile {
@@ -141,12 +159,32 @@ impl HubFile {
         }
     }
 
+    /// Whether the files declare this entry.
+    #[must_use]
+    pub fn declares(&self, kind: Kind, name: &str) -> bool {
+        name.parse().is_ok_and(|name| self.places.contains_key(&(kind, name)))
+    }
+
+    /// What is wrong with the file that a plugin names.
+    #[must_use]
+    pub fn component_error(&self, plugin: &Name, message: &str) -> FileError {
+        self.error(&(Kind::Plugin, plugin.clone()), "/path", message)
+    }
+
+    /// What is wrong, in the order of the files.
+    #[must_use]
+    pub fn in_order(&self, mut errors: Vec<FileError>) -> Vec<FileError> {
+        let number = |error: &FileError| self.files.iter().position(|file| file.label() == error.file);
+        errors.sort_by_key(|error| (number(error), error.line, error.column));
+        errors
+    }
+
     /// What is wrong with a value of an entry, where it stands.
-    fn error(&self, key: &Key, pointer: &str, message: &str) -> (usize, FileError) {
+    fn error(&self, key: &Key, pointer: &str, message: &str) -> FileError {
         let path = dotted(key.0, key.1.as_str(), pointer);
         match self.places.get(key) {
-            Some(Placed { file, places }) => (*file, self.files[*file].error(places.of(pointer), &path, message)),
-            None => (0, FileError::nowhere(&path, message)),
+            Some(Placed { file, places }) => self.files[*file].error(places.of(pointer), &path, message),
+            None => FileError::nowhere(&path, message),
         }
     }
 
@@ -167,14 +205,15 @@ impl fmt::Debug for HubFile {
 struct Reading {
     files: Vec<Lines>,
     folders: Vec<PathBuf>,
-    /// Each with the number of its file.
-    errors: Vec<(usize, FileError)>,
+    errors: Vec<FileError>,
     /// A file is no TOML.
     is_broken: bool,
     entries: BTreeMap<Key, Value>,
     plugin_paths: Vec<(Name, PathBuf)>,
     places: BTreeMap<Key, Placed>,
     specs: Specs,
+    /// What is left of entries that are wrong.
+    wrong: BTreeMap<Key, Remainder>,
 }
 
 impl Reading {
@@ -193,10 +232,12 @@ impl Reading {
     }
 
     fn table(&mut self, title: &str, at: usize, table: &Spanned<DeValue<'_>>) {
-        let Ok(kind) = title.parse::<Kind>() else {
-            let nearest = nearest(title, Kind::ALL.map(Kind::as_str));
-            return self.error_near(at, title, "unknown table; there are sources, destinations, plugins and rules", nearest);
-        };
+        let meant = nearest(title, Kind::ALL.map(Kind::as_str));
+        if title.parse::<Kind>().is_err() {
+            self.error_near(at, title, "unknown table; there are sources, destinations, plugins and rules", meant.clone());
+        }
+        // What it declares is known by name, and read for what else is wrong.
+        let Some(kind) = title.parse().ok().or_else(|| meant?.parse().ok()) else { return };
         let Some(entries) = table.get_ref().as_table() else {
             return self.error(at, title, &format!("expected a table of {title}"));
         };
@@ -217,55 +258,61 @@ impl Reading {
             return self.error(at, &dotted(kind, name, ""), &message);
         }
         let mut places = Places::new(at);
-        let document = match value::json_of(value, &mut places) {
-            Ok(document) => document,
-            Err(misfit) => return self.misfit(&key, &places, misfit),
-        };
-        let whole = if kind == Kind::Plugin { self.take_path(&key.1, &document) } else { Ok(document.clone()) };
-        let whole = whole.map(|whole| without_shown(kind, whole));
-        if let Err(misfit) = whole.and_then(|whole| self.specs.read(&key, &whole)) {
-            self.misfit(&key, &places, misfit);
+        let (document, mut misfits) = value::json_of(value, &mut places);
+        let no_json: BTreeSet<String> = misfits.iter().map(|misfit| misfit.pointer.clone()).collect();
+        // What is no table at all has been told of.
+        if value.get_ref().is_table() {
+            let mut whole = without_shown(kind, document.clone());
+            if kind == Kind::Plugin {
+                misfits.extend(self.take_path(&key.1, &mut whole));
+            }
+            if let Some(wrong) = self.specs.read_what_fits(&key, &whole, &[]) {
+                let Wrong { misfits: more, rest } = wrong;
+                // A value that JSON has not fits nowhere, either.
+                misfits.extend(more.into_iter().filter(|misfit| !no_json.contains(&misfit.pointer)));
+                self.wrong.insert(key.clone(), rest);
+            }
+            misfits.extend(secrets_in_settings(kind, &document));
         }
-        for misfit in secrets_in_settings(kind, &document) {
-            self.misfit(&key, &places, misfit);
-        }
+        misfits.into_iter().for_each(|misfit| self.misfit(&key, &places, misfit));
         self.places.insert(key.clone(), Placed { file: self.now(), places });
         self.entries.insert(key, document);
     }
 
-    /// Notes a plugin's path. For the check, a digest stands in for it.
-    fn take_path(&mut self, name: &Name, document: &Value) -> Result<Value, Misfit> {
-        let Some(fields) = document.as_object() else { return Ok(document.clone()) };
-        let path = match (fields.get("path"), fields.contains_key("digest")) {
-            (None, true) => return Ok(document.clone()),
-            (Some(Value::String(path)), false) => path,
-            (Some(_), false) => return Err(Misfit::at("/path", "expected a string: the path of a component")),
-            (Some(_), true) => return Err(Misfit::at("/path", "a plugin has a `path` or a `digest`, not both")),
-            (None, false) => return Err(Misfit::at("", "a plugin needs the `path` of its component, or its `digest`")),
+    /// Notes a plugin's path. For the check, a digest stands in for it, also where there is neither.
+    fn take_path(&mut self, name: &Name, document: &mut Value) -> Option<Misfit> {
+        let misfit = match (document.get("path"), document.get("digest").is_some()) {
+            (None, true) => return None,
+            (Some(Value::String(path)), false) => {
+                let folder = self.folders.last().cloned().unwrap_or_default();
+                self.plugin_paths.push((name.clone(), folder.join(path)));
+                None
+            }
+            (Some(_), false) => Some(Misfit::at("/path", "expected a text: the path of a component")),
+            (Some(_), true) => Some(Misfit::at("/path", "a plugin has a `path` or a `digest`, not both")),
+            (None, false) => Some(Misfit::at("", "a plugin needs the `path` of its component, or its `digest`")),
         };
-        let folder = self.folders.last().cloned().unwrap_or_default();
-        self.plugin_paths.push((name.clone(), folder.join(path)));
-        let mut checked = document.clone();
-        checked["digest"] = json!(Digest::of(b"").to_string());
-        Ok(checked)
+        document["digest"] = json!(Digest::of(b"").to_string());
+        misfit
     }
 
     /// Entries may only name what the files declare.
     fn check_references(&mut self) {
-        let known = self.entries.keys().cloned().collect();
+        let known: BTreeSet<Key> = self.entries.keys().cloned().collect();
         let Specs { sources, onwards, rules, .. } = &self.specs;
         let of_sources = sources.iter().flat_map(|(name, source)| verifier(source).map(move |named| (Kind::Source, name, named)));
         let of_onwards = onwards.iter().flat_map(|(name, onward)| fed(onward).map(move |named| (Kind::Destination, name, named)));
         let of_rules = rules.iter().flat_map(|(name, rule)| references(rule).map(move |named| (Kind::Rule, name, named)));
         let all = of_sources.chain(of_onwards).chain(of_rules);
-        let unknown = all
-            .filter(|(.., (_, named))| !self.entries.contains_key(named))
-            .map(|(kind, name, (pointer, named))| ((kind, name.clone()), unknown_reference(pointer, &named, &known)));
-        for (key, misfit) in unknown.collect::<Vec<_>>() {
+        let unknown = all.filter_map(|(kind, name, named)| Some(((kind, name.clone()), named.unknown(&known)?)));
+        for (key, mut misfit) in unknown.collect::<Vec<_>>() {
             let Some(Placed { file, places }) = self.places.get(&key) else { continue };
+            if let Some(rest) = self.wrong.get(&key) {
+                misfit.pointer = rest.in_whole(&misfit.pointer);
+            }
             let path = dotted(key.0, key.1.as_str(), &misfit.pointer);
             let error = self.files[*file].error(places.of(&misfit.pointer), &path, &misfit.message);
-            self.errors.push((*file, FileError { nearest: misfit.nearest, ..error }));
+            self.errors.push(FileError { nearest: misfit.nearest, ..error });
         }
     }
 
@@ -282,7 +329,7 @@ impl Reading {
     fn error_near(&mut self, at: usize, path: &str, message: &str, nearest: Option<String>) {
         let file = self.now();
         let error = self.files[file].error(at, path, message);
-        self.errors.push((file, FileError { nearest, ..error }));
+        self.errors.push(FileError { nearest, ..error });
     }
 
     /// The number of the newest file.

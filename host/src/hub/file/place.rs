@@ -16,6 +16,10 @@ impl Lines {
         Self { label: label.to_owned(), text: text.to_owned() }
     }
 
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
     /// An error at this byte.
     pub(super) fn error(&self, at: usize, path: &str, message: &str) -> FileError {
         let (line, column) = self.place(at);

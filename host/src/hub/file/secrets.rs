@@ -48,8 +48,7 @@ impl HubFile {
                 *place = value;
             }
         }
-        errors.sort_by_key(|(file, error)| (*file, error.line, error.column));
-        if errors.is_empty() { Ok(()) } else { Err(errors.into_iter().map(|(_, error)| error).collect()) }
+        if errors.is_empty() { Ok(()) } else { Err(self.in_order(errors)) }
     }
 }
 

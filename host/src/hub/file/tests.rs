@@ -119,7 +119,8 @@ destinations = ["crm", "crn"]
             "hub.toml:15:8: plugins.both.path: a plugin has a `path` or a `digest`, not both",
             "hub.toml:18:10: plugins.neither: a plugin needs the `path` of its component, or its `digest`",
             "hub.toml:21:1: rules.x.plugns: unknown key, did you mean `plugins`?",
-            "hub.toml:25:11: rules.y.plugins: expected a sequence, found string",
+            "hub.toml:24:17: rules.y.destinations[0]: no destination is called `crn`, did you mean `crm`?",
+            "hub.toml:25:11: rules.y.plugins: expected a list, found a text",
             "hub.toml:28:24: rules.z.destinations[1]: no destination is called `crn`, did you mean `crm`?",
         ]
     );
@@ -135,7 +136,7 @@ fn errors_of_syntax_come_alone_and_with_their_place() {
 #[test]
 fn what_is_no_table_is_told() {
     assert_eq!(told("rules = 1"), ["hub.toml:1:1: rules: expected a table of rules"]);
-    assert_eq!(told("rules.a = 1"), ["hub.toml:1:7: rules.a: expected a table, found integer"]);
+    assert_eq!(told("rules.a = 1"), ["hub.toml:1:7: rules.a: expected a table, found a whole number"]);
     assert!(read("", "hub.toml").is_ok_and(|file| file.entries.is_empty()));
 }
 
@@ -203,4 +204,63 @@ fn what_stands_on_the_hub_may_be_named_where_it_stays() {
 fn a_secret_may_be_said_to_stay() {
     let text = "[destinations.d]\nurl = \"https://d\"\nsecret = { set = true }\nsecrets = [{ secret = { set = true }, until = \"2030-01-01T00:00:00Z\" }]\n";
     assert!(read(text, "f").is_ok());
+}
+
+#[test]
+fn one_entry_has_all_its_errors_told() {
+    let text = r#"
+[sources.shop]
+verify = { scheme = "hmac", sceret = "x", headr = "y" }
+max_body_bytes = "1 MiB"
+mehtods = ["PUT"]
+
+[destinations.crm]
+urll = "https://crm.example.com"
+timeout = "soon"
+concurrency = [1, inf]
+headers = { a = 1, b = "good", c = true }
+
+[plugins.p]
+path = "p.wasm"
+limts = {}
+grants = { sate = true, metrics = "yes" }
+
+[rules.r]
+match.source = ["shp"]
+plugins = [5, "p", "q"]
+destinatons = ["crm"]
+"#;
+    assert_eq!(
+        told(text),
+        [
+            "hub.toml:3:29: sources.shop.verify.sceret: unknown key, did you mean `secret`?",
+            "hub.toml:3:43: sources.shop.verify.headr: unknown key, did you mean `header`?",
+            "hub.toml:4:18: sources.shop.max_body_bytes: expected a whole number, 0 or more, found a text",
+            "hub.toml:5:1: sources.shop.mehtods: unknown key, did you mean `methods`?",
+            "hub.toml:8:1: destinations.crm.urll: unknown key, did you mean `url`?",
+            "hub.toml:9:11: destinations.crm.timeout: `soon` is not a length of time; write it as in \"250ms\", \"30s\", \"5m\" or \"2d\"",
+            "hub.toml:10:15: destinations.crm.concurrency: expected a whole number, 0 or more, found a list",
+            "hub.toml:10:19: destinations.crm.concurrency[1]: infinite numbers and `nan` are not used here",
+            "hub.toml:11:17: destinations.crm.headers.a: expected a secret: text, or { value, ref }, found a whole number",
+            "hub.toml:11:36: destinations.crm.headers.c: expected a secret: text, or { value, ref }, found true or false",
+            "hub.toml:15:1: plugins.p.limts: unknown key, did you mean `limits`?",
+            "hub.toml:16:12: plugins.p.grants.sate: unknown key, did you mean `state`?",
+            "hub.toml:16:35: plugins.p.grants.metrics: expected true or false, found a text",
+            "hub.toml:19:17: rules.r.match.source[0]: no source is called `shp`, did you mean `shop`?",
+            "hub.toml:20:12: rules.r.plugins[0]: expected a text, found a whole number",
+            "hub.toml:20:20: rules.r.plugins[2]: no plugin is called `q`, did you mean `p`?",
+            "hub.toml:21:1: rules.r.destinatons: unknown key, did you mean `destinations`?",
+        ]
+    );
+}
+
+#[test]
+fn what_stands_under_a_wrong_heading_is_known_by_name() {
+    let text = "[destination.crm]\nurl = \"https://crm\"\ntimout = \"1s\"\n[rules.r]\ndestinations = [\"crm\"]\n[rules.s]\ndestinations = [\"d\"]\n\
+                [destinations]\nd = 1\n";
+    let told = told(text);
+    assert!(told[0].starts_with("hub.toml:1:2: destination: unknown table"), "{told:?}");
+    assert_eq!(told[1], "hub.toml:3:1: destinations.crm.timout: unknown key, did you mean `timeout`?");
+    assert_eq!(told[2], "hub.toml:9:1: destinations.d: expected a table, found a whole number");
+    assert_eq!(told.len(), 3, "{told:?}");
 }

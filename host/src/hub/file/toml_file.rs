@@ -7,6 +7,7 @@ use toml::{
 };
 
 use super::{
+    super::wording::Misfit,
     FileError,
     place::{Lines, Places},
     value::json_of,
@@ -26,7 +27,7 @@ impl TomlFile {
     ///
     /// # Errors
     ///
-    /// All there are of syntax, or the first value that JSON has not.
+    /// All there are of syntax, or all values that JSON has not.
     pub fn read(text: &str, label: &str) -> Result<Self, Vec<FileError>> {
         let lines = Lines::new(text, label);
         let (root, errors) = DeTable::parse_recoverable(text);
@@ -36,10 +37,10 @@ impl TomlFile {
         }
         let mut places = Places::default();
         let root = Spanned::new(0..0, DeValue::Table(root.into_inner()));
-        match json_of(&root, &mut places) {
-            Ok(value) => Ok(Self { value, lines, places }),
-            Err(misfit) => Err(vec![lines.error(places.of(&misfit.pointer), &dotted(&misfit.pointer), &misfit.message)]),
-        }
+        let (value, misfits) = json_of(&root, &mut places);
+        let told = |misfit: &Misfit| lines.error(places.of(&misfit.pointer), &dotted(&misfit.pointer), &misfit.message);
+        let errors: Vec<FileError> = misfits.iter().map(told).collect();
+        if errors.is_empty() { Ok(Self { value, lines, places }) } else { Err(errors) }
     }
 
     /// An error about the value at this JSON pointer.

@@ -15,7 +15,7 @@ pub enum TenancyError {
     #[error("no key has the id `{0}`; `GET /v1/keys` lists them")]
     UnknownKey(String),
     /// There is no workspace of this name.
-    #[error("there is no workspace `{name}`{hint}; make it by `POST /v1/workspaces`")]
+    #[error("there is no workspace `{name}`{hint}; make it by `sluicebox workspaces create {name}`")]
     UnknownWorkspace {
         /// The name.
         name: Name,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     cloudevents,
-    event::{Event, Header, Name, Timestamp},
+    event::{Event, Header, Name, Timestamp, plain_words},
     ingest::{Problem, Source, events::new_id, extract::Facts, idempotency::once_by, methods::METHOD_HEADER},
     journal::Arrival,
 };
@@ -50,7 +50,7 @@ fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawVa
 
 impl<'a> Entry<'a> {
     pub(super) fn read(item: &'a RawValue) -> Result<Self, Problem> {
-        serde_json::from_str(item.get()).map_err(|error| refused(format!("no event: {error}")))
+        serde_json::from_str(item.get()).map_err(|error| refused(format!("no event: {}", plain_words(&error.to_string()))))
     }
 
     /// The event's body; `document` is the call's.
