@@ -179,7 +179,8 @@ async fn a_workspace_may_have_so_many_components_and_others_have_their_own() {
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
     let quotas = crate::hub::Quotas { components_max: Some(2), ..Default::default() };
     let change = WorkspaceChange { quotas, ..WorkspaceChange::default() };
-    world.hub.create_workspace(&operator, &acme, change).await.expect("made");
+    let naming = world.hub.naming().await;
+    world.hub.create_workspace(&naming, &operator, &acme, change).await.expect("made");
     let store = async |workspace: &Name, version: &str| world.hub.put_component(workspace, component(version)).await;
     let is_over = |error: &HubError| matches!(error, HubError::Quota { quota: "components_max", max: 2, .. });
 

@@ -152,7 +152,8 @@ async fn a_restart_after_a_reseal_changes_no_revision() {
     let world = World::new().await;
     let (own, other) = (Name::default_workspace(), name("other"));
     let operator = Caller { key: "admin".to_owned(), workspace: None, scopes: vec![Scope::Operator] };
-    world.hub.create_workspace(&operator, &other, WorkspaceChange::default()).await.expect("made");
+    let naming = world.hub.naming().await;
+    world.hub.create_workspace(&naming, &operator, &other, WorkspaceChange::default()).await.expect("made");
     world.apply(put(&[source("s")])).await.expect("applied");
     world.hub.apply(&other, put(&[source("t")])).await.expect("applied");
     world.hub.reseal().await.expect("resealed");

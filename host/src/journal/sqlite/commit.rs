@@ -404,7 +404,7 @@ impl Committer {
             Ok(stored) => {
                 let sure =
                     self.make_sure(&stored).map_err(|error| self.note_failure("be sure of what it committed", &commands, error));
-                self.answer(commands, stored, sure);
+                self.answer(commands, stored, &sure);
             }
             Err(error) if commands.len() > 1 => {
                 let full = error.is_full();
@@ -492,7 +492,7 @@ impl Committer {
 
     /// Leases end before the lanes are marked, so that who is woken finds the work free. What is stored goes on also where it is not sure: who
     /// is told so, and asks again, finds it done.
-    fn answer(&self, mut commands: Vec<Command>, stored: Stored, sure: Result<(), JournalError>) {
+    fn answer(&self, mut commands: Vec<Command>, stored: Stored, sure: &Result<(), JournalError>) {
         let Stored { ended, marks, removed, told, .. } = stored;
         let appended = commands.iter_mut().zip(&told).flat_map(|(command, told)| appended(&mut command.work, told));
         self.shared.recent.put(appended);
