@@ -87,10 +87,11 @@ async fn a_component_that_takes_too_long_is_refused() {
     host.stop().await;
 }
 
-/// What `sluicebox compile` makes of this.
+/// What `sluicebox compile` makes of this, started as the host starts it.
 fn compile(component: &[u8]) -> Output {
     let mut command = Command::new(binary());
     command.args(["compile", "--memory-bytes", "1073741824", "--cpu-seconds", "60"]);
+    command.env_clear().env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     child.stdin.take().expect("a pipe").write_all(component).expect("it listens");
     child.wait_with_output().expect("its end")

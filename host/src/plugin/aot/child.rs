@@ -32,7 +32,13 @@ pub enum CompileError {
     Memory,
     /// The limits could not be set, or the pipe broke.
     #[error(transparent)]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for CompileError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::OutOfMemory { Self::Memory } else { Self::System(error) }
+    }
 }
 
 impl CompileError {

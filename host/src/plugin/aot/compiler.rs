@@ -71,6 +71,8 @@ impl Compiler {
         command.arg("--cpu-seconds").arg(self.limits.cpu_seconds.to_string());
         // What the host was started with may hold secrets.
         command.env_clear().env("RAYON_NUM_THREADS", self.limits.threads.max(1).to_string());
+        // Its allocator takes memory as it is used: a gigabyte at once would be all that the process may have.
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         // A group of its own: Ctrl-C at the host's terminal is for the host, which ends its work in order.
         command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
