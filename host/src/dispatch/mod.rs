@@ -90,7 +90,8 @@ pub struct Unavailable {
 pub struct Options {
     /// Events that are routed in one transaction.
     pub events_max: usize,
-    /// Runs of one rule that are under way at once.
+    /// Runs of one rule that are under way at once. As many can end in one transaction, and share its sync: with 32 an event with a transform costs
+    /// a quarter more processor time than with 128.
     pub runs_per_rule_max: usize,
     /// Runs that are under way at once, all rules together.
     pub runs_max: usize,
@@ -102,7 +103,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { events_max: 256, runs_per_rule_max: 32, runs_max: 512, batches_max: 8, drain_ms: 10_000 }
+        Self { events_max: 256, runs_per_rule_max: 128, runs_max: 1_024, batches_max: 8, drain_ms: 10_000 }
     }
 }
 
