@@ -4,11 +4,11 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     deliveries::put_attempt,
     error::StoreError,
     order,
     wire::{Columns, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{Failure, Name, Timestamp},

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use rusqlite::{Connection, Row, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     query::Listing,
     wire::{Columns, Whole},
+    writing::Writing,
 };
 use crate::{
     event::Name,

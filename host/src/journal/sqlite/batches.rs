@@ -4,7 +4,6 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     events::Shelf,
     given_up,
@@ -14,6 +13,7 @@ use super::{
     recent::Recent,
     state,
     wire::{self, Columns, Json, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{BatchId, Name, Timestamp},

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     events::{self, Shelf},
     given_up,
@@ -13,6 +12,7 @@ use super::{
     outcome::Source,
     recent::Recent,
     wire::{self, Columns, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{BatchId, Failure, Message, Name, Timestamp},

@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use super::{commit::Writing, error::StoreError, events, given_up};
+use super::{error::StoreError, events, given_up, writing::Writing};
 use crate::{
     event::{Event, EventId},
     journal::{Arrival, Once},

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     lease::{Bodies, Leases, Terms, Waiting},
     recent::Recent,
     wire::{self, Columns, Json, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{Event, Message, Name, Timestamp},

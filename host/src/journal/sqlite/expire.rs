@@ -6,10 +6,10 @@
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     state,
     wire::{Columns, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{Name, Timestamp},

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{commit::Writing, error::StoreError, wire::Columns};
+use super::{error::StoreError, wire::Columns, writing::Writing};
 use crate::journal::{Disabled, Lane, LaneFacts, Opened};
 
 /// Stores the facts of a lane in place of those before.

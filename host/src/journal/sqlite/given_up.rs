@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use super::{commit::Writing, error::StoreError, wire::Whole};
+use super::{error::StoreError, wire::Whole, writing::Writing};
 use crate::{
     event::{Event, EventId, Failure, Name, RunId},
     journal::Settled,

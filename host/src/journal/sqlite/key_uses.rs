@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{commit::Writing, error::StoreError};
+use super::{error::StoreError, writing::Writing};
 use crate::event::Timestamp;
 
 /// Stores them in place of what was known; what is gone goes.

@@ -1,6 +1,7 @@
 //! The journal on SQLite: one committing thread, a few that read, one that tidies up. Only this folder names SQLite.
 //!
-//! - `commit` is the only one that writes; `events`, `runs`, `batches` and `deliveries` say what, each for its tables;
+//! - `commit` is the only one that writes, `command` is what it is asked for, `writing` a transaction of it; `events`, `runs`, `batches` and
+//!   `deliveries` say what, each for its tables;
 //! - `order` keeps what has the same key in order;
 //! - `acknowledge` is what receivers say by themselves of deliveries;
 //! - `facts` are what is known of destinations beside their deliveries, `key_uses` of API keys beside what they are;
@@ -22,6 +23,7 @@ mod audit;
 mod backlog;
 mod batches;
 mod checkpoint;
+mod command;
 mod commit;
 mod conditions;
 mod copy;
@@ -57,6 +59,7 @@ mod tail;
 mod threads;
 mod wire;
 mod workspace;
+mod writing;
 
 #[cfg(test)]
 mod tests;
@@ -77,7 +80,7 @@ use tokio::sync::oneshot;
 
 use self::{
     backlog::Backlog,
-    commit::{Answer, Command, Order, Work},
+    command::{Answer, Command, Order, Work},
     error::StoreError,
     expire::Removal,
     folder::Folder,

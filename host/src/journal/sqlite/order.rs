@@ -14,9 +14,9 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     wire::{Columns, Whole},
+    writing::Writing,
 };
 use crate::{event::Name, journal::Lane};
 

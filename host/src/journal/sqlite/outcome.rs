@@ -1,6 +1,6 @@
 //! What an outcome comes to: one row's new state, and the rows that follow from it. Runs and batches share it.
 
-use super::{batches, commit::Writing, deliveries, error::StoreError, wire::Whole};
+use super::{batches, deliveries, error::StoreError, wire::Whole, writing::Writing};
 use crate::{
     event::{Failure, Name, Timestamp},
     journal::{Join, NewDelivery, Outcome, RunState},

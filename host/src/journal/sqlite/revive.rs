@@ -4,10 +4,10 @@
 use rusqlite::{OptionalExtension as _, ToSql, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     order::{self, Holder},
     wire::{Columns, Json, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{BatchId, Name},

@@ -13,7 +13,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{Options, commit::Writing, error::StoreError, metrics::Metrics, schema::PAGE_BYTES, wire::Columns};
+use super::{Options, error::StoreError, metrics::Metrics, schema::PAGE_BYTES, wire::Columns, writing::Writing};
 use crate::journal::{DiskProbe, Short, Space};
 
 /// Pages that one step gives back: the committer is held up for some milliseconds.

@@ -4,9 +4,9 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    commit::Writing,
     error::StoreError,
     wire::{Columns, Whole},
+    writing::Writing,
 };
 use crate::{
     event::{KeyUse, Name, StateChange, StateEntry, StateUse, Timestamp},

@@ -15,7 +15,8 @@ use rusqlite::Connection;
 use super::{
     Options, Shared,
     checkpoint::{Tidier, Tidy},
-    commit::{Committer, Order},
+    command::Order,
+    commit::Committer,
     error::StoreError,
     folder::Folder,
     log::Log,

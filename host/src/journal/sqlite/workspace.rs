@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{commit::Writing, error::StoreError};
+use super::{error::StoreError, writing::Writing};
 use crate::event::Name;
 
 /// Tables that are not of work, and what names a row in each.

@@ -12,7 +12,7 @@ use crate::{
     event::Failure,
     journal::{
         Batch, BatchEnd, BatchLimits, Join, OrderHold, RunEnd, Settled, StateEnd, Unrouted, Verdict,
-        sqlite::{commit::Writing, deliveries::WAITING, order, schema},
+        sqlite::{deliveries::WAITING, order, schema, writing::Writing},
     },
 };
 
