@@ -20,7 +20,7 @@ const USAGE: &str = "\
 cargo xtask demo [--once]    a hub on this machine: real payloads in, plugins, signed deliveries out
 cargo xtask test [FILTER]    every test of the project
 cargo xtask bench            path, latency, route, plugins and journal, as ratios within one run: ten minutes, and no test
-cargo xtask bench --full     the same, and backlog and growth: some hours, gone on with where it was ended
+cargo xtask bench --full     the same, and backlog and growth: half an hour more, gone on with where it was ended
 cargo xtask bench NAME       one of them:
                  path        the whole way of an event, beside the least code that could do it
                  latency     from an event's first byte in to its first byte out, beside a sync of the disk
