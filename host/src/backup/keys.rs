@@ -20,7 +20,9 @@ use crate::{
 pub enum KeyError {
     /// None of the folder's is the archive's.
     #[error(
-        "the archive is under the main key with the id {wanted}, and {}: a host that has its main key from elsewhere (--main-key-file,          SLUICEBOX_MAIN_KEY, a credential) is backed up without --with-keys, and its key kept beside the archive; where --data names another host's          folder, name the right one",
+        "the archive is under the main key with the id {wanted}, and {}: a host that has its main key from elsewhere (--main-key-file, \
+         SLUICEBOX_MAIN_KEY, a credential) is backed up without --with-keys, and its key kept beside the archive; where --data names another host's \
+         folder, name the right one",
         found(.data, .given)
     )]
     NotHere {
@@ -156,7 +158,7 @@ mod tests {
     fn a_key_that_is_not_the_archives_is_not_packed() {
         let folder = tempfile::tempdir().expect("a folder");
         let none = packed(folder.path(), TEXTS[0], || ()).expect_err("refused").to_string();
-        assert!(none.contains("there is none in"), "{none}");
+        assert!(none.contains("there is none in") && !none.contains("  "), "{none}");
         fs::write(folder.path().join("main.key"), TEXTS[1]).expect("written");
         let other = packed(folder.path(), TEXTS[0], || ()).expect_err("refused").to_string();
         assert!(other.contains(&id_of(TEXTS[0])) && other.contains(&id_of(TEXTS[1])) && other.contains("--with-keys"), "{other}");
